@@ -1,0 +1,53 @@
+"""The agreement as typed data: loaded from `data/agreements/<version>/`, checked, compared with its text."""
+
+from dpa_core.agreement.compare import Difference, TextError, compare
+from dpa_core.agreement.load import AgreementError, load, load_all
+from dpa_core.agreement.model import (
+    Agreement,
+    Basis,
+    Certification,
+    Clause,
+    DataCategory,
+    DataSubject,
+    DataType,
+    Feature,
+    Location,
+    Measure,
+    Part,
+    Place,
+    Processor,
+    Purpose,
+    RetentionSettings,
+    SubProcessor,
+    Term,
+    TransferMechanism,
+    Unit,
+)
+
+__all__ = [
+    "Agreement",
+    "AgreementError",
+    "Basis",
+    "Certification",
+    "Clause",
+    "DataCategory",
+    "DataSubject",
+    "DataType",
+    "Difference",
+    "Feature",
+    "Location",
+    "Measure",
+    "Part",
+    "Place",
+    "Processor",
+    "Purpose",
+    "RetentionSettings",
+    "SubProcessor",
+    "Term",
+    "TextError",
+    "TransferMechanism",
+    "Unit",
+    "compare",
+    "load",
+    "load_all",
+]
