@@ -1,0 +1,132 @@
+"""Who may do what to which customer: the one place that decides it, and can say why.
+
+A signed-in person is an e-mail address that the identity provider has verified; what it may do
+follows from its grants in the ledger, read anew on every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from dpa_core.subjects import grants as roles
+
+Action = Literal[
+    "read", "instruct", "grant_customer_roles", "grant_any_role", "open_customer", "import_usage"
+]
+
+_ALLOWED: dict[roles.Role, frozenset[Action]] = {
+    "customer_admin": frozenset({"read", "instruct", "grant_customer_roles"}),
+    "customer_reader": frozenset({"read"}),
+    "account_manager": frozenset({"read"}),
+    "privacy_officer": frozenset(
+        {"read", "grant_customer_roles", "grant_any_role", "open_customer", "import_usage"}
+    ),
+}
+CUSTOMER_ROLES: frozenset[roles.Role] = frozenset({"customer_admin", "customer_reader"})
+
+
+class Forbidden(Exception):
+    """The person may not do this. The message is for the screen and tells nothing of the customer."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Someone who signed in, with the grants held at this moment."""
+
+    email: str
+    name: str
+    grants: tuple[roles.Grant, ...]
+
+    @property
+    def is_provider(self) -> bool:
+        """Whether the person works for the provider in any role."""
+        return any(g.role not in CUSTOMER_ROLES for g in self.grants)
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether every customer is open to the person."""
+        return any(g.role in roles.OF_PROVIDER for g in self.grants)
+
+    @property
+    def customer_ids(self) -> tuple[str, ...]:
+        """The customers named in the person's grants, each once, sorted."""
+        return tuple(sorted({g.customer_id for g in self.grants if g.customer_id}))
+
+    def role_for(self, customer_id: str | None) -> roles.Role | None:
+        """The role under which the person acts for this customer: the one that allows most."""
+        held = {g.role for g in self.grants if g.customer_id in (customer_id, None)}
+        return next((r for r in roles.ROLES if r in held), None)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether an action is allowed, and the rule behind it."""
+
+    allowed: bool
+    rule: str
+
+
+def may(person: Person, action: Action, customer_id: str | None) -> Decision:
+    """Whether the person may do this to this customer (None: to the provider's own matters).
+
+    Clause: Art. 28(3)(a) and Art. 32(4) GDPR
+    """
+    for grant in person.grants:
+        covers = grant.role in roles.OF_PROVIDER or grant.customer_id == customer_id
+        if covers and action in _ALLOWED[grant.role]:
+            scope = grant.customer_id or "the provider"
+            return Decision(True, f"{roles.ROLES[grant.role]} of {scope} may {action}")
+    return Decision(False, f"no grant of {person.email} allows {action} on {customer_id or 'the provider'}")
+
+
+def require(person: Person, action: Action, customer_id: str | None) -> None:
+    """Raise Forbidden unless allowed. The message is the same whether or not the customer exists."""
+    if may(person, action, customer_id).allowed:
+        return
+    if action == "read":
+        raise Forbidden(
+            f"There is no customer “{(customer_id or '')[:60]}” that you may open. "
+            "Check the address, or ask your privacy officer for access."
+        )
+    raise Forbidden(
+        "Your role does not allow this step. Ask an admin of the customer, or the privacy officer."
+    )
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the identity provider says of someone, checked."""
+
+    email: str
+    name: str
+
+
+class SignInAgain(Exception):
+    """The identity is missing, expired or not verified. The message is for the screen."""
+
+
+def identity(claims: Mapping[str, Any], now: datetime) -> Identity:
+    """The identity behind OpenID Connect claims.
+
+    `now` in UTC is the real time, never a moved one. Raises SignInAgain where the token has expired,
+    carries no `exp`, or its e-mail address is absent or not verified.
+    Standard: OpenID Connect Core 1.0, 2 (exp) and 5.1 (email_verified)
+    """
+    expires = claims.get("exp")
+    try:
+        expired = expires is None or datetime.fromtimestamp(float(expires), UTC) <= now
+    except (TypeError, ValueError, OverflowError):
+        expired = True
+    if expired:
+        raise SignInAgain("Your sign-in has expired. Please sign in again.")
+    email = str(claims.get("email") or "").strip().lower()
+    # Some providers send the text "true"; nothing else counts as verified.
+    if not email or claims.get("email_verified") not in (True, "true"):
+        raise SignInAgain(
+            "Your identity provider has not verified your e-mail address. "
+            "Verify it there, then sign in again."
+        )
+    return Identity(email, str(claims.get("name") or email))

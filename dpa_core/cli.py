@@ -1,0 +1,273 @@
+"""The command line: `dpa`. Whoever may run it on the server's terminal is trusted with the store."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, get_args
+
+import streamlit as st
+import typer
+
+from dpa_core import demo, web
+from dpa_core.access import Forbidden
+from dpa_core.agreement import AgreementError, TextError, compare, load_all
+from dpa_core.clock import Clock, DemoClock
+from dpa_core.ledger import Ledger, StoreError
+from dpa_core.ledger.chain import as_record, canonical
+from dpa_core.office import AgreementMissing, Office, demo_days
+from dpa_core.settings import ROOT, STORE, SettingsError, data_folder, read_settings
+from dpa_core.subjects import Refusal, customers, grants
+from dpa_core.usage import UsageError, read_usage
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="DPA Desk on the command line.")
+agreement = typer.Typer(no_args_is_help=True, help="The agreement as data.")
+ledger = typer.Typer(no_args_is_help=True, help="The ledger of documented instructions.")
+access = typer.Typer(no_args_is_help=True, help="Who has which role.")
+customer = typer.Typer(invoke_without_command=True, help="The customers; without a command: list them.")
+usage = typer.Typer(no_args_is_help=True, help="Monthly usage figures.")
+for name, group in (
+    ("agreement", agreement),
+    ("ledger", ledger),
+    ("access", access),
+    ("customers", customer),
+    ("usage", usage),
+):
+    app.add_typer(group, name=name)
+
+
+def _fail(message: str) -> NoReturn:
+    """Say what is wrong and exit with 1."""
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
+@contextmanager
+def _office() -> Iterator[Office]:
+    """The store under `$DPA_DATA_DIR`, opened by this process."""
+    with Ledger.open(data_folder() / STORE) as store:
+        days = demo_days(store)
+        yield Office(store, load_all(), Clock() if days is None else DemoClock(days))
+
+
+def _operator() -> Any:
+    return demo.operator(datetime.now(UTC))
+
+
+def _run(parts: dict[str, Any], address: str, port: int) -> None:
+    st.App(ROOT / "app.py", **parts).run(config=web.config(address, port))
+
+
+def _check_port(address: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            _fail(f"Port {port} is in use. Choose another one, for example --port {port + 1}.")
+
+
+# --- servers -------------------------------------------------------------------------------------
+
+
+@app.command("demo")
+def demo_command(
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8501,
+    prepare: Annotated[bool, typer.Option("--prepare", help="Fill the store, then exit.")] = False,
+) -> None:
+    """Run the app with demo data and a sign-in of its own, on this machine only."""
+    if prepare:
+        office = demo.open_office(load_all())
+        office.ledger.close()
+        typer.echo(f"Demo data is ready in {data_folder()}.")
+        return
+    _check_port("localhost", port)
+    parts = web.serving_demo(port)
+    typer.echo(f"DPA Desk with demo data: http://localhost:{port}")
+    _run(parts, "localhost", port)
+
+
+@app.command()
+def serve() -> None:
+    """Run the app in production, with settings from the environment, `.env` or a TOML file."""
+    settings = read_settings()
+    _check_port(settings.address, settings.port)
+    parts = web.serving(settings)
+    typer.echo(f"DPA Desk: {settings.public_url}")
+    _run(parts, settings.address, settings.port)
+
+
+# --- agreement -----------------------------------------------------------------------------------
+
+
+@agreement.command("show")
+def show(
+    version: Annotated[str | None, typer.Option(help="Version; the newest by default.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
+) -> None:
+    """Print a version of the agreement as the app knows it."""
+    chosen = _version(version)
+    if as_json:
+        typer.echo(json.dumps(chosen.model_dump(mode="json"), ensure_ascii=False, indent=2))
+        return
+    typer.echo(f"{chosen.title}, version {chosen.version}")
+    typer.echo("\nTerms")
+    for term in chosen.terms:
+        typer.echo(f"  {term.name}: {term.value} {term.unit.replace('_', ' ')} ({term.clause})")
+    typer.echo("\nOptional features")
+    for feature in chosen.features:
+        engaged = ", ".join(s.name for s in chosen.sub_processors if feature.id in s.features)
+        typer.echo(f"  {feature.name}: {engaged}")
+    typer.echo("\nSub-processors")
+    for s in chosen.sub_processors:
+        by = " + ".join(chosen.mechanism(m).code for m in s.mechanisms) or "no transfer"
+        typer.echo(f"  {s.name} ({s.kind}): {s.location_wording} [{by}]")
+
+
+@agreement.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(help="The agreement's text.")],
+    version: Annotated[str | None, typer.Option(help="Version; the newest by default.")] = None,
+) -> None:
+    """Compare the tables of an agreement's text with the data; exit 1 where they differ."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        _fail(f"{file} cannot be read: {error.strerror}.")
+    except UnicodeDecodeError:
+        _fail(f"{file} is not UTF-8 text.")
+    differences = compare(text, _version(version))
+    for difference in differences:
+        typer.echo(str(difference))
+    if differences:
+        number = len(differences)
+        _fail(f"{number} {'difference' if number == 1 else 'differences'}.")
+    typer.echo("The text and the data agree.")
+
+
+def _version(version: str | None) -> Any:
+    versions = load_all()
+    if version is not None and version not in versions:
+        _fail(f"There is no version {version}. There are: {', '.join(sorted(versions))}.")
+    return versions[version or max(versions)]
+
+
+# --- ledger --------------------------------------------------------------------------------------
+
+
+@ledger.command("verify")
+def verify() -> None:
+    """Recompute every chain and head; name the first broken row of each ledger, and exit 1."""
+    with _office() as office:
+        faults = office.verify()
+        count = office.ledger.rows("SELECT count(*), count(DISTINCT customer_id) FROM events")[0]
+    for fault in faults:
+        typer.echo(str(fault))
+    if faults:
+        _fail("The ledger was tampered with or is damaged.")
+    typer.echo(f"All is well: {count[0]:,} events in {count[1]:,} ledgers.")
+
+
+@ledger.command("export")
+def export(customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER")]) -> None:
+    """Write one customer's ledger as JSON Lines, one canonical (RFC 8785) row a line."""
+    with _office() as office:
+        office.open(_operator(), customer_id)
+        for event in office.ledger.events(customer_id):
+            typer.echo(canonical(as_record(event)))
+
+
+# --- access, customers, usage --------------------------------------------------------------------
+
+
+@access.command("grant")
+def grant(
+    email: str,
+    role: Annotated[str, typer.Argument(help=", ".join(grants.ROLES))],
+    customer: Annotated[str | None, typer.Option(help="Customer the role is for.")] = None,
+) -> None:
+    """Give a person a role."""
+    with _office() as office:
+        office.change_access(_operator(), grants.GrantAccess(email, _role(role), customer))
+    typer.echo(f"{email} is {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''} now.")
+
+
+@access.command("revoke")
+def revoke(
+    email: str,
+    role: Annotated[str, typer.Argument(help=", ".join(grants.ROLES))],
+    customer: Annotated[str | None, typer.Option(help="Customer the role was for.")] = None,
+) -> None:
+    """Take a role away from a person."""
+    with _office() as office:
+        office.change_access(_operator(), grants.RevokeAccess(email, _role(role), customer))
+    typer.echo(f"{email} is no longer {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''}.")
+
+
+def _role(role: str) -> grants.Role:
+    if role not in get_args(grants.Role):
+        _fail(f"There is no role “{role}”. Choose one of: {', '.join(grants.ROLES)}.")
+    return role  # type: ignore[return-value]
+
+
+@customer.callback()
+def list_customers(
+    context: typer.Context,
+    ids: Annotated[bool, typer.Option("--ids", help="Identifiers only.")] = False,
+) -> None:
+    """List the customers."""
+    if context.invoked_subcommand:
+        return
+    with _office() as office:
+        for id, title in office.directory(_operator(), limit=1_000_000):
+            typer.echo(id if ids else f"{id}  {title}")
+
+
+@customer.command("add")
+def add(
+    customer_id: Annotated[str, typer.Argument(metavar="ID")],
+    title: Annotated[str, typer.Option("--name", help="The customer's name.")],
+    version: Annotated[
+        str | None, typer.Option("--agreement", help="Version; the newest by default.")
+    ] = None,
+) -> None:
+    """Open a customer, bound to one version of the agreement."""
+    with _office() as office:
+        chosen = _version(version).version
+        office.open_customer(_operator(), customers.Open(customer_id, title), chosen)
+    typer.echo(f"{title} is bound to the agreement of {chosen} now.")
+
+
+@usage.command("import")
+def import_usage(file: Path) -> None:
+    """Take monthly figures from CSV or Parquet: customer, data_type, month, records, bytes."""
+    with _office() as office:
+        known = [id for id, _ in office.directory(_operator(), limit=10_000_000)]
+        types = {t.id for version in office.agreements.values() for t in version.retention.data_types}
+        figures = read_usage(file, known, types)
+        office.import_usage(_operator(), figures)
+    number = figures.num_rows
+    typer.echo(f"{number:,} {'row' if number == 1 else 'rows'} imported.")
+
+
+def main() -> None:
+    """Run a command. What goes wrong in a way we know ends in one line and exit code 1."""
+    try:
+        app()
+    except (
+        AgreementError,
+        AgreementMissing,
+        Forbidden,
+        Refusal,
+        SettingsError,
+        StoreError,
+        TextError,
+        UsageError,
+    ) as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)

@@ -1,0 +1,28 @@
+"""The time. Only the demo has a clock that can be moved."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """The real time, in UTC."""
+
+    offset = timedelta(0)
+
+    def now(self) -> datetime:
+        """This moment, in UTC."""
+        return datetime.now(UTC) + self.offset
+
+
+class DemoClock(Clock):
+    """The real time moved forward by whole days, so that periods can be seen to lapse."""
+
+    def __init__(self, days: int = 0) -> None:
+        self.offset = timedelta(days=days)
+
+    def advance(self, days: int) -> None:
+        """Move on by `days` (1 or more); back is impossible, as the ledger only grows."""
+        if days < 1:
+            raise ValueError("the demo clock moves forward only")
+        self.offset += timedelta(days=days)

@@ -1,0 +1,220 @@
+"""Demo data and the demo's identity provider. Never part of a production server."""
+
+from __future__ import annotations
+
+import logging
+import random
+import tomllib
+import warnings
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from werkzeug.serving import BaseWSGIServer
+
+from dpa_core import subjects
+from dpa_core.access import Person
+from dpa_core.agreement import Agreement
+from dpa_core.clock import Clock, DemoClock
+from dpa_core.ledger import Ledger, chain
+from dpa_core.office import DEMO, Office, demo_days
+from dpa_core.settings import ROOT, STORE, SettingsError, data_folder
+from dpa_core.subjects import customers, features, grants, retention
+
+SEED = 20260129
+MONTHS = 24
+_FOLDER = ROOT / "data" / "demo"
+_TOKEN_AGE = timedelta(hours=10)
+
+# A month's records per unit of a customer's size, and bytes per record.
+_VOLUMES = {
+    "call_recordings": (900, 480_000),
+    "voicebot_recordings": (300, 260_000),
+    "transcripts": (700, 6_000),
+    "chats": (1_100, 3_500),
+    "emails": (800, 24_000),
+    "sms": (500, 300),
+    "contacts": (60, 900),
+    "interaction_metadata": (3_800, 700),
+    "support_cases": (25, 60_000),
+    "technical_logs": (9_000, 450),
+}
+
+
+class _ScriptedClock(Clock):
+    """Stands still at a moment of the demo's past while that part is written."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+
+def _read(name: str) -> list[dict[str, Any]]:
+    with (_FOLDER / f"{name}.toml").open("rb") as file:
+        entries: list[dict[str, Any]] = tomllib.load(file)[name]
+    return entries
+
+
+def operator(now: datetime) -> Person:
+    """Whoever runs commands on the server's own terminal: may do what a privacy officer may."""
+    grant = grants.Grant(role="privacy_officer", customer_id=None, since=now, by="operator")
+    return Person("operator", "Operator", (grant,))
+
+
+def open_office(agreements: Mapping[str, Agreement]) -> Office:
+    """The demo's office, its store filled if it is empty. Raises SettingsError where the store holds
+    real data, StoreError where it cannot be opened."""
+    file = data_folder() / STORE
+    if not file.exists():
+        _make(file, agreements)
+    ledger = Ledger.open(file)
+    days = demo_days(ledger)
+    if days is None:
+        ledger.close()
+        raise SettingsError(f"{file.parent} holds real data. Name another folder with DPA_DATA_DIR.")
+    return Office(ledger, agreements, DemoClock(days))
+
+
+def _make(file: Path, agreements: Mapping[str, Agreement]) -> None:
+    """Fill a store beside the place and move it there whole, so that none is ever half filled."""
+    unfinished = file.with_name(file.name + ".new")
+    for leftover in (unfinished, unfinished.with_name(unfinished.name + ".wal")):
+        leftover.unlink(missing_ok=True)
+    with Ledger.open(unfinished) as ledger:
+        fill(ledger, agreements, datetime.now(UTC))
+    unfinished.rename(file)
+
+
+def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> None:
+    """Write the demo's customers, people, instructions and usage figures into an empty store.
+
+    The same seed and `now` (UTC) always give the same figures.
+    """
+    clock = _ScriptedClock(now)
+    office = Office(ledger, agreements, clock)
+    operates = operator(now)
+
+    def go_to(days_ago: int, hour: int = 9) -> None:
+        at = now - timedelta(days=days_ago)
+        clock.at = min(now, at.replace(hour=hour, minute=12, second=0, microsecond=0))
+
+    entries = _read("customers")
+    admins: dict[str, str] = {}
+    for person in _read("people"):
+        for role, *of in person["grants"]:
+            if role == "customer_admin":
+                admins.setdefault(of[0], person["email"])
+    go_to(290)
+    for entry in entries:
+        office.open_customer(operates, customers.Open(entry["id"], entry["name"]))
+    for person in _read("people"):
+        for role, *of in person["grants"]:
+            office.change_access(operates, grants.GrantAccess(person["email"], role, *of))
+    for entry in entries:
+        email = admins.get(entry["id"], f"admin@{entry['id']}.example")
+        admin = Person(email, email, (_admin_grant(entry["id"], now),))
+        if entry["id"] not in admins:
+            office.change_access(operates, grants.GrantAccess(email, "customer_admin", entry["id"]))
+        for feature, days_ago in sorted(entry["on"], key=lambda on: -on[1]):
+            go_to(days_ago, hour=11)
+            _instruct(office, admin, entry["id"], feature)
+        _set_retention(office, admin, entry["id"], go_to)
+    clock.at = now
+    with ledger.transaction() as tx:
+        events = chain(
+            None,
+            [("demo.clock_advanced", {"v": 1, "days": 0})],
+            customer_id=DEMO,
+            recorded_at=now,
+            actor="operator",
+            on_behalf_of="demo",
+            agreement_version="",
+        )
+        tx.append(None, events, '{"days": 0}', subjects.STATE_SCHEMA)
+    office.import_usage(operates, usage_figures(now.date()))
+
+
+def _admin_grant(customer_id: str, now: datetime) -> grants.Grant:
+    return grants.Grant(role="customer_admin", customer_id=customer_id, since=now, by="operator")
+
+
+def _instruct(office: Office, admin: Person, customer_id: str, feature: str) -> None:
+    file = office.open(admin, customer_id)
+    switch = {feature: True}
+    asked = features.consequences(features.Instruct(switch), file.state.features, file.agreement, file.now)
+    command = features.Instruct(switch, acknowledged=asked.to_acknowledge)
+    office.carry_out(admin, customer_id, command, file.sequence)
+
+
+def _set_retention(office: Office, admin: Person, customer_id: str, go_to: Any) -> None:
+    """A few customers have set a period, one has a legal hold, one a shortening under way."""
+    steps: dict[str, list[tuple[int, retention.Command]]] = {
+        "nordfrakt": [(80, retention.PlaceHold("emails", "Dispute with a carrier, case 2026-118"))],
+        "solsidan": [
+            (100, retention.SetPeriod("call_recordings", 60, "Shorter than our policy's 90 days")),
+            (2, retention.SetPeriod("transcripts", 60, "Follows the recordings")),
+        ],
+        "fjallbank": [(95, retention.SetPeriod("interaction_metadata", 1095, "Audit trail asked for by us"))],
+    }
+    for days_ago, command in steps.get(customer_id, []):
+        go_to(days_ago, hour=14)
+        office.carry_out(admin, customer_id, command, office.open(admin, customer_id).sequence)
+
+
+def usage_figures(today: date) -> pa.Table:
+    """Monthly figures of every demo customer and data type for the 24 months up to today's."""
+    dice = random.Random(SEED)  # noqa: S311
+    months = [today.replace(day=1)]
+    while len(months) < MONTHS:
+        months.append((months[-1] - timedelta(days=1)).replace(day=1))
+    columns: dict[str, list[Any]] = {
+        n: [] for n in ("customer_id", "data_type", "month_start", "records", "bytes")
+    }
+    for entry in _read("customers"):
+        for data_type, (volume, size) in _VOLUMES.items():
+            level = volume * entry["size"] * dice.uniform(0.6, 1.4)
+            for age, month in enumerate(months):
+                records = int(level * dice.uniform(0.8, 1.2) * 0.985**age)
+                for name, value in zip(
+                    columns,
+                    (entry["id"], data_type, month, records, int(records * size * dice.uniform(0.9, 1.1))),
+                    strict=True,
+                ):
+                    columns[name].append(value)
+    schema = pa.schema(
+        [
+            ("customer_id", pa.string()),
+            ("data_type", pa.string()),
+            ("month_start", pa.date32()),
+            ("records", pa.int64()),
+            ("bytes", pa.int64()),
+        ]
+    )
+    return pa.table(columns, schema=schema)
+
+
+def identity_provider() -> AbstractContextManager[BaseWSGIServer]:
+    """An OpenID Connect provider on localhost in which each demo person signs in with one click."""
+    with warnings.catch_warnings():
+        # The package still uses an older interface of Authlib, which works and warns.
+        warnings.simplefilter("ignore")
+        import oidc_provider_mock
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    logging.getLogger("oidc_provider_mock").setLevel(logging.ERROR)
+    people = [
+        oidc_provider_mock.User(
+            sub=p["email"],
+            claims={"name": p["name"], "email": p["email"], "email_verified": p.get("verified", True)},
+        )
+        for p in _read("people")
+    ]
+    server: AbstractContextManager[BaseWSGIServer] = oidc_provider_mock.run_server_in_thread(
+        user_claims=people, access_token_max_age=_TOKEN_AGE
+    )
+    return server

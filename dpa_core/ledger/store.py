@@ -1,0 +1,243 @@
+"""Append and read, over a DuckDB file.
+
+One process writes a file. Inside it, every transaction has a cursor of its own, so that threads
+neither wait for nor see each other's unfinished work.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from dpa_core.ledger.chain import Event, Head, canonical
+from dpa_core.ledger.migrations import migrate
+
+_COLUMNS = (
+    "customer_id, sequence, recorded_at, actor, on_behalf_of, "
+    "agreement_version, kind, body, previous_digest, digest"
+)
+
+
+class StoreError(Exception):
+    """The store cannot be opened, read or written. The message is one line for a person."""
+
+
+class Conflict(Exception):
+    """Someone else wrote to this ledger since it was read. Nothing of this attempt is stored."""
+
+    def __init__(self, customer_id: str, expected_sequence: int) -> None:
+        super().__init__(f"{customer_id} has changed since sequence {expected_sequence}")
+        self.customer_id = customer_id
+        self.expected_sequence = expected_sequence
+
+
+def _utc(at: datetime) -> datetime:
+    """UTC without a zone, as the column holds it."""
+    return at.astimezone(UTC).replace(tzinfo=None)
+
+
+def _event(row: Sequence[Any]) -> Event:
+    customer_id, sequence, at, actor, behalf, version, kind, body, previous, digest = row
+    at = at.replace(tzinfo=UTC)
+    return Event(customer_id, sequence, at, actor, behalf, version, kind, json.loads(body), previous, digest)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """DuckDB's errors as one line that says what to do."""
+    try:
+        yield
+    except duckdb.TransactionException:
+        raise
+    except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, OSError) as error:
+        text = str(error)
+        if "Could not set lock" in text:
+            raise StoreError(
+                "The database file is in use by another process (the running server, as a rule). "
+                "Stop that process first, then try again."
+            ) from error
+        if any(
+            sign in text
+            for sign in ("No space left", "File too large", "Could not write", "has been invalidated")
+        ):
+            raise StoreError(
+                "The database could not be written: the disk is full or cannot be written to. Nothing of "
+                "this step was stored. Free some space, restart the server, then try again."
+            ) from error
+        raise StoreError(f"The database cannot be read or written: {text.splitlines()[0]}") from error
+
+
+class Transaction:
+    """Reads and writes that become durable together, or not at all."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
+
+    def head(self, customer_id: str) -> Head | None:
+        """The head of one ledger, by key; None where it has no event yet."""
+        row = self._cursor.execute(
+            "SELECT customer_id, sequence, digest, state, state_schema FROM heads WHERE customer_id = ?",
+            [customer_id],
+        ).fetchone()
+        return Head(*row) if row else None
+
+    def append(self, head: Head | None, events: Sequence[Event], state: str, state_schema: int) -> Head:
+        """Write events behind `head`, and the state folded over them.
+
+        The events must have been chained to `head`. Raises Conflict where the ledger has moved on
+        (here, or at commit when both wrote at the same instant).
+        """
+        last = events[-1]
+        expected = head.sequence if head else 0
+        insert = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        for e in events:
+            row = [
+                e.customer_id, e.sequence, _utc(e.recorded_at), e.actor, e.on_behalf_of,
+                e.agreement_version, e.kind, canonical(e.body), e.previous_digest, e.digest,
+            ]  # fmt: skip
+            try:
+                self._cursor.execute(insert, row)
+            except duckdb.ConstraintException as error:
+                raise Conflict(last.customer_id, expected) from error
+        if head is None:
+            self._cursor.execute(
+                "INSERT INTO heads (customer_id, sequence, digest, state, state_schema) "
+                "VALUES (?, ?, ?, ?, ?)",
+                [last.customer_id, last.sequence, last.digest, state, state_schema],
+            )
+        else:
+            changed = self._cursor.execute(
+                "UPDATE heads SET sequence = ?, digest = ?, state = ?, state_schema = ? "
+                "WHERE customer_id = ? AND sequence = ?",
+                [last.sequence, last.digest, state, state_schema, last.customer_id, expected],
+            ).fetchone()
+            if changed is None or changed[0] != 1:
+                raise Conflict(last.customer_id, expected)
+        return Head(last.customer_id, last.sequence, last.digest, state, state_schema)
+
+    def replace_usage(self, figures: pa.Table) -> None:
+        """Put monthly figures in, over those of the same customer, data type and month.
+
+        Columns: customer_id, data_type (text), month_start (date), records, bytes (64-bit integers).
+        """
+        self._cursor.register("incoming", figures)
+        self._cursor.execute(
+            "DELETE FROM usage_figures WHERE (customer_id, data_type, month_start) IN "
+            "(SELECT (customer_id, data_type, month_start) FROM incoming)"
+        )
+        self._cursor.execute(
+            "INSERT INTO usage_figures (customer_id, data_type, month_start, records, bytes) "
+            "SELECT customer_id, data_type, month_start, records, bytes FROM incoming"
+        )
+        self._cursor.unregister("incoming")
+
+
+class Ledger:
+    """A store that is open. Close it, or use it as a context manager."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._local = threading.local()
+
+    @classmethod
+    def open(cls, path: Path) -> Ledger:
+        """Open the file, made if missing, and bring it to the present shape. Raises StoreError."""
+        with _plain_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = duckdb.connect(str(path))
+            migrate(connection)
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+        return cls(connection)
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write everything to the file and let it go."""
+        self._connection.close()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        cursor: duckdb.DuckDBPyConnection | None = getattr(self._local, "cursor", None)
+        if cursor is None:
+            cursor = self._local.cursor = self._connection.cursor()
+        return cursor
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One transaction: committed and on disk when the block ends, undone when it raises.
+
+        Raises Conflict where another transaction got there first, StoreError where the file cannot
+        be written.
+        """
+        cursor = self._cursor()
+        with _plain_errors():
+            cursor.begin()
+            try:
+                yield Transaction(cursor)
+                cursor.commit()
+            except BaseException as error:
+                with _suppressed():
+                    cursor.rollback()
+                if isinstance(error, duckdb.TransactionException):
+                    raise Conflict("this ledger", -1) from error
+                raise
+
+    def head(self, customer_id: str) -> Head | None:
+        """The head of one ledger, by key; None where it has no event yet."""
+        with _plain_errors():
+            return Transaction(self._cursor()).head(customer_id)
+
+    def events(self, customer_id: str, *, after: int = 0, until: datetime | None = None) -> list[Event]:
+        """One ledger's events in order: those after a sequence, up to and with a moment in UTC."""
+        sql = f"SELECT {_COLUMNS} FROM events WHERE customer_id = ? AND sequence > ?"  # noqa: S608
+        values: list[Any] = [customer_id, after]
+        if until is not None:
+            sql += " AND recorded_at <= ?"
+            values.append(_utc(until))
+        return [_event(row) for row in self.rows(sql + " ORDER BY sequence", values)]
+
+    def scan(self) -> Iterator[tuple[Event, str]]:
+        """Every row of every ledger, in order, with its body as it lies in the file."""
+        with _plain_errors():
+            cursor = self._connection.cursor()
+            cursor.execute(f"SELECT {_COLUMNS} FROM events ORDER BY customer_id, sequence")  # noqa: S608
+            while rows := cursor.fetchmany(10_000):
+                for row in rows:
+                    try:
+                        yield _event(row), row[7]
+                    except ValueError:  # no JSON any more: an empty body never fits its text
+                        yield _event((*row[:7], "{}", *row[8:])), row[7]
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a parameterised query."""
+        with _plain_errors():
+            return self._cursor().execute(sql, values).fetchall()
+
+    def check_writable(self) -> None:
+        """Read and write once, leaving nothing behind. Raises StoreError."""
+        with _plain_errors():
+            cursor = self._connection.cursor()
+            cursor.begin()
+            cursor.execute("SELECT count(*) FROM heads").fetchone()
+            cursor.execute("INSERT INTO migrations VALUES ('check')")
+            cursor.execute("DELETE FROM migrations WHERE name = 'check'")
+            cursor.commit()
+
+
+@contextmanager
+def _suppressed() -> Iterator[None]:
+    """A transaction that DuckDB has already ended cannot be rolled back again."""
+    with suppress(duckdb.Error):
+        yield

@@ -1,0 +1,84 @@
+"""Settings of a production server, from environment variables, `.env`, or a TOML file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from pydantic import Field, HttpUrl, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder of `app.py`, `pages/` and `data/`."""
+STORE = "desk.duckdb"
+"""Name of the database file in the data folder."""
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong. The message is one line."""
+
+
+def data_folder() -> Path:
+    """Where state lives: `$DPA_DATA_DIR`, or the platform's user data folder."""
+    given = os.environ.get("DPA_DATA_DIR")
+    return Path(given) if given else user_data_path("dpa-desk", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """Read from `DPA_…` variables, then `.env`, then the TOML file named by `DPA_SETTINGS`."""
+
+    model_config = SettingsConfigDict(env_prefix="DPA_", env_file=".env", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default_factory=data_folder)
+    address: str = "127.0.0.1"
+    port: int = Field(default=8501, ge=1, le=65535)
+    public_url: HttpUrl
+    """The address people type, such as https://dpa.connectel.example."""
+    oidc_metadata_url: HttpUrl
+    """The identity provider's `.well-known/openid-configuration`."""
+    oidc_client_id: str = Field(min_length=1)
+    oidc_client_secret: SecretStr = Field(min_length=1)
+    cookie_secret: SecretStr = Field(min_length=32)
+    """Signs the identity cookie: 32 random characters or more."""
+    contact: str = "privacy@connectel.se"
+    """Whom to ask for access."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Add the TOML file as the last source."""
+        sources = (init_settings, env_settings, dotenv_settings)
+        if file := os.environ.get("DPA_SETTINGS"):
+            return (*sources, TomlConfigSettingsSource(settings_cls, Path(file)))
+        return sources
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings; `given` come before all sources. Raises SettingsError with one line."""
+    file = os.environ.get("DPA_SETTINGS")
+    if file and not Path(file).is_file():
+        raise SettingsError(f"DPA_SETTINGS names {file}, which is no file.")
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            name = "DPA_" + "_".join(str(part) for part in problem["loc"]).upper()
+            what = "is missing" if problem["type"] == "missing" else f"is wrong: {problem['msg'].lower()}"
+            problems.append(f"{name} {what}")
+        raise SettingsError("; ".join(problems) + ". See “Settings” in the README.") from error
+    except ValueError as error:  # tomllib's, for a broken file
+        raise SettingsError(f"{file} is no valid TOML: {error}") from error

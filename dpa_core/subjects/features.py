@@ -1,0 +1,270 @@
+"""Optional features: switching one on or off engages or releases sub-processors.
+
+Clauses: Sch. 2 2.2 (optional sub-processors are engaged only by a feature in use), 3.1(i) (documented
+instructions), 3.1(vii) (transfers to third countries on the customer's instruction).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from dpa_core.agreement import Agreement, DataCategory, Feature, Place, SubProcessor, TransferMechanism
+from dpa_core.subjects.common import Moment, NewEvent, Record, RecordedEvent, Refusal, checked_reason
+
+CLAUSE = "Sch. 2 2.2"
+TRANSFER_CLAUSE = "3.1(vii)"
+
+
+# --- state ---------------------------------------------------------------------------------------
+
+
+class Switch(Record):
+    """How one feature stands, and the instruction that made it so."""
+
+    on: bool
+    since: Moment
+    by: str
+    sequence: int
+
+
+class State(Record):
+    """The features that were ever switched; one that is absent is off."""
+
+    switches: dict[str, Switch] = {}
+
+    @property
+    def on(self) -> frozenset[str]:
+        """Identifiers of the features that are on."""
+        return frozenset(id for id, switch in self.switches.items() if switch.on)
+
+
+# --- events --------------------------------------------------------------------------------------
+
+
+class Change(Record):
+    """One feature and what it is switched to."""
+
+    feature: str
+    on: bool
+
+
+class Instructed(Record):
+    """`features.instructed`: one instruction over one or several features."""
+
+    v: Literal[1] = 1
+    changes: tuple[Change, ...]
+    reason: str
+    acknowledged: tuple[str, ...]
+    """Sub-processors in third countries whose transfers were acknowledged, Clause 3.1(vii)."""
+    engaged: tuple[str, ...]
+    """Sub-processors that this instruction added."""
+    released: tuple[str, ...]
+    """Sub-processors that this instruction removed."""
+
+
+KIND = "features.instructed"
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Instruct:
+    """Switch features: identifier to on (True) or off (False), all as one instruction."""
+
+    changes: Mapping[str, bool]
+    reason: str = ""
+    acknowledged: frozenset[str] = frozenset()
+    """Identifiers of sub-processors in third countries whose transfers the person accepts."""
+
+
+# --- consequences --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A sub-processor, a place outside the EU and EEA, what happens there, and what makes it lawful."""
+
+    sub_processor: SubProcessor
+    place: Place
+    role: str
+    mechanisms: tuple[TransferMechanism, ...]
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """What an instruction brings about. The same values decide() acts on."""
+
+    switched_on: tuple[Feature, ...]
+    switched_off: tuple[Feature, ...]
+    added: tuple[SubProcessor, ...]
+    removed: tuple[SubProcessor, ...]
+    kept: tuple[tuple[SubProcessor, tuple[Feature, ...]], ...]
+    """Sub-processors of a feature switched off that stay, and the features they stay for."""
+    transfers: tuple[Transfer, ...]
+    """Transfers to third countries of the features switched on; each wants an acknowledgement."""
+    new_third_countries: tuple[Place, ...]
+    """Third countries where nothing was processed before."""
+    mechanisms: tuple[TransferMechanism, ...]
+    """What the added sub-processors' transfers rest on."""
+    data_categories: tuple[DataCategory, ...]
+    """Categories the features switched on touch (our reading: the agreement does not say)."""
+    clauses: tuple[str, ...]
+
+    @property
+    def to_acknowledge(self) -> frozenset[str]:
+        """Identifiers of the sub-processors whose transfers want an acknowledgement."""
+        return frozenset(t.sub_processor.id for t in self.transfers)
+
+
+def engaged(on: Iterable[str], agreement: Agreement) -> tuple[SubProcessor, ...]:
+    """The sub-processors engaged when these features are on, the core ones among them, in list order.
+
+    Clause: Sch. 2 2.1, Sch. 2 2.2
+    """
+    features = frozenset(on)
+    return tuple(s for s in agreement.sub_processors if s.kind == "core" or features & frozenset(s.features))
+
+
+def of_feature(feature: str, agreement: Agreement) -> tuple[SubProcessor, ...]:
+    """The sub-processors that a feature engages. Clause: Sch. 2 2.2"""
+    return tuple(s for s in agreement.sub_processors if feature in s.features)
+
+
+def transfers(sub_processors: Iterable[SubProcessor], agreement: Agreement) -> tuple[Transfer, ...]:
+    """Every transfer of these sub-processors to a place outside the EU and EEA. Clause: 3.1(vii)"""
+    return tuple(
+        Transfer(s, place, location.role, tuple(agreement.mechanism(m) for m in s.mechanisms))
+        for s in sub_processors
+        for location in s.locations
+        if (place := agreement.place(location.place)).third_country
+    )
+
+
+def consequences(command: Instruct, state: State, agreement: Agreement, now: datetime) -> Consequences:
+    """What the instruction would bring about. Raises Refusal where it can't be given at all.
+
+    A sub-processor shared with another feature that stays on is not removed.
+    Clause: Sch. 2 2.2, 3.1(vii)
+    """
+    _check(command, state, agreement)
+    on = {id for id, wanted in command.changes.items() if wanted}
+    off = set(command.changes) - on
+    before = engaged(state.on, agreement)
+    after_on = (state.on | on) - off
+    after = engaged(after_on, agreement)
+    added = tuple(s for s in after if s not in before)
+    removed = tuple(s for s in before if s not in after)
+    kept = tuple(
+        (s, tuple(f for f in agreement.features if f.id in after_on and f.id in s.features))
+        for s in after
+        if s.kind == "optional" and off & frozenset(s.features)
+    )
+    # Asked for every feature switched on, not only for newly added sub-processors: the feature sends
+    # its own data there, whoever else already uses that sub-processor.
+    of_switched_on = tuple(s for s in agreement.sub_processors if on & frozenset(s.features))
+    crossing = transfers(of_switched_on, agreement)
+    processed_before = {t.place.id for t in transfers(before, agreement) if t.role != "delivery"}
+    touched = {c for id in on for c in agreement.feature(id).data_categories}
+    used = {m for s in added for m in s.mechanisms}
+    return Consequences(
+        switched_on=tuple(f for f in agreement.features if f.id in on),
+        switched_off=tuple(f for f in agreement.features if f.id in off),
+        added=added,
+        removed=removed,
+        kept=kept,
+        transfers=crossing,
+        new_third_countries=tuple(
+            p
+            for p in agreement.places
+            if p.id not in processed_before
+            and any(t.place == p and t.role != "delivery" for t in transfers(added, agreement))
+        ),
+        mechanisms=tuple(m for m in agreement.mechanisms if m.id in used),
+        data_categories=tuple(c for c in agreement.data_categories if c.id in touched),
+        clauses=(CLAUSE, "3.1(i)", "3.1(v)", *((TRANSFER_CLAUSE,) if crossing else ())),
+    )
+
+
+def _check(command: Instruct, state: State, agreement: Agreement) -> None:
+    """Refuse what is no instruction: nothing to change, an unknown feature, no change at all."""
+    if not command.changes:
+        raise Refusal(CLAUSE, "No feature is chosen.", "Switch at least one feature on or off.", "changes")
+    known = {f.id: f.name for f in agreement.features}
+    for id, wanted in command.changes.items():
+        if id not in known:
+            raise Refusal(
+                CLAUSE,
+                f"There is no optional feature “{id}” in agreement version {agreement.version}.",
+                f"Choose one of: {', '.join(known.values())}.",
+                "changes",
+            )
+        if (id in state.on) == wanted:
+            raise Refusal(
+                CLAUSE,
+                f"{known[id]} is already {'on' if wanted else 'off'}.",
+                "Look at the page again: someone may have switched it before you.",
+                "changes",
+            )
+
+
+def decide(command: Instruct, state: State, agreement: Agreement, now: datetime) -> list[NewEvent]:
+    """Record the instruction.
+
+    Refused without an acknowledgement for every third-country transfer of a feature switched on.
+    Clause: Sch. 2 2.2, 3.1(i), 3.1(vii)
+    """
+    result = consequences(command, state, agreement, now)
+    reason = checked_reason(command.reason)
+    open_ones = result.to_acknowledge - command.acknowledged
+    missing = [s.name for s in agreement.sub_processors if s.id in open_ones]
+    if missing:
+        raise Refusal(
+            TRANSFER_CLAUSE,
+            f"The transfer outside the EU and EEA by {' and '.join(missing)} is not acknowledged.",
+            "Tick the acknowledgement, or leave the feature off.",
+            "acknowledged",
+        )
+    return [
+        NewEvent(
+            KIND,
+            Instructed(
+                changes=tuple(
+                    Change(feature=f.id, on=command.changes[f.id])
+                    for f in agreement.features
+                    if f.id in command.changes
+                ),
+                reason=reason,
+                acknowledged=tuple(sorted(result.to_acknowledge)),
+                engaged=tuple(s.id for s in result.added),
+                released=tuple(s.id for s in result.removed),
+            ),
+        )
+    ]
+
+
+def evolve(state: State, event: RecordedEvent) -> State:
+    """The state after an event of this subject; any other event leaves it as it is."""
+    if event.kind != KIND:
+        return state
+    body = Instructed.model_validate(event.body)
+    switched = {
+        c.feature: Switch(on=c.on, since=event.recorded_at, by=event.actor, sequence=event.sequence)
+        for c in body.changes
+    }
+    return State(switches=state.switches | switched)
+
+
+def describe(event: RecordedEvent, agreement: Agreement) -> str:
+    """The instruction in a sentence, in the names of its agreement version."""
+    body = Instructed.model_validate(event.body)
+    names = {f.id: f.name for f in agreement.features}
+
+    def listed(on: bool) -> str:
+        return ", ".join(names.get(c.feature, c.feature) for c in body.changes if c.on == on)
+
+    parts = [f"Switched {word} {listed(on)}" for word, on in (("on", True), ("off", False)) if listed(on)]
+    return "; ".join(parts)

@@ -1,0 +1,1 @@
+"""Questions that pages ask of a customer's file. Each takes a file that the office has opened."""

@@ -1,0 +1,54 @@
+"""What was instructed, by whom, when, and under which version. Clause: 3.1(i)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from dpa_core.ledger import Event
+from dpa_core.office import CustomerFile
+from dpa_core.subjects import describe
+
+SUBJECTS = {"customer": "Agreement", "features": "Features", "retention": "Retention"}
+"""The first word of an event's kind, and what a person calls it."""
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One recorded event in words. `recorded_at` in UTC."""
+
+    sequence: int
+    recorded_at: datetime
+    actor: str
+    on_behalf_of: str
+    agreement_version: str
+    subject: str
+    what: str
+    reason: str
+    digest: str
+
+
+def in_words(events: Iterable[Event], file: CustomerFile) -> list[Instruction]:
+    """Events of this customer, each in the names of the agreement version it was given under."""
+    return [
+        Instruction(
+            sequence=e.sequence,
+            recorded_at=e.recorded_at,
+            actor=e.actor,
+            on_behalf_of=e.on_behalf_of,
+            agreement_version=e.agreement_version,
+            subject=SUBJECTS.get(e.kind.split(".")[0], e.kind),
+            what=describe(e, file.version(e.agreement_version)),
+            reason=str(e.body.get("reason", "")),
+            digest=e.digest,
+        )
+        for e in events
+    ]
+
+
+def instructions(file: CustomerFile, last: int | None = None) -> list[Instruction]:
+    """The customer's instructions that count at the file's moment, newest first; the `last` few, or all."""
+    after = max(0, file.sequence - last) if last else 0
+    events = file.ledger.events(file.customer_id, after=after, until=file.as_of)
+    return in_words(reversed(events), file)

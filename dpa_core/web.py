@@ -1,0 +1,251 @@
+"""What the web server needs of us: the open office, sign-in settings, routes, and plain error pages.
+
+The only module that knows Streamlit.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
+from html import escape
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import urlsplit
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dpa_core import demo
+from dpa_core.agreement import load_all
+from dpa_core.clock import Clock
+from dpa_core.ledger import Ledger, StoreError
+from dpa_core.office import Office, demo_days
+from dpa_core.settings import STORE, Settings, SettingsError
+
+log = logging.getLogger("dpa_desk")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What every visit shares: the open office and whom to ask for access."""
+
+    office: Office
+    contact: str
+    is_demo: bool
+
+
+_desk: Desk | None = None
+
+
+def desk() -> Desk:
+    """The one desk of this process. RuntimeError where the server was not started through `serving`."""
+    if _desk is None:
+        raise RuntimeError("the server was started without its settings")
+    return _desk
+
+
+def config(address: str, port: int) -> dict[str, Any]:
+    """Streamlit's settings that are not a matter of taste."""
+    return {
+        "server.address": address,
+        "server.port": port,
+        "server.headless": True,
+        "server.enableXsrfProtection": True,
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": False,
+        "client.showErrorDetails": "none",
+    }
+
+
+def serving(settings: Settings) -> dict[str, Any]:
+    """Open the store for production and give the arguments of `st.App`.
+
+    Raises SettingsError (a demo store), StoreError, AgreementError.
+    """
+    ledger = Ledger.open(settings.data_dir / STORE)
+    if demo_days(ledger) is not None:
+        ledger.close()
+        raise SettingsError(f"{settings.data_dir} holds demo data. Name another folder with DPA_DATA_DIR.")
+    office = Office(ledger, load_all(), Clock())
+    url = str(settings.public_url).rstrip("/")
+    auth = {
+        "redirect_uri": f"{url}/oauth2callback",
+        "cookie_secret": settings.cookie_secret.get_secret_value(),
+        "client_id": settings.oidc_client_id,
+        "client_secret": settings.oidc_client_secret.get_secret_value(),
+        "server_metadata_url": str(settings.oidc_metadata_url),
+    }
+    return _app(Desk(office, settings.contact, is_demo=False), auth, secure=url.startswith("https:"))
+
+
+def serving_demo(port: int) -> dict[str, Any]:
+    """Open (and if need be fill) the demo store, start the demo's identity provider, and give the
+    arguments of `st.App`. Raises SettingsError (a store that is no demo), StoreError, AgreementError.
+    """
+    office = demo.open_office(load_all())
+    provider = demo.identity_provider()
+    server = provider.__enter__()
+    auth = {
+        "redirect_uri": f"http://localhost:{port}/oauth2callback",
+        "cookie_secret": secrets.token_hex(32),
+        "client_id": "dpa-desk-demo",
+        "client_secret": "demo",
+        "server_metadata_url": f"http://localhost:{server.server_port}/.well-known/openid-configuration",
+    }
+    return _app(Desk(office, "eva.sund@connectel.example", is_demo=True), auth, secure=False, also=provider)
+
+
+def _app(
+    opened: Desk, auth: dict[str, str], *, secure: bool, also: AbstractContextManager[Any] | None = None
+) -> dict[str, Any]:
+    global _desk
+    _desk = opened
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            if also is not None:
+                also.__exit__(None, None, None)
+            opened.office.ledger.close()
+
+    return {
+        "secrets": {"auth": auth},
+        "routes": _routes(opened.office),
+        "middleware": [Middleware(_Guard, secure=secure)],
+        "lifespan": lifespan,
+        "on_script_error": _on_script_error,
+    }
+
+
+def _routes(office: Office) -> list[BaseRoute]:
+    def healthz(_: Request) -> Response:
+        try:
+            office.ledger.check_writable()
+        except StoreError as error:
+            return JSONResponse({"status": "unavailable", "why": str(error)}, status_code=503)
+        return JSONResponse({"status": "ok"})
+
+    return [Route("/healthz", healthz, methods=["GET"])]
+
+
+def _on_script_error(error: Exception) -> bool:
+    """Log what happened under a number that the person can quote; show a sentence, no traceback."""
+    if isinstance(error, StoreError):
+        st.error(str(error), icon=":material/error:")
+        log.error("%s", error)
+        return True
+    number = secrets.token_hex(4)
+    log.error("error %s", number, exc_info=error)
+    st.error(
+        f"Something went wrong on our side, and nothing was recorded. Try again; if it stays, "
+        f"quote number {number} to whoever runs this server.",
+        icon=":material/error:",
+    )
+    return True
+
+
+_HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"same-origin",
+    b"content-security-policy": b"frame-ancestors 'none'",
+}
+_RETURN = "dpa_return"
+
+
+def _local(target: str) -> str | None:
+    """The path and query of an address on this server, or None: never lead a person elsewhere."""
+    parts = urlsplit(target)
+    path = parts.path or "/"
+    if not path.startswith("/") or path.startswith(("//", "/auth/", "/oauth2callback")):
+        return None
+    return path + (f"?{parts.query}" if parts.query else "")
+
+
+class _Guard:
+    """Security headers, `Secure` cookies behind TLS, the way back after sign-in, and a readable page
+    where the identity provider does not answer."""
+
+    def __init__(self, app: ASGIApp, secure: bool) -> None:
+        self.app = app
+        self.secure = secure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        path = scope["path"]
+        failed = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal failed
+            if message["type"] == "http.response.start":
+                if path.endswith("/auth/login") and message["status"] == 400:
+                    failed = True
+                    return
+                headers = self._headers(request, path, message["headers"])
+                message = {**message, "headers": headers}
+            if not failed:
+                await send(message)
+
+        await self.app(scope, receive, guarded)
+        if failed:
+            await _SIGN_IN_DOWN(scope, receive, send)
+
+    def _headers(
+        self, request: Request, path: str, headers: list[tuple[bytes, bytes]]
+    ) -> list[tuple[bytes, bytes]]:
+        out: list[tuple[bytes, bytes]] = [(k, v) for k, v in headers if k not in _HEADERS]
+        out += _HEADERS.items()
+        if path.endswith("/auth/login"):
+            back = urlsplit(request.headers.get("referer", ""))
+            target = _local(back.path + (f"?{back.query}" if back.query else ""))
+            if back.netloc == request.headers.get("host") and target and target != "/":
+                out.append((b"set-cookie", _cookie(target, 600)))
+        if path.endswith("/oauth2callback"):
+            signed_in = any(k == b"set-cookie" and v.startswith(b"_streamlit_user=") and b"Max-Age=0" not in v
+                            for k, v in out)  # fmt: skip
+            logged_out = not request.query_params
+            back_to = _local(request.cookies.get(_RETURN, "")) if signed_in else None
+            target = back_to or ("/" if signed_in or logged_out else "/?sign_in=failed")
+            out = [(k, target.encode() if k == b"location" else v) for k, v in out]
+            out.append((b"set-cookie", _cookie("", 0)))
+        if self.secure:
+            out = [(k, v + b"; Secure" if k == b"set-cookie" and b"; Secure" not in v else v) for k, v in out]
+            out.append((b"strict-transport-security", b"max-age=31536000"))
+        return out
+
+
+def _cookie(value: str, max_age: int) -> bytes:
+    cookie: SimpleCookie = SimpleCookie()
+    cookie[_RETURN] = value
+    for name, setting in (("max-age", str(max_age)), ("path", "/"), ("httponly", "1"), ("samesite", "Lax")):
+        cookie[_RETURN][name] = setting
+    return cookie.output(header="").strip().encode()
+
+
+def _plain_page(title: str, sentence: str, status: int) -> HTMLResponse:
+    return HTMLResponse(
+        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>{escape(title)}</title><style>body{{font:16px/1.5 system-ui;max-width:36rem;"
+        f"margin:15vh auto;padding:0 1rem;color-scheme:light dark}}</style>"
+        f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p><p><a href='/'>Back to DPA Desk</a></p></html>",
+        status_code=status,
+    )
+
+
+_SIGN_IN_DOWN = _plain_page(
+    "Sign-in is not available",
+    "The identity provider does not answer, so nobody can sign in at the moment. "
+    "Nothing you entered was lost or changed. Try again in a minute.",
+    503,
+)
