@@ -14,15 +14,30 @@ from typing import Any, Literal
 from dpa_core.subjects import grants as roles
 
 Action = Literal[
-    "read", "instruct", "grant_customer_roles", "grant_any_role", "open_customer", "import_usage"
+    "read",
+    "instruct",
+    "take_snapshot",
+    "hold_review",
+    "grant_customer_roles",
+    "grant_any_role",
+    "open_customer",
+    "import_usage",
 ]
 
 _ALLOWED: dict[roles.Role, frozenset[Action]] = {
-    "customer_admin": frozenset({"read", "instruct", "grant_customer_roles"}),
+    "customer_admin": frozenset({"read", "instruct", "take_snapshot", "grant_customer_roles"}),
     "customer_reader": frozenset({"read"}),
-    "account_manager": frozenset({"read"}),
+    "account_manager": frozenset({"read", "take_snapshot", "hold_review"}),
     "privacy_officer": frozenset(
-        {"read", "grant_customer_roles", "grant_any_role", "open_customer", "import_usage"}
+        {
+            "read",
+            "take_snapshot",
+            "hold_review",
+            "grant_customer_roles",
+            "grant_any_role",
+            "open_customer",
+            "import_usage",
+        }
     ),
 }
 CUSTOMER_ROLES: frozenset[roles.Role] = frozenset({"customer_admin", "customer_reader"})

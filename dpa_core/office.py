@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -20,7 +20,7 @@ from dpa_core.clock import Clock, DemoClock
 from dpa_core.downloads import Downloads, File
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import verify as verify_ledger
-from dpa_core.subjects import CustomerState, customers, features, grants, retention
+from dpa_core.subjects import CustomerState, customers, features, grants, retention, reviews, snapshots
 from dpa_core.subjects.common import NewEvent, Refusal
 
 DEMO = "@demo"
@@ -28,8 +28,15 @@ DEMO = "@demo"
 
 _PERSON = "@person:"
 
-Instruction = features.Instruct | retention.Command
-"""What a customer's admin may command."""
+Instruction = features.Instruct | retention.Command | reviews.Command | snapshots.Take
+"""What may be commanded of one customer."""
+
+_NEEDS: dict[type, Action] = {
+    snapshots.Take: "take_snapshot",
+    reviews.Hold: "hold_review",
+    reviews.Propose: "hold_review",
+}
+"""What a command needs to be allowed, where that is not `instruct`."""
 
 
 class Changed(Exception):
@@ -228,6 +235,21 @@ class Office:
             agreements=self.agreements,
         )
 
+    def reopen(self, person: Person, customer_id: str, sequence: int, moment: datetime) -> CustomerFile:
+        """A customer as it stood after one entry of its ledger, seen from a moment (UTC) not before it.
+
+        Raises Forbidden as `open` does, and Refusal where there is no such entry.
+        """
+        file = self.open(person, customer_id)
+        events = [e for e in self.ledger.events(customer_id, until=moment) if e.sequence <= sequence]
+        if not events or events[-1].sequence != sequence:
+            raise Refusal(
+                "3.1(i)", f"{file.name} has no entry {sequence} by then.", "Choose another one.", "sequence"
+            )
+        state = subjects.fold(events)
+        agreement = _version(self.agreements, state.customer.agreement_version)
+        return replace(file, state=state, agreement=agreement, sequence=sequence, now=moment, as_of=moment)
+
     def directory(self, person: Person, text: str = "", limit: int = 20) -> list[tuple[str, str]]:
         """Customers the person may open, as (identifier, name), sorted by name.
 
@@ -255,13 +277,13 @@ class Office:
     def carry_out(
         self, person: Person, customer_id: str, command: Instruction, expected_sequence: int
     ) -> Receipt:
-        """Record a documented instruction, durable when this returns.
+        """Record a documented instruction, or a review or snapshot, durable when this returns.
 
         `expected_sequence`: what the person had before their eyes. Raises Forbidden, Refusal, Changed
         (with what was recorded since), StoreError.
         Clause: 3.1(i)
         """
-        require(person, "instruct", customer_id)
+        require(person, _NEEDS.get(type(command), "instruct"), customer_id)
         try:
             with self.ledger.transaction() as tx:
                 head = None if customer_id.startswith("@") else tx.head(customer_id)
@@ -269,18 +291,30 @@ class Office:
                     raise Conflict(customer_id, expected_sequence)
                 state, now = self._state(customer_id, head), self.clock.now()
                 agreement = _version(self.agreements, state.customer.agreement_version)
-                drafts = self._decide(command, state, agreement, now)
+                drafts = self._decide(command, state, head.sequence, agreement, now)
                 events = self._write(tx, customer_id, head, state, drafts, person, agreement, now)
         except Conflict as conflict:
             raise Changed(self.ledger.events(customer_id, after=expected_sequence)) from conflict
         return _receipt(events)
 
     def _decide(
-        self, command: Instruction, state: CustomerState, agreement: Agreement, now: datetime
+        self, command: Instruction, state: CustomerState, sequence: int, agreement: Agreement, now: datetime
     ) -> list[NewEvent]:
-        if isinstance(command, features.Instruct):
-            return features.decide(command, state.features, agreement, now)
-        return retention.decide(command, state.retention, agreement, now)
+        match command:
+            case features.Instruct():
+                return features.decide(command, state.features, agreement, now)
+            case snapshots.Take():
+                return snapshots.decide(command, state.snapshots, sequence, now)
+            case reviews.Accept():
+                # One step: the instruction that the proposal becomes, then the answer.
+                answer = reviews.decide(command, state.reviews, state.features.on, agreement, now)
+                left = state.reviews.proposal(command.proposal).remaining(state.features.on)
+                instruct = features.Instruct(left, command.reason, command.acknowledged)
+                return features.decide(instruct, state.features, agreement, now) + answer
+            case reviews.Hold() | reviews.Confirm() | reviews.Propose() | reviews.Reject():
+                return reviews.decide(command, state.reviews, state.features.on, agreement, now)
+            case _:
+                return retention.decide(command, state.retention, agreement, now)
 
     def _write(
         self,

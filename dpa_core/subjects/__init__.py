@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dpa_core.agreement import Agreement
-from dpa_core.subjects import customers, features, grants, retention
+from dpa_core.subjects import customers, features, grants, retention, reviews, snapshots
 from dpa_core.subjects.common import NewEvent, Record, RecordedEvent, Refusal
 from dpa_core.subjects.customers import State as _Customer
 from dpa_core.subjects.features import State as _Features
 from dpa_core.subjects.retention import State as _Retention
+from dpa_core.subjects.reviews import State as _Reviews
+from dpa_core.subjects.snapshots import State as _Snapshots
 
-STATE_SCHEMA = 1
+STATE_SCHEMA = 2
 """Raised whenever the folded state changes its shape; heads of an older shape are folded anew."""
 
 
@@ -24,6 +26,8 @@ class CustomerState(Record):
     customer: _Customer = _Customer()
     features: _Features = _Features()
     retention: _Retention = _Retention()
+    reviews: _Reviews = _Reviews()
+    snapshots: _Snapshots = _Snapshots()
 
 
 def evolve(state: CustomerState, event: RecordedEvent) -> CustomerState:
@@ -35,6 +39,10 @@ def evolve(state: CustomerState, event: RecordedEvent) -> CustomerState:
             return state.model_copy(update={"features": features.evolve(state.features, event)})
         case "retention":
             return state.model_copy(update={"retention": retention.evolve(state.retention, event)})
+        case "review" | "proposal":
+            return state.model_copy(update={"reviews": reviews.evolve(state.reviews, event)})
+        case "snapshot":
+            return state.model_copy(update={"snapshots": snapshots.evolve(state.snapshots, event)})
         case _:
             return state
 
@@ -64,6 +72,10 @@ def describe(event: RecordedEvent, agreement: Agreement) -> str:
             return features.describe(event, agreement)
         case "retention":
             return retention.describe(event, agreement)
+        case "review" | "proposal":
+            return reviews.describe(event, agreement)
+        case "snapshot":
+            return snapshots.describe(event, agreement)
         case _:
             return event.kind
 

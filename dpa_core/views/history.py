@@ -10,7 +10,14 @@ from dpa_core.ledger import Event
 from dpa_core.office import CustomerFile
 from dpa_core.subjects import describe
 
-SUBJECTS = {"customer": "Agreement", "features": "Features", "retention": "Retention"}
+SUBJECTS = {
+    "customer": "Agreement",
+    "features": "Features",
+    "retention": "Retention",
+    "review": "Reviews",
+    "proposal": "Reviews",
+    "snapshot": "Snapshots",
+}
 """The first word of an event's kind, and what a person calls it."""
 
 
