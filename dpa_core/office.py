@@ -18,6 +18,7 @@ from dpa_core.access import Action, Forbidden, Person, may, require
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
+from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger import verify as verify_ledger
 from dpa_core.subjects import CustomerState, customers, features, grants, retention
 from dpa_core.subjects.common import NewEvent, Refusal

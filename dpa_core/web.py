@@ -6,8 +6,10 @@ The only module that knows Streamlit.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
-from collections.abc import AsyncIterator
+import tomllib
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from html import escape
@@ -23,11 +25,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dpa_core import demo
-from dpa_core.agreement import load_all
+from dpa_core.agreement import AgreementError, load_all
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.office import Office, demo_days
-from dpa_core.settings import STORE, Settings, SettingsError
+from dpa_core.settings import ROOT, STORE, Settings, SettingsError, read_settings
 
 log = logging.getLogger("dpa_desk")
 
@@ -38,7 +40,13 @@ class Desk:
 
     office: Office
     contact: str
-    is_demo: bool
+    personas: tuple[demo.Persona, ...] = ()
+    """The demo's invented people; none in production."""
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether this is the demo."""
+        return bool(self.personas)
 
 
 _desk: Desk | None = None
@@ -52,16 +60,19 @@ def desk() -> Desk:
 
 
 def config(address: str, port: int) -> dict[str, Any]:
-    """Streamlit's settings that are not a matter of taste."""
-    return {
-        "server.address": address,
-        "server.port": port,
-        "server.headless": True,
-        "server.enableXsrfProtection": True,
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": False,
-        "client.showErrorDetails": "none",
-    }
+    """Streamlit's settings: those of `.streamlit/config.toml`, which `streamlit run` reads by itself,
+    and where to listen."""
+    with (ROOT / ".streamlit" / "config.toml").open("rb") as file:
+        chosen = dict(_flat(tomllib.load(file)))
+    return {**chosen, "server.address": address, "server.port": port}
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
 
 
 def serving(settings: Settings) -> dict[str, Any]:
@@ -82,7 +93,7 @@ def serving(settings: Settings) -> dict[str, Any]:
         "client_secret": settings.oidc_client_secret.get_secret_value(),
         "server_metadata_url": str(settings.oidc_metadata_url),
     }
-    return _app(Desk(office, settings.contact, is_demo=False), auth, secure=url.startswith("https:"))
+    return _app(Desk(office, settings.contact), auth, secure=url.startswith("https:"))
 
 
 def serving_demo(port: int) -> dict[str, Any]:
@@ -99,7 +110,22 @@ def serving_demo(port: int) -> dict[str, Any]:
         "client_secret": "demo",
         "server_metadata_url": f"http://localhost:{server.server_port}/.well-known/openid-configuration",
     }
-    return _app(Desk(office, "eva.sund@connectel.example", is_demo=True), auth, secure=False, also=provider)
+    return _app(
+        Desk(office, "eva.sund@connectel.example", demo.personas()), auth, secure=False, also=provider
+    )
+
+
+def from_environment() -> dict[str, Any]:
+    """What `streamlit run app.py` serves: production by its settings, the demo with `DPA_DEMO=true`.
+
+    Ends the process with one line where it cannot start.
+    """
+    try:
+        if os.environ.get("DPA_DEMO", "").lower() in ("1", "true", "yes"):
+            return serving_demo(int(st.get_option("server.port")))
+        return serving(read_settings())
+    except (AgreementError, SettingsError, StoreError) as error:
+        raise SystemExit(f"{error} (For the demo: `dpa demo`.)") from error
 
 
 def _app(
