@@ -228,16 +228,18 @@ def _consequences(result: features.Consequences, agreement: Agreement) -> None:
     switched = [f"{f.name} on" for f in result.switched_on] + [f"{f.name} off" for f in result.switched_off]
     st.markdown(f"**{words.listed(switched)}**")
     if result.added:
-        st.markdown(":material/add_circle: **Sub-processors added**")
+        lines = [":material/add_circle: **Sub-processors added**"]
         for s in result.added:
             where, by = show.places(s, agreement), show.mechanisms(s, agreement)
-            st.markdown(f"- **{s.name}** · {s.purpose} · {where} · {by}")
+            lines.append(f"- **{s.name}** · {s.purpose} · {where} · {by}")
+        st.markdown("\n".join(lines))
+        for s in result.added:
             if s.source_note:
-                st.caption(f"{s.source_note}")
+                st.caption(f":material/info: {s.name}: {s.source_note}")
     if result.removed:
-        st.markdown(":material/remove_circle: **Sub-processors removed**")
-        for s in result.removed:
-            st.markdown(f"- **{s.name}** · {show.places(s, agreement)}")
+        lines = [":material/remove_circle: **Sub-processors removed**"]
+        lines += [f"- **{s.name}** · {show.places(s, agreement)}" for s in result.removed]
+        st.markdown("\n".join(lines))
     for s, keeping in result.kept:
         names = words.listed([f.name for f in keeping])
         verb = "is" if len(keeping) == 1 else "are"
@@ -245,20 +247,7 @@ def _consequences(result: features.Consequences, agreement: Agreement) -> None:
     if not result.added and not result.removed:
         st.markdown("No sub-processor is added or removed.")
     if result.transfers:
-        st.markdown(":material/public: **Transfers outside the EU and EEA**")
-        for t in result.transfers:
-            by = " + ".join(m.code for m in t.mechanisms)
-            what = {
-                "processing": "processes in",
-                "delivery": "delivers from",
-                "access": "may be reached from",
-            }
-            st.markdown(f"- {t.sub_processor.name} {what[t.role]} {t.place.name}, under {by}")
-        if result.new_third_countries:
-            names = words.listed([p.name for p in result.new_third_countries])
-            st.markdown(f"New for you: {names}.")
-        for m in {m.id: m for t in result.transfers for m in t.mechanisms}.values():
-            st.caption(f"{m.code}: {m.name}. {m.summary}")
+        _transfers(result)
     elif result.switched_on:
         st.markdown(":material/location_on: All processing of these features stays in the EU and EEA.")
     if result.data_categories:
@@ -266,6 +255,21 @@ def _consequences(result: features.Consequences, agreement: Agreement) -> None:
         st.markdown(f":material/category: **Data categories touched:** {names}")
         st.caption("Our reading: the agreement does not say which categories a feature touches.")
     show.clauses(result.clauses, agreement)
+
+
+_HAPPENS = {"processing": "processes in", "delivery": "delivers from", "access": "may be reached from"}
+
+
+def _transfers(result: features.Consequences) -> None:
+    lines = [":material/public: **Transfers outside the EU and EEA**"]
+    for t in result.transfers:
+        by = " + ".join(m.code for m in t.mechanisms)
+        lines.append(f"- {t.sub_processor.name} {_HAPPENS[t.role]} {t.place.name}, under {by}")
+    st.markdown("\n".join(lines))
+    if result.new_third_countries:
+        st.markdown(f"New for you: {words.listed([p.name for p in result.new_third_countries])}.")
+    used = {m.id: m for t in result.transfers for m in t.mechanisms}
+    st.caption("  \n".join(f"{m.code}: {m.name}. {m.summary}" for m in used.values()))
 
 
 draw(current(), read(current()))

@@ -230,12 +230,11 @@ def _demo_clock(desk: Desk, person: Person) -> None:
 
 def _banners(desk: Desk, file: CustomerFile) -> None:
     if file.as_of is not None:
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f":material/history: **As it stood on {words.day(file.as_of)}.** "
-                "You are looking at the past; nothing can be changed here."
-            )
-            st.button("Back to today", on_click=look_at, args=[None], type="primary")
+        st.warning(
+            f"**As it stood on {words.day(file.as_of)}.** You are looking at the past. Nothing can be changed here.",
+            icon=":material/history:",
+        )
+        st.button("Back to today", on_click=look_at, args=[None], type="primary", icon=":material/undo:")
     if desk.is_demo:
         moved = desk.office.clock.offset.days
         note = f", moved forward by {words.count(moved, 'day')}" if moved else ""

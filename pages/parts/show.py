@@ -14,7 +14,8 @@ from pages.parts import words
 def header(title: str, sentence: str, file: CustomerFile) -> None:
     """The page's title, what it is for, and whose matters are shown."""
     st.title(title, anchor=False)
-    st.caption(f"{words.plain(file.name)} · Agreement of {words.day(file.agreement.published)}")
+    moment = f" · :orange[as it stood on {words.day(file.as_of)}]" if file.as_of else ""
+    st.caption(f"{words.plain(file.name)} · Agreement of {words.day(file.agreement.published)}{moment}")
     st.markdown(sentence)
 
 
