@@ -8,11 +8,13 @@ import tomllib
 import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from authlib.deprecate import AuthlibDeprecationWarning
 from werkzeug.serving import BaseWSGIServer
 
 from dpa_core import subjects
@@ -58,6 +60,20 @@ def _read(name: str) -> list[dict[str, Any]]:
     with (_FOLDER / f"{name}.toml").open("rb") as file:
         entries: list[dict[str, Any]] = tomllib.load(file)[name]
     return entries
+
+
+@dataclass(frozen=True)
+class Persona:
+    """One of the demo's invented people."""
+
+    name: str
+    email: str
+    about: str
+
+
+def personas() -> tuple[Persona, ...]:
+    """The demo's invented people, as the sign-in page lists them."""
+    return tuple(Persona(p["name"], p["email"], p["about"]) for p in _read("people"))
 
 
 def operator(now: datetime) -> Person:
@@ -202,7 +218,7 @@ def identity_provider() -> AbstractContextManager[BaseWSGIServer]:
     """An OpenID Connect provider on localhost in which each demo person signs in with one click."""
     with warnings.catch_warnings():
         # The package still uses an older interface of Authlib, which works and warns.
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", AuthlibDeprecationWarning)
         import oidc_provider_mock
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

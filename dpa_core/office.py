@@ -19,6 +19,7 @@ from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.downloads import Downloads, File
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
+from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger import verify as verify_ledger
 from dpa_core.subjects import CustomerState, customers, features, grants, retention, reviews, snapshots
 from dpa_core.subjects.common import NewEvent, Refusal

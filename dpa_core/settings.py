@@ -31,24 +31,10 @@ def data_folder() -> Path:
     return Path(given) if given else user_data_path("dpa-desk", appauthor=False)
 
 
-class Settings(BaseSettings):
+class _Sources(BaseSettings):
     """Read from `DPA_…` variables, then `.env`, then the TOML file named by `DPA_SETTINGS`."""
 
     model_config = SettingsConfigDict(env_prefix="DPA_", env_file=".env", extra="ignore", frozen=True)
-
-    data_dir: Path = Field(default_factory=data_folder)
-    address: str = "127.0.0.1"
-    port: int = Field(default=8501, ge=1, le=65535)
-    public_url: HttpUrl
-    """The address people type, such as https://dpa.connectel.example."""
-    oidc_metadata_url: HttpUrl
-    """The identity provider's `.well-known/openid-configuration`."""
-    oidc_client_id: str = Field(min_length=1)
-    oidc_client_secret: SecretStr = Field(min_length=1)
-    cookie_secret: SecretStr = Field(min_length=32)
-    """Signs the identity cookie: 32 random characters or more."""
-    contact: str = "privacy@connectel.se"
-    """Whom to ask for access."""
 
     @classmethod
     def settings_customise_sources(
@@ -64,6 +50,31 @@ class Settings(BaseSettings):
         if file := os.environ.get("DPA_SETTINGS"):
             return (*sources, TomlConfigSettingsSource(settings_cls, Path(file)))
         return sources
+
+
+class Signing(_Sources):
+    """What signing snapshots needs; commands that only sign need none of the other settings."""
+
+    snapshot_key: SecretStr | None = None
+    """The private Ed25519 key as a JWK; without it, one is made in the data folder."""
+
+
+class Settings(Signing):
+    """What a server needs."""
+
+    data_dir: Path = Field(default_factory=data_folder)
+    address: str = "127.0.0.1"
+    port: int = Field(default=8501, ge=1, le=65535)
+    public_url: HttpUrl
+    """The address people type, such as https://dpa.connectel.example."""
+    oidc_metadata_url: HttpUrl
+    """The identity provider's `.well-known/openid-configuration`."""
+    oidc_client_id: str = Field(min_length=1)
+    oidc_client_secret: SecretStr = Field(min_length=1)
+    cookie_secret: SecretStr = Field(min_length=32)
+    """Signs the identity cookie: 32 random characters or more."""
+    contact: str = "privacy@connectel.se"
+    """Whom to ask for access."""
 
 
 def read_settings(**given: Any) -> Settings:
@@ -82,3 +93,9 @@ def read_settings(**given: Any) -> Settings:
         raise SettingsError("; ".join(problems) + ". See “Settings” in the README.") from error
     except ValueError as error:  # tomllib's, for a broken file
         raise SettingsError(f"{file} is no valid TOML: {error}") from error
+
+
+def signing_key() -> str | None:
+    """The key to sign snapshots with, where the settings give one."""
+    key = Signing().snapshot_key
+    return key.get_secret_value() if key else None

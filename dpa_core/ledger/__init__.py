@@ -2,7 +2,7 @@
 
 from dpa_core.ledger.chain import GENESIS, Event, Head, chain, digest_of
 from dpa_core.ledger.store import Conflict, Ledger, StoreError, Transaction
-from dpa_core.ledger.verify import Fault, verify
+from dpa_core.ledger.verify import Fault, check_chain, verify
 
 __all__ = [
     "GENESIS",
@@ -14,6 +14,7 @@ __all__ = [
     "StoreError",
     "Transaction",
     "chain",
+    "check_chain",
     "digest_of",
     "verify",
 ]

@@ -208,11 +208,15 @@ class Ledger:
             values.append(_utc(until))
         return [_event(row) for row in self.rows(sql + " ORDER BY sequence", values)]
 
-    def scan(self) -> Iterator[tuple[Event, str]]:
-        """Every row of every ledger, in order, with its body as it lies in the file."""
+    def scan(self, customer_id: str | None = None) -> Iterator[tuple[Event, str]]:
+        """Every row of one ledger, or of all, in order, with its body as it lies in the file."""
         with _plain_errors():
             cursor = self._connection.cursor()
-            cursor.execute(f"SELECT {_COLUMNS} FROM events ORDER BY customer_id, sequence")  # noqa: S608
+            cursor.execute(
+                f"SELECT {_COLUMNS} FROM events WHERE ? IS NULL OR customer_id = ? "  # noqa: S608
+                "ORDER BY customer_id, sequence",
+                [customer_id, customer_id],
+            )
             while rows := cursor.fetchmany(10_000):
                 for row in rows:
                     try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
-from dpa_core.ledger.chain import GENESIS, Event, canonical, digest_of
+from dpa_core.ledger.chain import GENESIS, Event, Head, canonical, digest_of
 from dpa_core.ledger.store import Ledger
 
 Fold = Callable[[str, Sequence[Event]], str]
@@ -38,42 +39,41 @@ def _first_fault(events: Sequence[tuple[Event, str]]) -> Fault | None:
     return None
 
 
+def _against_head(rows: Sequence[tuple[Event, str]], head: Head | None) -> Fault | None:
+    last = rows[-1][0]
+    if head is None:
+        return Fault(last.customer_id, last.sequence, "has no head")
+    if head.sequence > last.sequence:
+        return Fault(last.customer_id, last.sequence + 1, f"missing; the head stands at {head.sequence}")
+    if (head.sequence, head.digest) != (last.sequence, last.digest):
+        return Fault(last.customer_id, last.sequence, "is not what the head says is the last row")
+    return None
+
+
+def check_chain(ledger: Ledger, customer_id: str) -> Fault | None:
+    """The first fault in the rows and head of one ledger; None where all fit."""
+    head, rows = ledger.head(customer_id), list(ledger.scan(customer_id))
+    if not rows:
+        return Fault(customer_id, 1, f"missing; the head stands at {head.sequence}") if head else None
+    return _first_fault(rows) or _against_head(rows, head)
+
+
 def verify(ledger: Ledger, fold: Fold) -> Iterator[Fault]:
     """The first fault of every ledger that has one; nothing where all is well.
 
     Found: a row changed, removed, moved or put in, a tail cut off (against the head), a head or a
     folded state that does not follow from the rows, a ledger without a head or a head without rows.
     """
-    heads = {row[0]: row[1:] for row in ledger.rows("SELECT customer_id, sequence, digest, state FROM heads")}
-
-    def check(customer_id: str, rows: list[tuple[Event, str]]) -> Fault | None:
-        if fault := _first_fault(rows):
-            return fault
-        last = rows[-1][0]
+    columns = "customer_id, sequence, digest, state, state_schema"
+    heads = {row[0]: Head(*row) for row in ledger.rows(f"SELECT {columns} FROM heads")}  # noqa: S608
+    for customer_id, group in groupby(ledger.scan(), key=lambda row: row[0].customer_id):
+        rows = list(group)
         head = heads.pop(customer_id, None)
-        if head is None:
-            return Fault(customer_id, last.sequence, "has no head")
-        sequence, digest, state = head
-        if sequence > last.sequence:
-            return Fault(customer_id, last.sequence + 1, f"missing; the head stands at {sequence}")
-        if (sequence, digest) != (last.sequence, last.digest):
-            return Fault(customer_id, last.sequence, "is not what the head says is the last row")
-        if state != fold(customer_id, [event for event, _ in rows]):
-            return Fault(
-                customer_id, last.sequence, "the folded state in the head does not follow from the rows"
-            )
-        return None
-
-    rows: list[tuple[Event, str]] = []
-    for event, text in ledger.scan():
-        if rows and rows[0][0].customer_id != event.customer_id:
-            if fault := check(rows[0][0].customer_id, rows):
-                heads.pop(fault.customer_id, None)
-                yield fault
-            rows = []
-        rows.append((event, text))
-    if rows and (fault := check(rows[0][0].customer_id, rows)):
-        heads.pop(fault.customer_id, None)
-        yield fault
+        fault = _first_fault(rows) or _against_head(rows, head)
+        if fault is None and head and head.state != fold(customer_id, [event for event, _ in rows]):
+            why = "the folded state in the head does not follow from the rows"
+            fault = Fault(customer_id, head.sequence, why)
+        if fault:
+            yield fault
     for customer_id in sorted(heads):
-        yield Fault(customer_id, 1, f"missing; the head stands at {heads[customer_id][0]}")
+        yield Fault(customer_id, 1, f"missing; the head stands at {heads[customer_id].sequence}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from dpa_core.ledger import Event
+from dpa_core.ledger import Event, Fault, check_chain
 from dpa_core.office import CustomerFile
 from dpa_core.subjects import describe
 
@@ -59,3 +59,11 @@ def instructions(file: CustomerFile, last: int | None = None) -> list[Instructio
     after = max(0, file.sequence - last) if last else 0
     events = file.ledger.events(file.customer_id, after=after, until=file.as_of)
     return in_words(reversed(events), file)
+
+
+def fault(file: CustomerFile) -> Fault | None:
+    """The first entry of the customer's ledger that was tampered with; None where all fit.
+
+    Always looks at the whole ledger, whatever the file's moment.
+    """
+    return check_chain(file.ledger, file.customer_id)

@@ -1,0 +1,275 @@
+"""Switch optional features, and see before confirming what that does. Clauses: Sch. 2 2.2, 3.1(vii)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dpa_core.access import Forbidden
+from dpa_core.agreement import Agreement, Feature, SubProcessor
+from dpa_core.office import Changed, CustomerFile, Refusal, StoreError
+from dpa_core.subjects import features
+from dpa_core.subjects.common import MAX_REASON
+from dpa_core.views import history
+from pages.parts import show, words
+from pages.parts.scope import Scope, current
+
+STAGED, OPEN, SEEN, MEANWHILE, ROUND = (
+    f"features.{k}" for k in ("staged", "open", "seen", "meanwhile", "round")
+)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One feature as its card shows it."""
+
+    feature: Feature
+    on: bool
+    since: str
+    sub_processors: tuple[SubProcessor, ...]
+
+
+def read(scope: Scope) -> list[Card]:
+    """The cards, in the agreement's order."""
+    file = scope.file
+    cards = []
+    for feature in file.agreement.features:
+        switch = file.state.features.switches.get(feature.id)
+        since = ""
+        if switch:
+            word = "On" if switch.on else "Off"
+            since = f"{word} since {words.day(switch.since)}, by {switch.by} (instruction {switch.sequence})"
+        cards.append(
+            Card(feature, bool(switch and switch.on), since, features.of_feature(feature.id, file.agreement))
+        )
+    return cards
+
+
+def draw(scope: Scope, cards: list[Card]) -> None:
+    """The page."""
+    file = scope.file
+    on = sum(card.on for card in cards)
+    show.header(
+        "Features",
+        f"{on} of {words.count(len(cards), 'optional feature')} on. "
+        "A feature brings in the sub-processors on its card; without it they never touch your data.",
+        file,
+    )
+    show.read_only(file)
+    staged = _staged(file)
+    _bar(file, staged)
+    left, right = st.columns(2, gap="medium")
+    for number, card in enumerate(cards):
+        with left if number % 2 == 0 else right:
+            _card(card, file, staged)
+    show.clauses((features.CLAUSE, features.TRANSFER_CLAUSE, "3.1(i)"), file.agreement)
+    if st.session_state.pop(OPEN, False) and staged:
+        _review(scope)
+
+
+def _staged(file: CustomerFile) -> dict[str, bool]:
+    """What is staged for this customer, less what has come true meanwhile."""
+    if not file.allows("instruct"):
+        return {}
+    all_staged: dict[str, dict[str, bool]] = st.session_state.setdefault(STAGED, {})
+    mine = all_staged.get(file.customer_id, {})
+    left = {id: on for id, on in mine.items() if on != (id in file.state.features.on)}
+    all_staged[file.customer_id] = left
+    return left
+
+
+def _bar(file: CustomerFile, staged: dict[str, bool]) -> None:
+    if not staged:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="staged_bar"):
+        named = [f"{file.agreement.feature(id).name} {'on' if on else 'off'}" for id, on in staged.items()]
+        st.markdown(f"**{words.count(len(staged), 'change')} staged:** {words.listed(named)}")
+        st.button("Review and confirm", type="primary", on_click=_open, args=[file.sequence])
+        st.button("Discard", on_click=staged.clear)
+
+
+def _open(sequence: int) -> None:
+    st.session_state[OPEN] = True
+    st.session_state[SEEN] = sequence
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+    st.session_state.pop(MEANWHILE, None)
+
+
+def _card(card: Card, file: CustomerFile, staged: dict[str, bool]) -> None:
+    feature, agreement = card.feature, file.agreement
+    with st.container(border=True, key=f"card_{feature.id}"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.subheader(feature.name, anchor=False)
+            _state_badge(card, staged)
+        st.markdown(feature.purpose)
+        for s in card.sub_processors:
+            where = show.places(s, agreement)
+            icon = ":material/public:" if show.outside(s, agreement) else ":material/location_on:"
+            st.markdown(f"{icon} **{s.name}** · {where} · {show.mechanisms(s, agreement)}")
+        if feature.source_note:
+            st.caption(f":material/info: {feature.source_note}")
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            key = f"switch_{feature.id}"
+            # The switch always shows what is staged, or else what stands, whatever was clicked before.
+            st.session_state[key] = staged.get(feature.id, card.on)
+            st.toggle(
+                f"Switch {feature.name}",
+                key=key,
+                disabled=not file.allows("instruct"),
+                on_change=_toggled,
+                args=[feature.id, card.on, file.customer_id, file.sequence],
+            )
+            if card.since:
+                st.caption(words.plain(card.since))
+
+
+def _state_badge(card: Card, staged: dict[str, bool]) -> None:
+    if card.feature.id in staged:
+        word = "on" if staged[card.feature.id] else "off"
+        st.badge(f"To be switched {word}", icon=":material/pending:", color="orange")
+    elif card.on:
+        st.badge("On", icon=":material/check_circle:", color="green")
+    else:
+        st.badge("Off", icon=":material/circle:", color="gray")
+
+
+def _toggled(id: str, stands: bool, customer_id: str, sequence: int) -> None:
+    staged: dict[str, bool] = st.session_state.setdefault(STAGED, {}).setdefault(customer_id, {})
+    if staged.pop(id, None) is None:
+        staged[id] = not stands
+        _open(sequence)
+
+
+# --- the dialog ----------------------------------------------------------------------------------
+
+
+@st.dialog("Review the instruction", width="medium", icon=":material/fact_check:")
+def _review(scope: Scope) -> None:
+    state = st.session_state
+    file = scope.office.open(scope.file.person, scope.file.customer_id)
+    staged = _staged(file)
+    if meanwhile := state.get(MEANWHILE):
+        with st.container(border=True):
+            st.markdown(
+                ":material/sync_problem: **Someone changed this customer meanwhile.** "
+                "Nothing of yours is recorded yet."
+            )
+            for event in history.in_words(meanwhile, file):
+                st.markdown(f"- {words.plain(event.actor)}: {event.what} ({words.minute(event.recorded_at)})")
+            st.markdown("Below is what your instruction would do now. Please look again.")
+    if not staged:
+        st.markdown("All that you staged stands already. There is nothing left to confirm.")
+        if st.button("Close"):
+            st.rerun()
+        return
+    try:
+        result = features.consequences(
+            features.Instruct(staged), file.state.features, file.agreement, file.now
+        )
+    except Refusal as problem:
+        show.refusal(problem)
+        return
+    _consequences(result, file.agreement)
+    turn = state.get(ROUND, 0)
+    acknowledged: frozenset[str] = frozenset()
+    if result.transfers:
+        names = words.listed([s.name for s in file.agreement.sub_processors if s.id in result.to_acknowledge])
+        if st.checkbox(
+            f"I acknowledge that personal data is transferred outside the EU and EEA, or may be reached "
+            f"from there, by {names}, under the safeguards above.",
+            key=f"acknowledge_{turn}",
+        ):
+            acknowledged = result.to_acknowledge
+    reason = st.text_area(
+        "Reason (optional)",
+        key="features.reason",
+        help=f"Kept with the instruction. {MAX_REASON:,} characters at the most.",
+        placeholder="Why, or a ticket number of yours",
+    )
+    st.caption(
+        f"Recorded as a documented instruction (Art. 28(3)(a) GDPR): you, {words.plain(file.person.email)}, "
+        f"the time, and the agreement of {words.day(file.agreement.published)}."
+    )
+    with st.container(horizontal=True):
+        confirmed = st.button("Confirm instruction", type="primary", icon=":material/task_alt:")
+        if st.button("Stage and choose more"):
+            st.rerun()
+        if st.button("Discard all"):
+            staged.clear()
+            st.rerun()
+    if confirmed:
+        _confirm(scope, features.Instruct(dict(staged), reason, acknowledged))
+
+
+def _confirm(scope: Scope, command: features.Instruct) -> None:
+    state = st.session_state
+    try:
+        receipt = scope.office.carry_out(
+            scope.file.person, scope.file.customer_id, command, state.get(SEEN, scope.file.sequence)
+        )
+    except Refusal as problem:
+        show.refusal(problem)
+    except (Forbidden, StoreError) as problem:
+        st.error(words.plain(str(problem)), icon=":material/error:")
+    except Changed as changed:
+        state[MEANWHILE] = changed.events
+        state[SEEN] = changed.events[-1].sequence if changed.events else state.get(SEEN)
+        state[ROUND] = state.get(ROUND, 0) + 1
+        st.rerun(scope="fragment")
+    else:
+        state[STAGED][scope.file.customer_id] = {}
+        state.pop("features.reason", None)
+        st.toast(f"Recorded as instruction {receipt.sequence}.", icon=":material/task_alt:")
+        st.rerun()
+
+
+def _consequences(result: features.Consequences, agreement: Agreement) -> None:
+    switched = [f"{f.name} on" for f in result.switched_on] + [f"{f.name} off" for f in result.switched_off]
+    st.markdown(f"**{words.listed(switched)}**")
+    if result.added:
+        lines = [":material/add_circle: **Sub-processors added**"]
+        for s in result.added:
+            where, by = show.places(s, agreement), show.mechanisms(s, agreement)
+            lines.append(f"- **{s.name}** · {s.purpose} · {where} · {by}")
+        st.markdown("\n".join(lines))
+        for s in result.added:
+            if s.source_note:
+                st.caption(f":material/info: {s.name}: {s.source_note}")
+    if result.removed:
+        lines = [":material/remove_circle: **Sub-processors removed**"]
+        lines += [f"- **{s.name}** · {show.places(s, agreement)}" for s in result.removed]
+        st.markdown("\n".join(lines))
+    for s, keeping in result.kept:
+        names = words.listed([f.name for f in keeping])
+        verb = "is" if len(keeping) == 1 else "are"
+        st.markdown(f":material/link: **{s.name}** stays, as {names} {verb} on.")
+    if not result.added and not result.removed:
+        st.markdown("No sub-processor is added or removed.")
+    if result.transfers:
+        _transfers(result)
+    elif result.switched_on:
+        st.markdown(":material/location_on: All processing of these features stays in the EU and EEA.")
+    if result.data_categories:
+        names = words.listed([c.name for c in result.data_categories])
+        st.markdown(f":material/category: **Data categories touched:** {names}")
+        st.caption("Our reading: the agreement does not say which categories a feature touches.")
+    show.clauses(result.clauses, agreement)
+
+
+_HAPPENS = {"processing": "processes in", "delivery": "delivers from", "access": "may be reached from"}
+
+
+def _transfers(result: features.Consequences) -> None:
+    lines = [":material/public: **Transfers outside the EU and EEA**"]
+    for t in result.transfers:
+        by = " + ".join(m.code for m in t.mechanisms)
+        lines.append(f"- {t.sub_processor.name} {_HAPPENS[t.role]} {t.place.name}, under {by}")
+    st.markdown("\n".join(lines))
+    if result.new_third_countries:
+        st.markdown(f"New for you: {words.listed([p.name for p in result.new_third_countries])}.")
+    used = {m.id: m for t in result.transfers for m in t.mechanisms}
+    st.caption("  \n".join(f"{m.code}: {m.name}. {m.summary}" for m in used.values()))
+
+
+draw(current(), read(current()))

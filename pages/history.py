@@ -1,0 +1,156 @@
+"""Every instruction: who, what, when, under which version; and the past to look at. Clause: 3.1(i)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+import streamlit as st
+
+from dpa_core.views import history
+from dpa_core.views.history import Instruction
+from pages.parts import show, words
+from pages.parts.scope import Scope, current
+from pages.parts.shell import look_at
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the page shows: every instruction, newest first, and the customer's first day."""
+
+    instructions: list[Instruction]
+    began: date
+
+
+def read(scope: Scope) -> Data:
+    """All that the page shows, from the customer's file."""
+    file = scope.file
+    began = file.state.customer.since or file.now
+    return Data(history.instructions(file), words.local_day(began))
+
+
+def draw(scope: Scope, data: Data) -> None:
+    """The page."""
+    file = scope.file
+    show.header(
+        "History",
+        f"{words.count(len(data.instructions), 'entry', 'entries')}, each a documented instruction or a fact "
+        "it rests on. Nothing here can be changed: every entry carries the digest of the one before.",
+        file,
+    )
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _check(scope)
+    with right:
+        _as_of(scope, data)
+    _table(data, _filtered(data))
+    show.clauses(("3.1(i)",), file.agreement)
+
+
+def _check(scope: Scope) -> None:
+    with st.container(border=True):
+        st.markdown("**Is the record whole?**")
+        st.caption("Recomputes the digest of every entry and compares the last one with the ledger’s head.")
+        if st.button("Check the record", icon=":material/verified:"):
+            fault = history.fault(scope.file)
+            if fault:
+                st.error(
+                    f"Entry {fault.sequence} {fault.why}. Tell the provider’s privacy officer.",
+                    icon=":material/gpp_bad:",
+                )
+            else:
+                st.success(f"Whole: entries 1 to {scope.file.sequence} fit.", icon=":material/verified_user:")
+
+
+def _as_of(scope: Scope, data: Data) -> None:
+    today = words.local_day(scope.office.clock.now())
+    shown = words.local_day(scope.file.as_of) if scope.file.as_of else today
+    with st.form("look_at", border=True):
+        st.markdown("**Look at the whole app as it stood**")
+        day = st.date_input(
+            "At the end of",
+            value=min(max(shown, data.began), today),
+            min_value=data.began,
+            max_value=today,
+            format="YYYY-MM-DD",
+        )
+        if st.form_submit_button("Look at that day", icon=":material/history:"):
+            look_at(None if day == today else day)
+            st.rerun()
+
+
+def _filtered(data: Data) -> list[Instruction]:
+    everything = data.instructions
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input("Search", placeholder="Feature, data type, reason", width=260)
+        subjects = st.multiselect("Subject", sorted({i.subject for i in everything}), width=260)
+        actors = st.multiselect("Person", sorted({i.actor for i in everything}), width=260)
+        last = st.selectbox(
+            "When",
+            [None, 7, 30, 365],
+            format_func=lambda d: f"Last {words.count(d, 'day')}" if d else "Any time",
+            width=160,
+        )
+    since = current().file.now - timedelta(days=last) if last else None
+    wanted = text.strip().lower()
+    return [
+        i
+        for i in everything
+        if (not subjects or i.subject in subjects)
+        and (not actors or i.actor in actors)
+        and (since is None or i.recorded_at >= since)
+        and (not wanted or wanted in f"{i.what} {i.reason} {i.actor}".lower())
+    ]
+
+
+def _table(data: Data, found: list[Instruction]) -> None:
+    if not found:
+        st.info("No entry matches. Clear a filter to see more.", icon=":material/filter_alt_off:")
+        return
+    if len(found) < len(data.instructions):
+        st.caption(f"{len(found):,} of {words.count(len(data.instructions), 'entry', 'entries')} shown.")
+    frame = pd.DataFrame(
+        {
+            "No.": [i.sequence for i in found],
+            "When": [words.minute(i.recorded_at) for i in found],
+            "What": [i.what for i in found],
+            "Subject": [i.subject for i in found],
+            "Who": [i.actor for i in found],
+            "Agreement": [i.agreement_version for i in found],
+            "Reason": [i.reason for i in found],
+        }
+    )
+    picked = st.dataframe(
+        frame,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="history_table",
+        column_config={
+            "No.": st.column_config.NumberColumn(width="small"),
+            "What": st.column_config.TextColumn(width="large"),
+        },
+        alt="Every instruction: number, time, what, subject, person, agreement version and reason",
+    )
+    rows = picked.selection.rows
+    if rows and rows[0] < len(found):
+        _detail(found[rows[0]])
+    else:
+        st.caption("Choose a row to see all of it.")
+
+
+def _detail(i: Instruction) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{i.sequence}. {words.plain(i.what)}**")
+        behalf = "the provider" if i.on_behalf_of == "processor" else "the customer, as controller"
+        st.markdown(
+            f"{words.minute(i.recorded_at)} (Stockholm) · {words.plain(i.actor)}, for {behalf} · "
+            f"agreement of {i.agreement_version}"
+        )
+        show.quoted(i.reason)
+        st.caption("Digest (SHA-256)")
+        st.code(i.digest, language=None, wrap_lines=True)
+
+
+draw(current(), read(current()))

@@ -1,0 +1,166 @@
+"""What is on, where that sends data, what changed last, and what waits. Clauses: Sch. 2, Sch. 1 2"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import streamlit as st
+
+from dpa_core.agreement import Agreement, Feature, Place, SubProcessor
+from dpa_core.subjects import features, retention
+from dpa_core.views import history
+from pages.parts import show, words
+from pages.parts.scope import Scope, current
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Something that will happen, or that the person may still decide."""
+
+    what: str
+    by: datetime | None
+    clause: str
+    page: str
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the page shows."""
+
+    on: tuple[Feature, ...]
+    engaged: tuple[SubProcessor, ...]
+    places: tuple[tuple[Place, tuple[tuple[SubProcessor, str], ...]], ...]
+    """Each place with the sub-processors there and what happens there."""
+    latest: list[history.Instruction]
+    waiting: list[Waiting]
+    holds: int
+
+
+def read(scope: Scope) -> Data:
+    """All that the page shows, from the customer's file."""
+    file, agreement = scope.file, scope.file.agreement
+    engaged = features.engaged(file.state.features.on, agreement)
+    places = tuple(
+        (place, there)
+        for place in agreement.places
+        if (there := tuple((s, at.role) for s in engaged for at in s.locations if at.place == place.id))
+    )
+    periods = retention.periods(file.state.retention, agreement, file.now)
+    return Data(
+        on=tuple(f for f in agreement.features if f.id in file.state.features.on),
+        engaged=engaged,
+        places=places,
+        latest=history.instructions(file, last=5),
+        waiting=_waiting(periods),
+        holds=sum(p.hold is not None for p in periods),
+    )
+
+
+def _waiting(periods: tuple[retention.Period, ...]) -> list[Waiting]:
+    found = []
+    for p in periods:
+        name = p.data_type.name
+        if p.pending:
+            what = f"{name} will be kept for {words.count(p.pending.days, 'day')} instead of {p.days:,}"
+            note = "; a legal hold stops the deletion" if p.hold else ""
+            found.append(
+                Waiting(
+                    f"{what}{note}. Can be cancelled.", p.pending.effective_at, retention.CLAUSE, "retention"
+                )
+            )
+        if p.hold:
+            found.append(
+                Waiting(
+                    f"{name}: a legal hold stops deletion until released.",
+                    None,
+                    retention.CLAUSE,
+                    "retention",
+                )
+            )
+        if p.deletion_resumes_at:
+            what = f"{name}: the legal hold is released; deletion resumes."
+            found.append(Waiting(what, p.deletion_resumes_at, retention.CLAUSE, "retention"))
+    return sorted(found, key=lambda w: (w.by is None, w.by))
+
+
+def draw(scope: Scope, data: Data) -> None:
+    """The page."""
+    file, agreement = scope.file, scope.file.agreement
+    show.header("Overview", "How your configuration under the Data Processing Agreement stands.", file)
+    outside = [place for place, there in data.places if place.third_country]
+    one, two, three, four = st.columns(4)
+    one.metric("Features on", f"{len(data.on)} of {len(agreement.features)}", border=True)
+    two.metric(
+        "Sub-processors engaged", f"{len(data.engaged)} of {len(agreement.sub_processors)}", border=True
+    )
+    three.metric(
+        "Places outside EU/EEA",
+        len(outside),
+        border=True,
+        help="Counts every place where data is processed, delivered from, or may be reached from.",
+    )
+    four.metric("Legal holds", data.holds, border=True)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _places(data, file.agreement)
+        _features(data)
+    with right:
+        _waits(data, file.now)
+        _latest(data)
+    show.clauses((features.CLAUSE, features.TRANSFER_CLAUSE, retention.CLAUSE), agreement)
+
+
+_HAPPENS = {"processing": "", "delivery": " (delivers from there)", "access": " (may reach data from there)"}
+
+
+def _places(data: Data, agreement: Agreement) -> None:
+    st.subheader("Where your data is processed", anchor=False)
+    for place, there in data.places:
+        icon = ":material/public:" if place.third_country else ":material/location_on:"
+        name = place.name[0].upper() + place.name[1:]
+        lines = [f"{icon} **{name}**" + (", outside the EU and EEA" if place.third_country else "")]
+        for s, role in there:
+            by = f" · {show.mechanisms(s, agreement)}" if place.third_country else ""
+            core = " · core" if s.kind == "core" else ""
+            lines.append(f"- {s.name}{_HAPPENS[role]}{by}{core}")
+        st.markdown("\n".join(lines))
+    st.page_link("pages/sub_processors.py", label="All sub-processors", icon=":material/arrow_forward:")
+
+
+def _features(data: Data) -> None:
+    st.subheader("What is switched on", anchor=False)
+    if not data.on:
+        st.markdown("No optional feature is on, so only core sub-processors are engaged.")
+    lines = []
+    for feature in data.on:
+        brings = words.listed([s.name for s in data.engaged if feature.id in s.features])
+        lines.append(f":material/check_circle: **{feature.name}** · {brings}  ")
+    st.markdown("\n".join(lines))
+    st.page_link("pages/features.py", label="Switch features", icon=":material/arrow_forward:")
+
+
+def _waits(data: Data, now: datetime) -> None:
+    st.subheader("What waits", anchor=False)
+    if not data.waiting:
+        st.markdown(":material/task_alt: Nothing is waiting.")
+    for w in data.waiting:
+        with st.container(border=True):
+            if w.by:
+                st.markdown(f":material/schedule: **{words.day_and_distance(w.by, now)}**")
+            else:
+                st.markdown(":material/lock: **In force**")
+            st.markdown(w.what)
+            st.page_link(
+                f"pages/{w.page}.py", label=f"Open {w.page} ({w.clause})", icon=":material/arrow_forward:"
+            )
+
+
+def _latest(data: Data) -> None:
+    st.subheader("What changed last", anchor=False)
+    for i in data.latest:
+        st.markdown(f"**{words.plain(i.what)}**  \n{words.day(i.recorded_at)} · {words.plain(i.actor)}")
+    st.page_link("pages/history.py", label="Whole history", icon=":material/arrow_forward:")
+
+
+draw(current(), read(current()))

@@ -1,0 +1,242 @@
+"""The frame of every visit: sign-in gate, customer in scope, side bar, navigation."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dpa_core.access import Forbidden, Person, SignInAgain, identity
+from dpa_core.office import AgreementMissing, CustomerFile, Refusal
+from dpa_core.subjects.grants import ROLES
+from pages.parts import words
+from pages.parts.scope import Scope, enter
+
+if TYPE_CHECKING:
+    from dpa_core.web import Desk
+
+ICON = Path(__file__).parent / "icon.svg"
+"""A file of ours: an icon by name would make every browser ask another company's server for it."""
+FEW = 50
+"""Customers up to which all are listed to choose from; beyond, they are searched for."""
+
+
+def visit(desk: Desk) -> None:
+    """Draw one run of the app for whoever is at the browser."""
+    st.set_page_config(page_title="DPA Desk", page_icon=str(ICON), layout="wide")
+    person = _person(desk)
+    file = _customer(desk, person)
+    enter(Scope(desk.office, file, desk.is_demo, desk.keys))
+    page = st.navigation(
+        [
+            st.Page("pages/overview.py", title="Overview", icon=":material/dashboard:", default=True),
+            st.Page("pages/features.py", title="Features", icon=":material/toggle_on:"),
+            st.Page("pages/sub_processors.py", title="Sub-processors", icon=":material/account_tree:"),
+            st.Page("pages/retention.py", title="Retention", icon=":material/auto_delete:"),
+            st.Page("pages/history.py", title="History", icon=":material/history:"),
+            st.Page("pages/agreement.py", title="Agreement", icon=":material/contract:"),
+            st.Page("pages/access.py", title="Access", icon=":material/group:"),
+        ]
+    )
+    with st.sidebar:
+        _side_bar(desk, file)
+    _banners(desk, file)
+    page.run()
+
+
+# --- who -----------------------------------------------------------------------------------------
+
+
+def _person(desk: Desk) -> Person:
+    """The signed-in person with a grant; draws the page that helps on, and stops, for anyone else."""
+    if not st.user.get("is_logged_in"):
+        _sign_in_page(desk)
+        st.stop()
+    try:
+        # The real time, not the demo's: a sign-in does not last longer because a date was moved.
+        who = identity(st.user.to_dict(), datetime.now(UTC))
+    except SignInAgain as again:
+        _message("Please sign in again", str(again), "Sign in again")
+        st.stop()
+    person = desk.office.person(who.email, who.name)
+    if not person.grants:
+        _message(
+            "You have no access yet",
+            f"You are signed in as {words.plain(who.email)}, but nobody has given you access to a customer. "
+            f"Ask your company’s admin of DPA Desk, or write to {words.plain(desk.contact)}.",
+            "Sign out",
+        )
+        st.stop()
+    return person
+
+
+def _sign_in_page(desk: Desk) -> None:
+    with _narrow():
+        st.title("DPA Desk")
+        st.write(
+            "See which sub-processors touch your data and where, switch features, and set how long "
+            "data is kept. Every change is a documented instruction under your Data Processing Agreement."
+        )
+        if st.query_params.get("sign_in") == "failed":
+            st.error("Signing in did not work. Try again in a minute.", icon=":material/error:")
+        if st.button("Sign in", type="primary", icon=":material/login:"):
+            st.login()
+        if desk.personas:
+            st.caption("This is a demo. The next page lists these invented people; click one to sign in.")
+            st.table(
+                [{"Sign in as": p.email, "Who that is": f"{p.name}, {p.about}"} for p in desk.personas],
+                border="horizontal",
+            )
+
+
+def _message(title: str, sentence: str, button: str) -> None:
+    with _narrow():
+        st.title(title)
+        st.write(sentence)
+        if st.button(button, type="primary"):
+            st.logout()
+
+
+def _narrow() -> st.delta_generator.DeltaGenerator:
+    return st.container(width=560)
+
+
+# --- which customer, at which moment -------------------------------------------------------------
+
+
+def _customer(desk: Desk, person: Person) -> CustomerFile:
+    """The customer and moment that the address names, else the ones last looked at, else the first."""
+    state, query = st.session_state, st.query_params
+    wanted = query.get("customer") or state.get("customer")
+    if wanted is None:
+        first = desk.office.directory(person, limit=1)
+        if not first:
+            _message(
+                "No customers yet", "Add one with `dpa customers add`, then load this page anew.", "Sign out"
+            )
+            st.stop()
+        wanted = first[0][0]
+    day = query.get("as_of") or state.get("as_of")
+    try:
+        file = desk.office.open(person, wanted, _moment(day, desk))
+    except (Forbidden, Refusal, AgreementMissing) as problem:
+        with _narrow():
+            st.title("This cannot be shown")
+            st.error(_sentence(problem), icon=":material/error:")
+            st.button("Go to the start page", on_click=_forget)
+        st.stop()
+    state["customer"], state["as_of"] = wanted, day
+    # Navigation clears the address; put back what a person would bookmark.
+    query["customer"] = wanted
+    if day:
+        query["as_of"] = day
+    return file
+
+
+def _sentence(problem: Exception) -> str:
+    if isinstance(problem, Refusal):
+        return f"{words.plain(problem.message)} {words.plain(problem.remedy)}"
+    return words.plain(str(problem))
+
+
+def _moment(day: str | None, desk: Desk) -> datetime | None:
+    """The end of that day in Stockholm, or this moment if the day is today; None where none is given."""
+    if not day:
+        return None
+    try:
+        asked = date.fromisoformat(day)
+        end = datetime.combine(asked + timedelta(days=1), time(), words.STOCKHOLM)
+    except (ValueError, OverflowError):
+        raise Refusal(
+            "3.1(i)", f"“{day[:40]}” is no date.", "Write it as 2026-11-24 in the address.", "as_of"
+        ) from None
+    now = desk.office.clock.now()
+    if asked == words.local_day(now):
+        return now
+    return end.astimezone(UTC) - timedelta(microseconds=1)
+
+
+def _forget() -> None:
+    """Leave the customer and the date that could not be shown."""
+    st.query_params.clear()
+    for key in ("customer", "as_of"):
+        st.session_state.pop(key, None)
+
+
+def look_at(day: date | None) -> None:
+    """Look at the customer as of a past day, from the next run on; None: at the present."""
+    if day is None:
+        st.session_state.pop("as_of", None)
+        st.query_params.pop("as_of", None)
+    else:
+        st.query_params["as_of"] = day.isoformat()
+
+
+def _choose(customer_id: str) -> None:
+    st.query_params["customer"] = customer_id
+    look_at(None)
+
+
+# --- frame ---------------------------------------------------------------------------------------
+
+
+def _side_bar(desk: Desk, file: CustomerFile) -> None:
+    person = file.person
+    _customer_choice(desk, file)
+    role = ROLES[file.role] if file.role else "No role"
+    st.caption(f"{words.plain(person.name)}  \n{role}", help=person.email)
+    if st.button("Sign out", icon=":material/logout:", type="tertiary"):
+        st.logout()
+    if desk.is_demo:
+        _demo_clock(desk, person)
+
+
+def _customer_choice(desk: Desk, file: CustomerFile) -> None:
+    few = desk.office.directory(file.person, limit=FEW + 1)
+    if len(few) == 1:
+        st.markdown(f"**{words.plain(file.name)}**")
+        return
+    if len(few) > FEW:
+        st.markdown(f"**{words.plain(file.name)}**")
+        text = st.text_input("Find a customer", key="find_customer", placeholder="Part of its name")
+        few = desk.office.directory(file.person, text) if text else []
+        if text and not few:
+            st.caption("No customer has that in its name.")
+        for id, name in few:
+            st.button(words.plain(name), key=f"choose_{id}", type="tertiary", on_click=_choose, args=[id])
+        return
+    names = dict(few)
+    st.session_state["customer_choice"] = file.customer_id
+    st.selectbox(
+        "Customer",
+        list(names),
+        format_func=lambda id: names[id],
+        key="customer_choice",
+        on_change=lambda: _choose(st.session_state["customer_choice"]),
+    )
+
+
+def _demo_clock(desk: Desk, person: Person) -> None:
+    with st.expander("Demo clock", icon=":material/schedule:"):
+        st.write(f"Today is {words.day(desk.office.clock.now())} in this demo.")
+        with st.form("demo_clock", border=False):
+            days = st.number_input("Move forward by days", min_value=1, max_value=366, value=7, step=1)
+            if st.form_submit_button("Move the date"):
+                desk.office.advance_clock(person, int(days))
+                st.rerun()
+
+
+def _banners(desk: Desk, file: CustomerFile) -> None:
+    if file.as_of is not None:
+        st.warning(
+            f"**As it stood on {words.day(file.as_of)}.** You are looking at the past. Nothing can be changed here.",
+            icon=":material/history:",
+        )
+        st.button("Back to today", on_click=look_at, args=[None], type="primary", icon=":material/undo:")
+    if desk.is_demo:
+        moved = desk.office.clock.offset.days
+        note = f", moved forward by {words.count(moved, 'day')}" if moved else ""
+        today = words.day(desk.office.clock.now())
+        st.caption(f":material/science: Demo with invented data. Today is {today}{note}.")
