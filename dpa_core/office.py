@@ -251,6 +251,38 @@ class Office:
         agreement = _version(self.agreements, state.customer.agreement_version)
         return replace(file, state=state, agreement=agreement, sequence=sequence, now=moment, as_of=moment)
 
+    def portfolio(self, person: Person) -> list[CustomerFile]:
+        """Every customer that the person looks after for the provider, opened as it stands, by name.
+
+        Raises Forbidden for whoever has no role at the provider.
+        """
+        if not person.is_provider:
+            raise Forbidden("The portfolio is for account managers and privacy officers of the provider.")
+        mine = [g.customer_id for g in person.grants if may(person, "hold_review", g.customer_id).allowed]
+        sql = (
+            "SELECT customer_id, sequence, digest, state, state_schema FROM heads "
+            "WHERE customer_id NOT LIKE '@%' AND (? OR list_contains(?::VARCHAR[], customer_id))"
+        )
+        now = self.clock.now()
+        files = []
+        for row in self.ledger.rows(sql, [person.sees_all, [id for id in mine if id]]):
+            head = Head(*row)
+            state = self._state(head.customer_id, head)
+            files.append(
+                CustomerFile(
+                    person=person,
+                    customer_id=head.customer_id,
+                    state=state,
+                    agreement=_version(self.agreements, state.customer.agreement_version),
+                    now=now,
+                    sequence=head.sequence,
+                    as_of=None,
+                    ledger=self.ledger,
+                    agreements=self.agreements,
+                )
+            )
+        return sorted(files, key=lambda file: (file.name.lower(), file.customer_id))
+
     def directory(self, person: Person, text: str = "", limit: int = 20) -> list[tuple[str, str]]:
         """Customers the person may open, as (identifier, name), sorted by name.
 
