@@ -10,6 +10,8 @@ from dpa_core.office import CustomerFile, Office
 from dpa_core.snapshots.sign import KeyRing
 
 _KEY = "scope"
+RUNNING = "review.running"
+"""In the session state: the customer whose review runs; it has the whole screen."""
 
 
 @dataclass(frozen=True)

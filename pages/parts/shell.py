@@ -12,7 +12,7 @@ from dpa_core.access import Forbidden, Person, SignInAgain, identity
 from dpa_core.office import AgreementMissing, CustomerFile, Refusal
 from dpa_core.subjects.grants import ROLES
 from pages.parts import words
-from pages.parts.scope import Scope, enter
+from pages.parts.scope import RUNNING, Scope, enter
 
 if TYPE_CHECKING:
     from dpa_core.web import Desk
@@ -29,21 +29,34 @@ def visit(desk: Desk) -> None:
     person = _person(desk)
     file = _customer(desk, person)
     enter(Scope(desk.office, file, desk.is_demo, desk.keys))
-    page = st.navigation(
-        [
-            st.Page("pages/overview.py", title="Overview", icon=":material/dashboard:", default=True),
-            st.Page("pages/features.py", title="Features", icon=":material/toggle_on:"),
-            st.Page("pages/sub_processors.py", title="Sub-processors", icon=":material/account_tree:"),
-            st.Page("pages/retention.py", title="Retention", icon=":material/auto_delete:"),
-            st.Page("pages/history.py", title="History", icon=":material/history:"),
-            st.Page("pages/agreement.py", title="Agreement", icon=":material/contract:"),
-            st.Page("pages/access.py", title="Access", icon=":material/group:"),
-        ]
-    )
-    with st.sidebar:
-        _side_bar(desk, file)
+    reviewing = st.session_state.get(RUNNING) == file.customer_id and file.allows("hold_review")
+    page = st.navigation(_pages(person), position="hidden" if reviewing else "sidebar")
+    if reviewing and page.url_path != "review":
+        st.session_state.pop(RUNNING)
+        st.rerun()
+    if not reviewing:
+        with st.sidebar:
+            _side_bar(desk, file)
     _banners(desk, file)
     page.run()
+
+
+def _pages(person: Person) -> list[st.Page]:
+    pages = [
+        st.Page("pages/overview.py", title="Overview", icon=":material/dashboard:", default=True),
+        st.Page("pages/features.py", title="Features", icon=":material/toggle_on:"),
+        st.Page("pages/what_if.py", title="What if", icon=":material/science:"),
+        st.Page("pages/sub_processors.py", title="Sub-processors", icon=":material/account_tree:"),
+        st.Page("pages/retention.py", title="Retention", icon=":material/auto_delete:"),
+        st.Page("pages/history.py", title="History", icon=":material/history:"),
+        st.Page("pages/snapshots.py", title="Snapshots", icon=":material/photo_camera:"),
+        st.Page("pages/review.py", title="Reviews", icon=":material/slideshow:"),
+        st.Page("pages/agreement.py", title="Agreement", icon=":material/contract:"),
+        st.Page("pages/access.py", title="Access", icon=":material/group:"),
+    ]
+    if person.is_provider:
+        pages.append(st.Page("pages/portfolio.py", title="Portfolio", icon=":material/work:"))
+    return pages
 
 
 # --- who -----------------------------------------------------------------------------------------
