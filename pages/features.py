@@ -204,7 +204,7 @@ def _confirm(scope: Scope, command: features.Instruct) -> None:
     except (Forbidden, StoreError) as problem:
         st.error(words.plain(str(problem)), icon=":material/error:")
     except Changed as changed:
-        state[MEANWHILE] = changed.events
+        state[MEANWHILE] = changed
         state[SEEN] = changed.events[-1].sequence if changed.events else state.get(SEEN)
         state[ROUND] = state.get(ROUND, 0) + 1
         st.rerun(scope="fragment")

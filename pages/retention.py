@@ -355,7 +355,7 @@ def _carry_out(scope: Scope, file: CustomerFile, command: retention.Command) -> 
     except (Forbidden, StoreError) as problem:
         st.error(words.plain(str(problem)), icon=":material/error:")
     except Changed as changed:
-        state[MEANWHILE] = changed.events
+        state[MEANWHILE] = changed
         state[SEEN] = changed.events[-1].sequence if changed.events else state.get(SEEN)
         st.rerun(scope="fragment")
     else:

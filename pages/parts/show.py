@@ -8,8 +8,7 @@ import streamlit as st
 
 from dpa_core.access import Forbidden
 from dpa_core.agreement import Agreement, SubProcessor
-from dpa_core.ledger import Event
-from dpa_core.office import CustomerFile, Refusal
+from dpa_core.office import Changed, CustomerFile, Refusal
 from dpa_core.subjects.common import MAX_REASON
 from dpa_core.views import history
 from pages.parts import words
@@ -98,16 +97,16 @@ def reopened(scope: Scope) -> CustomerFile:
         st.stop()
 
 
-def meanwhile(events: Iterable[Event] | None, file: CustomerFile) -> None:
+def meanwhile(changed: Changed | None, file: CustomerFile) -> None:
     """In a dialog: what others recorded since the person looked, where that stopped an instruction."""
-    if not events:
+    if changed is None:
         return
     with st.container(border=True):
         st.markdown(
             ":material/sync_problem: **Someone changed this customer meanwhile.** "
             "Nothing of yours is recorded yet."
         )
-        for event in history.in_words(events, file):
+        for event in history.in_words(changed.events, file):
             st.markdown(f"- {words.plain(event.actor)}: {event.what} ({words.minute(event.recorded_at)})")
         st.markdown("Below is what your instruction would do now. Please look again.")
 
@@ -128,3 +127,8 @@ def recorded_as(file: CustomerFile) -> None:
         f"Recorded as a documented instruction (Art. 28(3)(a) GDPR): you, {words.plain(file.person.email)}, "
         f"the time, and the agreement of {words.day(file.agreement.published)}."
     )
+
+
+def place(location: Location, agreement: Agreement) -> str:
+    """One place and, unless data is processed there, what happens: `USA (delivery)`."""
+    return _ROLES[location.role].format(agreement.place(location.place).name)
