@@ -7,7 +7,8 @@ are asked of that file, so that none can be asked of a customer that was not ope
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,12 +22,16 @@ from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, c
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger import verify as verify_ledger
 from dpa_core.subjects import CustomerState, customers, features, grants, retention
-from dpa_core.subjects.common import NewEvent, Refusal
+from dpa_core.subjects.common import NewEvent, Refusal, local_day
 
 DEMO = "@demo"
 """The ledger of the demo clock; a store that has it is a demo store."""
 
 _PERSON = "@person:"
+
+_ATTEMPTS = 200
+_PAUSE = 0.005
+"""Seconds between attempts, about what another's commit takes."""
 
 Instruction = features.Instruct | retention.Command
 """What a customer's admin may command."""
@@ -148,15 +153,33 @@ class Office:
         if command.customer_id:
             self._existing(command.customer_id)
         ledger_id = _PERSON + grants.normal_email(command.email)
-        now = self.clock.now()
-        with self.ledger.transaction() as tx:
-            head = tx.head(ledger_id)
+
+        def write(tx: Transaction) -> list[Event]:
+            now, head = self.clock.now(), tx.head(ledger_id)
             state = self._grants(ledger_id, head)
             drafts = grants.decide(command, state, now)
             events = self._chain(ledger_id, head, drafts, person, command.customer_id, "", now)
             new = subjects.fold_grants(events, state)
             tx.append(head, events, new.model_dump_json(), subjects.STATE_SCHEMA)
-        return _receipt(events)
+            return events
+
+        return self._until_written(write)
+
+    def _until_written(self, write: Callable[[Transaction], list[Event]]) -> Receipt:
+        """Write, and once more where another writer got in between: each attempt decides anew."""
+        left = _ATTEMPTS
+        while True:
+            try:
+                with self.ledger.transaction() as tx:
+                    events = write(tx)
+                return _receipt(events)
+            except Conflict as conflict:
+                left -= 1
+                if not left:
+                    raise StoreError(
+                        "Too many people write here at once. Try again in a moment."
+                    ) from conflict
+                time.sleep(_PAUSE)
 
     # --- customers -------------------------------------------------------------------------------
 
@@ -164,16 +187,18 @@ class Office:
         """Bind a new customer to a version of the agreement, the newest by default."""
         require(person, "open_customer", None)
         agreement = _version(self.agreements, version or max(self.agreements))
-        now = self.clock.now()
-        with self.ledger.transaction() as tx:
-            head = tx.head(command.customer_id)
-            state = self._state(command.customer_id, head)
-            drafts = customers.decide(command, state.customer, agreement, now)
-            events = self._write(tx, command.customer_id, head, state, drafts, person, agreement, now)
-        return _receipt(events)
 
-    def _existing(self, customer_id: str) -> Head:
-        head = None if customer_id.startswith("@") else self.ledger.head(customer_id)
+        def write(tx: Transaction) -> list[Event]:
+            # An “@” begins the ledgers that are no customer's; the rules refuse it as an identifier.
+            head = None if command.customer_id.startswith("@") else tx.head(command.customer_id)
+            now, state = self.clock.now(), self._state(command.customer_id, head)
+            drafts = customers.decide(command, state.customer, agreement, now)
+            return self._write(tx, command.customer_id, head, state, drafts, person, agreement, now)
+
+        return self._until_written(write)
+
+    def _existing(self, customer_id: str, tx: Transaction | None = None) -> Head:
+        head = None if customer_id.startswith("@") else (tx or self.ledger).head(customer_id)
         if head is None:
             raise Refusal(
                 customers.CLAUSE,
@@ -211,7 +236,9 @@ class Office:
                 raise Refusal(
                     "3.1(i)",
                     f"Nothing is recorded of {state.customer.name} for that date.",
-                    f"Choose a date from {began:%-d %b %Y} until today." if began else "Choose another date.",
+                    f"Choose a date from {local_day(began):%-d %b %Y} until today."
+                    if began
+                    else "Choose another date.",
                     "as_of",
                 )
             state, sequence, now = subjects.fold(events), events[-1].sequence, as_of
@@ -261,18 +288,19 @@ class Office:
         Clause: 3.1(i)
         """
         require(person, "instruct", customer_id)
-        try:
-            with self.ledger.transaction() as tx:
-                head = None if customer_id.startswith("@") else tx.head(customer_id)
-                if head is None or head.sequence != expected_sequence:
-                    raise Conflict(customer_id, expected_sequence)
-                state, now = self._state(customer_id, head), self.clock.now()
-                agreement = _version(self.agreements, state.customer.agreement_version)
-                drafts = self._decide(command, state, agreement, now)
-                events = self._write(tx, customer_id, head, state, drafts, person, agreement, now)
-        except Conflict as conflict:
-            raise Changed(self.ledger.events(customer_id, after=expected_sequence)) from conflict
-        return _receipt(events)
+
+        def write(tx: Transaction) -> list[Event]:
+            head = self._existing(customer_id, tx)
+            if head.sequence != expected_sequence:
+                raise Changed(self.ledger.events(customer_id, after=expected_sequence))
+            state, now = self._state(customer_id, head), self.clock.now()
+            agreement = _version(self.agreements, state.customer.agreement_version)
+            drafts = self._decide(command, state, agreement, now)
+            return self._write(tx, customer_id, head, state, drafts, person, agreement, now)
+
+        # Two at the same instant: the second meets a row that is not committed yet, and cannot say what
+        # the first did until it is. The next attempt finds it, and raises Changed.
+        return self._until_written(write)
 
     def _decide(
         self, command: Instruction, state: CustomerState, agreement: Agreement, now: datetime
@@ -335,25 +363,28 @@ class Office:
             raise Refusal(
                 "demo", f"The clock cannot be moved by {days} days.", "Choose from 1 to 366 days.", "days"
             )
-        now = self.clock.now()
-        with self.ledger.transaction() as tx:
+
+        def write(tx: Transaction) -> list[Event]:
             head = tx.head(DEMO)
             events = chain(
                 head,
                 [("demo.clock_advanced", {"v": 1, "days": days})],
                 customer_id=DEMO,
-                recorded_at=now,
+                recorded_at=clock.now(),
                 actor=person.email,
                 on_behalf_of="demo",
                 agreement_version="",
             )
             before = json.loads(head.state)["days"] if head else 0
             tx.append(head, events, json.dumps({"days": before + days}), subjects.STATE_SCHEMA)
+            return events
+
+        self._until_written(write)
         clock.advance(days)
 
     def verify(self) -> list[Fault]:
         """The first fault of every ledger that has one."""
-        return list(verify_ledger(self.ledger, fold_ledger))
+        return list(verify_ledger(self.ledger, fold_ledger, subjects.STATE_SCHEMA))
 
 
 def demo_days(ledger: Ledger) -> int | None:
