@@ -123,8 +123,9 @@ def identity(claims: Mapping[str, Any], now: datetime) -> Identity:
     if expired:
         raise SignInAgain("Your sign-in has expired. Please sign in again.")
     email = str(claims.get("email") or "").strip().lower()
-    # Some providers send the text "true"; nothing else counts as verified.
-    if not email or claims.get("email_verified") not in (True, "true"):
+    # Some providers send the text "true"; nothing else counts as verified (and 1 == True in Python).
+    verified = claims.get("email_verified")
+    if not email or not (verified is True or verified == "true"):
         raise SignInAgain(
             "Your identity provider has not verified your e-mail address. "
             "Verify it there, then sign in again."
