@@ -89,6 +89,11 @@ def open_office(agreements: Mapping[str, Agreement]) -> Office:
     if not file.exists():
         _make(file, agreements)
     ledger = Ledger.open(file)
+    if not ledger.rows("SELECT 1 FROM heads LIMIT 1"):  # made by another command that only looked
+        ledger.close()
+        file.unlink()
+        _make(file, agreements)
+        ledger = Ledger.open(file)
     days = demo_days(ledger)
     if days is None:
         ledger.close()
