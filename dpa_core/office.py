@@ -15,7 +15,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from dpa_core import subjects
-from dpa_core.access import Action, Forbidden, Person, may, require
+from dpa_core.access import EXPIRED, Action, Forbidden, Person, SignInAgain, may, require
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
@@ -129,12 +129,24 @@ class Office:
 
     # --- people ----------------------------------------------------------------------------------
 
-    def person(self, email: str, name: str = "") -> Person:
+    def person(self, email: str, name: str = "", expires: datetime | None = None) -> Person:
         """The person behind a verified address, with the grants held right now. No check: it tells
-        only what that person may do."""
+        only what that person may do. `expires`: when the sign-in ends, in UTC."""
         head = self.ledger.head(_PERSON + email)
         state = self._grants(_PERSON + email, head)
-        return Person(email, name or email, state.grants)
+        return Person(email, name or email, state.grants, expires)
+
+    def _present(self, person: Person) -> Person:
+        """The same person with the grants held at this moment: those it came with may be gone.
+
+        A dialog outlives the page and its sign-in gate, so every step through this door asks again.
+        Raises SignInAgain where the sign-in has ended.
+        """
+        if person.is_operator:
+            return person
+        if person.expires is not None and person.expires <= self.clock.real_now():
+            raise SignInAgain(EXPIRED)
+        return self.person(person.email, person.name, person.expires)
 
     def _grants(self, ledger_id: str, head: Head | None) -> grants.State:
         if head is None:
@@ -148,6 +160,7 @@ class Office:
 
         A customer's admin gives roles of its own customer; the provider's privacy officer any.
         """
+        person = self._present(person)
         own = command.role in ("customer_admin", "customer_reader") and command.customer_id
         require(person, "grant_customer_roles" if own else "grant_any_role", command.customer_id)
         if command.customer_id:
@@ -185,6 +198,7 @@ class Office:
 
     def open_customer(self, person: Person, command: customers.Open, version: str | None = None) -> Receipt:
         """Bind a new customer to a version of the agreement, the newest by default."""
+        person = self._present(person)
         require(person, "open_customer", None)
         agreement = _version(self.agreements, version or max(self.agreements))
 
@@ -221,6 +235,7 @@ class Office:
         Raises Forbidden where the person may not, or there is no such customer (in the same words),
         and Refusal where the moment lies before the customer began or in the future.
         """
+        person = self._present(person)
         require(person, "read", customer_id)
         head = None if customer_id.startswith("@") else self.ledger.head(customer_id)
         if head is None:
@@ -260,6 +275,7 @@ class Office:
         `text`: a part of the name or identifier, in any case. With neither text nor few customers the
         first ones only: `limit` rows at the most.
         """
+        person = self._present(person)
         sql = (
             "SELECT customer_id, json_extract_string(state, '$.customer.name') AS name FROM heads "
             "WHERE customer_id NOT LIKE '@%'"
@@ -287,6 +303,7 @@ class Office:
         (with what was recorded since), StoreError.
         Clause: 3.1(i)
         """
+        person = self._present(person)
         require(person, "instruct", customer_id)
 
         def write(tx: Transaction) -> list[Event]:
@@ -350,6 +367,7 @@ class Office:
 
     def import_usage(self, person: Person, figures: pa.Table) -> None:
         """Store monthly figures, all or none; those of the same month are replaced."""
+        person = self._present(person)
         require(person, "import_usage", None)
         with self.ledger.transaction() as tx:
             tx.replace_usage(figures)

@@ -359,7 +359,7 @@ def _carry_out(scope: Scope, file: CustomerFile, command: retention.Command) -> 
         state[SEEN] = changed.events[-1].sequence if changed.events else state.get(SEEN)
         st.rerun(scope="fragment")
     else:
-        st.toast(f"Recorded as instruction {receipt.sequence:,}.", icon=":material/task_alt:")
+        show.recorded(f"Recorded as instruction {receipt.sequence:,}.")
         st.rerun()
 
 
