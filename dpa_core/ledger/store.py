@@ -76,6 +76,7 @@ def _plain_errors() -> Iterator[None]:
         duckdb.FatalException,
         duckdb.InternalException,
         duckdb.TransactionException,  # a commit that could not be written is one too
+        duckdb.ConnectionException,
         OSError,
     ) as error:
         text = str(error)
@@ -112,18 +113,23 @@ class Transaction:
         The events must have been chained to `head`. Raises Conflict where the ledger has moved on
         (here, or at commit when both wrote at the same instant).
         """
-        last = events[-1]
         expected = head.sequence if head else 0
+        try:
+            return self._append(head, events, state, state_schema, expected)
+        except duckdb.ConstraintException as error:  # a row or a head with that key is there already
+            raise Conflict(events[-1].customer_id, expected) from error
+
+    def _append(
+        self, head: Head | None, events: Sequence[Event], state: str, state_schema: int, expected: int
+    ) -> Head:
+        last = events[-1]
         insert = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         for e in events:
             row = [
                 e.customer_id, e.sequence, _utc(e.recorded_at), e.actor, e.on_behalf_of,
                 e.agreement_version, e.kind, canonical(e.body), e.previous_digest, e.digest,
             ]  # fmt: skip
-            try:
-                self._cursor.execute(insert, row)
-            except duckdb.ConstraintException as error:
-                raise Conflict(last.customer_id, expected) from error
+            self._cursor.execute(insert, row)
         if head is None:
             self._cursor.execute(
                 "INSERT INTO heads (customer_id, sequence, digest, state, state_schema) "
