@@ -7,14 +7,15 @@ are asked of that file, so that none can be asked of a customer that was not ope
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import pyarrow as pa
 
 from dpa_core import subjects
-from dpa_core.access import Action, Forbidden, Person, may, require
+from dpa_core.access import EXPIRED, Action, Forbidden, Person, SignInAgain, may, require
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.downloads import Downloads, File
@@ -22,12 +23,16 @@ from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, c
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger import verify as verify_ledger
 from dpa_core.subjects import CustomerState, customers, features, grants, retention, reviews, snapshots
-from dpa_core.subjects.common import NewEvent, Refusal
+from dpa_core.subjects.common import NewEvent, Refusal, local_day
 
 DEMO = "@demo"
 """The ledger of the demo clock; a store that has it is a demo store."""
 
 _PERSON = "@person:"
+
+_ATTEMPTS = 200
+_PAUSE = 0.005
+"""Seconds between attempts, about what another's commit takes."""
 
 Instruction = features.Instruct | retention.Command | reviews.Command | snapshots.Take
 """What may be commanded of one customer."""
@@ -133,12 +138,24 @@ class Office:
 
     # --- people ----------------------------------------------------------------------------------
 
-    def person(self, email: str, name: str = "") -> Person:
+    def person(self, email: str, name: str = "", expires: datetime | None = None) -> Person:
         """The person behind a verified address, with the grants held right now. No check: it tells
-        only what that person may do."""
+        only what that person may do. `expires`: when the sign-in ends, in UTC."""
         head = self.ledger.head(_PERSON + email)
         state = self._grants(_PERSON + email, head)
-        return Person(email, name or email, state.grants)
+        return Person(email, name or email, state.grants, expires)
+
+    def _present(self, person: Person) -> Person:
+        """The same person with the grants held at this moment: those it came with may be gone.
+
+        A dialog outlives the page and its sign-in gate, so every step through this door asks again.
+        Raises SignInAgain where the sign-in has ended.
+        """
+        if person.is_operator:
+            return person
+        if person.expires is not None and person.expires <= self.clock.real_now():
+            raise SignInAgain(EXPIRED)
+        return self.person(person.email, person.name, person.expires)
 
     def _grants(self, ledger_id: str, head: Head | None) -> grants.State:
         if head is None:
@@ -152,37 +169,59 @@ class Office:
 
         A customer's admin gives roles of its own customer; the provider's privacy officer any.
         """
+        person = self._present(person)
         own = command.role in ("customer_admin", "customer_reader") and command.customer_id
         require(person, "grant_customer_roles" if own else "grant_any_role", command.customer_id)
         if command.customer_id:
             self._existing(command.customer_id)
         ledger_id = _PERSON + grants.normal_email(command.email)
-        now = self.clock.now()
-        with self.ledger.transaction() as tx:
-            head = tx.head(ledger_id)
+
+        def write(tx: Transaction) -> list[Event]:
+            now, head = self.clock.now(), tx.head(ledger_id)
             state = self._grants(ledger_id, head)
             drafts = grants.decide(command, state, now)
             events = self._chain(ledger_id, head, drafts, person, command.customer_id, "", now)
             new = subjects.fold_grants(events, state)
             tx.append(head, events, new.model_dump_json(), subjects.STATE_SCHEMA)
-        return _receipt(events)
+            return events
+
+        return self._until_written(write)
+
+    def _until_written(self, write: Callable[[Transaction], list[Event]]) -> Receipt:
+        """Write, and once more where another writer got in between: each attempt decides anew."""
+        left = _ATTEMPTS
+        while True:
+            try:
+                with self.ledger.transaction() as tx:
+                    events = write(tx)
+                return _receipt(events)
+            except Conflict as conflict:
+                left -= 1
+                if not left:
+                    raise StoreError(
+                        "Too many people write here at once. Try again in a moment."
+                    ) from conflict
+                time.sleep(_PAUSE)
 
     # --- customers -------------------------------------------------------------------------------
 
     def open_customer(self, person: Person, command: customers.Open, version: str | None = None) -> Receipt:
         """Bind a new customer to a version of the agreement, the newest by default."""
+        person = self._present(person)
         require(person, "open_customer", None)
         agreement = _version(self.agreements, version or max(self.agreements))
-        now = self.clock.now()
-        with self.ledger.transaction() as tx:
-            head = tx.head(command.customer_id)
-            state = self._state(command.customer_id, head)
-            drafts = customers.decide(command, state.customer, agreement, now)
-            events = self._write(tx, command.customer_id, head, state, drafts, person, agreement, now)
-        return _receipt(events)
 
-    def _existing(self, customer_id: str) -> Head:
-        head = None if customer_id.startswith("@") else self.ledger.head(customer_id)
+        def write(tx: Transaction) -> list[Event]:
+            # An “@” begins the ledgers that are no customer's; the rules refuse it as an identifier.
+            head = None if command.customer_id.startswith("@") else tx.head(command.customer_id)
+            now, state = self.clock.now(), self._state(command.customer_id, head)
+            drafts = customers.decide(command, state.customer, agreement, now)
+            return self._write(tx, command.customer_id, head, state, drafts, person, agreement, now)
+
+        return self._until_written(write)
+
+    def _existing(self, customer_id: str, tx: Transaction | None = None) -> Head:
+        head = None if customer_id.startswith("@") else (tx or self.ledger).head(customer_id)
         if head is None:
             raise Refusal(
                 customers.CLAUSE,
@@ -205,6 +244,7 @@ class Office:
         Raises Forbidden where the person may not, or there is no such customer (in the same words),
         and Refusal where the moment lies before the customer began or in the future.
         """
+        person = self._present(person)
         require(person, "read", customer_id)
         head = None if customer_id.startswith("@") else self.ledger.head(customer_id)
         if head is None:
@@ -220,7 +260,9 @@ class Office:
                 raise Refusal(
                     "3.1(i)",
                     f"Nothing is recorded of {state.customer.name} for that date.",
-                    f"Choose a date from {began:%-d %b %Y} until today." if began else "Choose another date.",
+                    f"Choose a date from {local_day(began):%-d %b %Y} until today."
+                    if began
+                    else "Choose another date.",
                     "as_of",
                 )
             state, sequence, now = subjects.fold(events), events[-1].sequence, as_of
@@ -256,6 +298,7 @@ class Office:
 
         Raises Forbidden for whoever has no role at the provider.
         """
+        person = self._present(person)
         if not person.is_provider:
             raise Forbidden("The portfolio is for account managers and privacy officers of the provider.")
         mine = [g.customer_id for g in person.grants if may(person, "hold_review", g.customer_id).allowed]
@@ -289,6 +332,7 @@ class Office:
         `text`: a part of the name or identifier, in any case. With neither text nor few customers the
         first ones only: `limit` rows at the most.
         """
+        person = self._present(person)
         sql = (
             "SELECT customer_id, json_extract_string(state, '$.customer.name') AS name FROM heads "
             "WHERE customer_id NOT LIKE '@%'"
@@ -316,19 +360,21 @@ class Office:
         (with what was recorded since), StoreError.
         Clause: 3.1(i)
         """
+        person = self._present(person)
         require(person, _NEEDS.get(type(command), "instruct"), customer_id)
-        try:
-            with self.ledger.transaction() as tx:
-                head = None if customer_id.startswith("@") else tx.head(customer_id)
-                if head is None or head.sequence != expected_sequence:
-                    raise Conflict(customer_id, expected_sequence)
-                state, now = self._state(customer_id, head), self.clock.now()
-                agreement = _version(self.agreements, state.customer.agreement_version)
-                drafts = self._decide(command, state, head.sequence, agreement, now)
-                events = self._write(tx, customer_id, head, state, drafts, person, agreement, now)
-        except Conflict as conflict:
-            raise Changed(self.ledger.events(customer_id, after=expected_sequence)) from conflict
-        return _receipt(events)
+
+        def write(tx: Transaction) -> list[Event]:
+            head = self._existing(customer_id, tx)
+            if head.sequence != expected_sequence:
+                raise Changed(self.ledger.events(customer_id, after=expected_sequence))
+            state, now = self._state(customer_id, head), self.clock.now()
+            agreement = _version(self.agreements, state.customer.agreement_version)
+            drafts = self._decide(command, state, head.sequence, agreement, now)
+            return self._write(tx, customer_id, head, state, drafts, person, agreement, now)
+
+        # Two at the same instant: the second meets a row that is not committed yet, and cannot say what
+        # the first did until it is. The next attempt finds it, and raises Changed.
+        return self._until_written(write)
 
     def _decide(
         self, command: Instruction, state: CustomerState, sequence: int, agreement: Agreement, now: datetime
@@ -395,6 +441,7 @@ class Office:
         secret in the browser's cookie. Raises Forbidden.
         Clause: Art. 32(4) GDPR
         """
+        person = self._present(person)
         require(person, "read", customer_id)
         token = self._downloads.offer(file, person.email, customer_id, browser, self.clock.now())
         return f"/download/{token}"
@@ -412,6 +459,7 @@ class Office:
 
     def import_usage(self, person: Person, figures: pa.Table) -> None:
         """Store monthly figures, all or none; those of the same month are replaced."""
+        person = self._present(person)
         require(person, "import_usage", None)
         with self.ledger.transaction() as tx:
             tx.replace_usage(figures)
@@ -425,25 +473,28 @@ class Office:
             raise Refusal(
                 "demo", f"The clock cannot be moved by {days} days.", "Choose from 1 to 366 days.", "days"
             )
-        now = self.clock.now()
-        with self.ledger.transaction() as tx:
+
+        def write(tx: Transaction) -> list[Event]:
             head = tx.head(DEMO)
             events = chain(
                 head,
                 [("demo.clock_advanced", {"v": 1, "days": days})],
                 customer_id=DEMO,
-                recorded_at=now,
+                recorded_at=clock.now(),
                 actor=person.email,
                 on_behalf_of="demo",
                 agreement_version="",
             )
             before = json.loads(head.state)["days"] if head else 0
             tx.append(head, events, json.dumps({"days": before + days}), subjects.STATE_SCHEMA)
+            return events
+
+        self._until_written(write)
         clock.advance(days)
 
     def verify(self) -> list[Fault]:
         """The first fault of every ledger that has one."""
-        return list(verify_ledger(self.ledger, fold_ledger))
+        return list(verify_ledger(self.ledger, fold_ledger, subjects.STATE_SCHEMA))
 
 
 def demo_days(ledger: Ledger) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from platformdirs import user_data_path
 from pydantic import Field, HttpUrl, SecretStr, ValidationError
@@ -25,16 +25,15 @@ class SettingsError(Exception):
     """A setting is missing or wrong. The message is one line."""
 
 
-def data_folder() -> Path:
-    """Where state lives: `$DPA_DATA_DIR`, or the platform's user data folder."""
-    given = os.environ.get("DPA_DATA_DIR")
-    return Path(given) if given else user_data_path("dpa-desk", appauthor=False)
+class _Folder(BaseSettings):
+    """Where state lives, the one setting that every command needs: `DPA_DATA_DIR`, or the platform's
+    user data folder. Read from the same sources as all settings, so that none looks at another store."""
 
+    model_config = SettingsConfigDict(
+        env_prefix="DPA_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
-class _Sources(BaseSettings):
-    """Read from `DPA_…` variables, then `.env`, then the TOML file named by `DPA_SETTINGS`."""
-
-    model_config = SettingsConfigDict(env_prefix="DPA_", env_file=".env", extra="ignore", frozen=True)
+    data_dir: Path = Field(default_factory=lambda: user_data_path("dpa-desk", appauthor=False))
 
     @classmethod
     def settings_customise_sources(
@@ -52,17 +51,16 @@ class _Sources(BaseSettings):
         return sources
 
 
-class Signing(_Sources):
+class _Signing(_Folder):
     """What signing snapshots needs; commands that only sign need none of the other settings."""
 
     snapshot_key: SecretStr | None = None
     """The private Ed25519 key as a JWK; without it, one is made in the data folder."""
 
 
-class Settings(Signing):
-    """What a server needs."""
+class Settings(_Signing):
+    """Read from `DPA_…` variables, then `.env`, then the TOML file named by `DPA_SETTINGS`."""
 
-    data_dir: Path = Field(default_factory=data_folder)
     address: str = "127.0.0.1"
     port: int = Field(default=8501, ge=1, le=65535)
     public_url: HttpUrl
@@ -77,13 +75,31 @@ class Settings(Signing):
     """Whom to ask for access."""
 
 
+def data_folder() -> Path:
+    """Where state lives. Raises SettingsError with one line."""
+    return _read(_Folder).data_dir
+
+
+def signing_key() -> str | None:
+    """The key to sign snapshots with, where the settings give one. Raises SettingsError with one line."""
+    key = _read(_Signing).snapshot_key
+    return key.get_secret_value() if key else None
+
+
 def read_settings(**given: Any) -> Settings:
     """The settings; `given` come before all sources. Raises SettingsError with one line."""
+    return _read(Settings, **given)
+
+
+_S = TypeVar("_S", bound=_Folder)
+
+
+def _read(kind: type[_S], **given: Any) -> _S:
     file = os.environ.get("DPA_SETTINGS")
     if file and not Path(file).is_file():
         raise SettingsError(f"DPA_SETTINGS names {file}, which is no file.")
     try:
-        return Settings(**given)
+        return kind(**given)
     except ValidationError as error:
         problems = []
         for problem in error.errors():
@@ -93,9 +109,3 @@ def read_settings(**given: Any) -> Settings:
         raise SettingsError("; ".join(problems) + ". See “Settings” in the README.") from error
     except ValueError as error:  # tomllib's, for a broken file
         raise SettingsError(f"{file} is no valid TOML: {error}") from error
-
-
-def signing_key() -> str | None:
-    """The key to sign snapshots with, where the settings give one."""
-    key = Signing().snapshot_key
-    return key.get_secret_value() if key else None

@@ -146,7 +146,7 @@ def _toggled(id: str, stands: bool, customer_id: str, sequence: int) -> None:
 @st.dialog("Review the instruction", width="medium", icon=":material/fact_check:")
 def _review(scope: Scope) -> None:
     state = st.session_state
-    file = scope.office.open(scope.file.person, scope.file.customer_id)
+    file = show.reopened(scope)
     staged = _staged(file)
     show.meanwhile(state.get(MEANWHILE), file)
     if not staged:
@@ -196,14 +196,14 @@ def _confirm(scope: Scope, command: features.Instruct) -> None:
     except (Forbidden, StoreError) as problem:
         st.error(words.plain(str(problem)), icon=":material/error:")
     except Changed as changed:
-        state[MEANWHILE] = changed.events
+        state[MEANWHILE] = changed
         state[SEEN] = changed.events[-1].sequence if changed.events else state.get(SEEN)
         state[ROUND] = state.get(ROUND, 0) + 1
         st.rerun(scope="fragment")
     else:
         state[STAGED][scope.file.customer_id] = {}
         state.pop("features.reason", None)
-        st.toast(f"Recorded as instruction {receipt.sequence}.", icon=":material/task_alt:")
+        show.recorded(f"Recorded as instruction {receipt.sequence}.")
         st.rerun()
 
 

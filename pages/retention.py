@@ -355,11 +355,11 @@ def _carry_out(scope: Scope, file: CustomerFile, command: retention.Command) -> 
     except (Forbidden, StoreError) as problem:
         st.error(words.plain(str(problem)), icon=":material/error:")
     except Changed as changed:
-        state[MEANWHILE] = changed.events
+        state[MEANWHILE] = changed
         state[SEEN] = changed.events[-1].sequence if changed.events else state.get(SEEN)
         st.rerun(scope="fragment")
     else:
-        st.toast(f"Recorded as instruction {receipt.sequence:,}.", icon=":material/task_alt:")
+        show.recorded(f"Recorded as instruction {receipt.sequence:,}.")
         st.rerun()
 
 

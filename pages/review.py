@@ -12,7 +12,7 @@ from datetime import date
 import pandas as pd
 import streamlit as st
 
-from dpa_core.access import Forbidden
+from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.office import Changed, CustomerFile, Refusal, StoreError
 from dpa_core.snapshots.diff import diff
 from dpa_core.snapshots.freeze import freeze
@@ -22,8 +22,8 @@ from dpa_core.views.snapshots import on_file
 from pages.parts import proposals, show, snapshot, what_if, words
 from pages.parts.scope import RUNNING, Scope, current
 
-STEP, NOTES, ACTIONS, SEEN, MEANWHILE, DONE = (
-    f"review.{k}" for k in ("step", "notes", "actions", "seen", "meanwhile", "done")
+STEP, NOTES, ACTIONS, SEEN, MEANWHILE = (
+    f"review.{k}" for k in ("step", "notes", "actions", "seen", "meanwhile")
 )
 
 
@@ -49,8 +49,6 @@ def _list(scope: Scope) -> None:
         st.button(
             "Start a review", type="primary", on_click=_start, args=[scope], icon=":material/slideshow:"
         )
-    if done := st.session_state.pop(DONE, None):
-        st.success(done, icon=":material/task_alt:")
     if file.state.reviews.open_proposals:
         st.subheader("Proposals waiting for an answer", anchor=False)
         proposals.waiting(scope)
@@ -116,10 +114,10 @@ def _record(scope: Scope, command: reviews.Command, word: str) -> None:
             "Someone changed this customer meanwhile. Look again, then confirm.",
             icon=":material/sync_problem:",
         )
-    except (Forbidden, StoreError) as problem:
+    except (Forbidden, SignInAgain, StoreError) as problem:
         st.error(words.plain(str(problem)), icon=":material/error:")
     else:
-        st.toast(f"{word}: entry {receipt.sequence}.", icon=":material/task_alt:")
+        show.recorded(f"{word}: entry {receipt.sequence}.")
         st.rerun()
 
 
@@ -355,15 +353,15 @@ def _finish(scope: Scope) -> None:
         show.refusal(problem)
         return
     except Changed as changed:
-        state[MEANWHILE], state[SEEN] = changed.events, changed.events[-1].sequence
+        state[MEANWHILE], state[SEEN] = changed, changed.events[-1].sequence
         st.rerun(scope="fragment")
-    except (Forbidden, StoreError) as problem:
+    except (Forbidden, SignInAgain, StoreError) as problem:
         st.error(words.plain(str(problem)), icon=":material/error:")
         return
     file = show.reopened(scope)
     taken = snapshot.take(scope, file, words.local_day(file.now))
     on_file_too = "A snapshot of it is on file." if taken else "Take a snapshot of it on the Snapshots page."
-    state[DONE] = f"The review is recorded as entry {receipt.sequence}. {on_file_too}"
+    show.recorded(f"The review is recorded as entry {receipt.sequence}. {on_file_too}")
     what_if.forget(file)
     _leave()
     st.rerun()

@@ -70,7 +70,7 @@ def _take(scope: Scope, data: Data) -> None:
         )
         pressed = st.form_submit_button("Take a snapshot", type="primary", icon=":material/photo_camera:")
     if pressed and isinstance(day, date) and (entry := snapshot.take(scope, scope.file, day)):
-        st.toast(f"On file as entry {entry}.", icon=":material/task_alt:")
+        show.recorded(f"On file as entry {entry}.")
         st.rerun()
 
 

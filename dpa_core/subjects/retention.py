@@ -12,7 +12,15 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from dpa_core.agreement import Agreement, DataType
-from dpa_core.subjects.common import Moment, NewEvent, Record, RecordedEvent, Refusal, checked_reason
+from dpa_core.subjects.common import (
+    Moment,
+    NewEvent,
+    Record,
+    RecordedEvent,
+    Refusal,
+    checked_reason,
+    local_day,
+)
 
 CLAUSE = "Sch. 1 2"
 
@@ -159,6 +167,7 @@ def losses(
     """What goes on `at` when a period of `kept_now` days becomes one of `kept_then` days.
 
     Usage figures are monthly, so a month that is cut in two is taken as evenly spread over its days.
+    Shares are cut, never rounded up, so that the parts of a month never add up to more than the month.
     What is older than `kept_now` is gone already and does not count.
     """
     oldest_now = at - timedelta(days=kept_now)
@@ -167,14 +176,15 @@ def losses(
     for figure in usage:
         end = _next_month(figure.month)
         first, last = max(figure.month, oldest_now), min(end, oldest_then)
-        days, gone = (end - figure.month).days, (last - first).days
-        if gone > 0:
+        days = (end - figure.month).days
+        since, until = (first - figure.month).days, (last - figure.month).days
+        if until > since:
             result.append(
                 MonthlyLoss(
                     figure.month,
-                    round(figure.records * gone / days),
-                    round(figure.bytes * gone / days),
-                    whole=gone == days,
+                    figure.records * until // days - figure.records * since // days,
+                    figure.bytes * until // days - figure.bytes * since // days,
+                    whole=until - since == days,
                 )
             )
     return tuple(sorted(result, key=lambda loss: loss.month))
@@ -366,15 +376,17 @@ def consequences(
             if not longer:
                 effective_at = now + grace
                 if not stands.hold:
-                    gone = losses(usage, kept_now=stands.days, kept_then=days, at=effective_at.date())
+                    gone = losses(usage, kept_now=stands.days, kept_then=days, at=local_day(effective_at))
         case ReleaseHold():
             effective_at = now + grace
+            # A shortening that waits now has taken effect by then.
+            days = period(command.data_type, state, agreement, effective_at).days
             # What the hold kept is all that is older than the period.
             gone = losses(
                 usage,
-                kept_now=(effective_at.date() - date.min).days,
-                kept_then=stands.days,
-                at=effective_at.date(),
+                kept_now=(local_day(effective_at) - date.min).days,
+                kept_then=days,
+                at=local_day(effective_at),
             )
     return Consequences(
         period=stands,
@@ -468,7 +480,7 @@ def describe(event: RecordedEvent, agreement: Agreement) -> str:
     name = names.get(body.data_type, body.data_type)
     match body:
         case Shortened():
-            day = body.effective_at.strftime("%-d %b %Y")
+            day = f"{local_day(body.effective_at):%-d %b %Y}"
             return f"Shortened retention of {name} from {body.before:,} to {body.days:,} days from {day}"
         case Lengthened():
             return f"Lengthened retention of {name} from {body.before:,} to {body.days:,} days"
@@ -477,5 +489,5 @@ def describe(event: RecordedEvent, agreement: Agreement) -> str:
         case HoldPlaced():
             return f"Placed a legal hold on {name}"
         case HoldReleased():
-            day = body.resumes_at.strftime("%-d %b %Y")
+            day = f"{local_day(body.resumes_at):%-d %b %Y}"
             return f"Released the legal hold on {name}; deletion resumes on {day}"

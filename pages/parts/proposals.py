@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dpa_core.access import Forbidden
+from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.office import Changed, Refusal, StoreError
 from dpa_core.subjects import features, reviews
 from dpa_core.views.open_items import proposed
@@ -36,11 +36,11 @@ def save(scope: Scope, trial: Trial) -> None:
             "again.",
             icon=":material/sync_problem:",
         )
-    except (Forbidden, StoreError) as problem:
+    except (Forbidden, SignInAgain, StoreError) as problem:
         st.error(words.plain(str(problem)), icon=":material/error:")
     else:
         what_if.forget(file)
-        st.toast(f"Saved as proposal {receipt.sequence}.", icon=":material/outbox:")
+        show.recorded(f"Saved as proposal {receipt.sequence}.")
         st.rerun()
 
 
@@ -110,12 +110,12 @@ def _carry_out(scope: Scope, command: reviews.Accept | reviews.Reject) -> None:
     except Refusal as problem:
         show.refusal(problem)
     except Changed as changed:
-        state[MEANWHILE], state[SEEN] = changed.events, changed.events[-1].sequence
+        state[MEANWHILE], state[SEEN] = changed, changed.events[-1].sequence
         state[ROUND] += 1
         st.rerun(scope="fragment")
-    except (Forbidden, StoreError) as problem:
+    except (Forbidden, SignInAgain, StoreError) as problem:
         st.error(words.plain(str(problem)), icon=":material/error:")
     else:
         state.pop("proposals.answer_reason", None)
-        st.toast(f"Recorded as entry {receipt.sequence}.", icon=":material/task_alt:")
+        show.recorded(f"Recorded as entry {receipt.sequence}.")
         st.rerun()

@@ -69,11 +69,11 @@ def _person(desk: Desk) -> Person:
         st.stop()
     try:
         # The real time, not the demo's: a sign-in does not last longer because a date was moved.
-        who = identity(st.user.to_dict(), datetime.now(UTC))
+        who = identity(st.user.to_dict(), desk.office.clock.real_now())
     except SignInAgain as again:
         _message("Please sign in again", str(again), "Sign in again")
         st.stop()
-    person = desk.office.person(who.email, who.name)
+    person = desk.office.person(who.email, who.name, who.expires)
     if not person.grants:
         _message(
             "You have no access yet",
@@ -244,7 +244,8 @@ def _demo_clock(desk: Desk, person: Person) -> None:
 def _banners(desk: Desk, file: CustomerFile) -> None:
     if file.as_of is not None:
         st.warning(
-            f"**As it stood on {words.day(file.as_of)}.** You are looking at the past. Nothing can be changed here.",
+            f"**As it stood on {words.day(file.as_of)}.** You are looking at the past. "
+            "Nothing can be changed here.",
             icon=":material/history:",
         )
         st.button("Back to today", on_click=look_at, args=[None], type="primary", icon=":material/undo:")

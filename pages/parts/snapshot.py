@@ -8,7 +8,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dpa_core.access import Forbidden
+from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.clock import end_of
 from dpa_core.downloads import File
 from dpa_core.office import Changed, CustomerFile, Refusal, StoreError
@@ -40,7 +40,7 @@ def take(scope: Scope, file: CustomerFile, day: date) -> int | None:
             "Someone changed this customer meanwhile. Take the snapshot again.",
             icon=":material/sync_problem:",
         )
-    except (Forbidden, StoreError) as problem:
+    except (Forbidden, SignInAgain, StoreError) as problem:
         st.error(words.plain(str(problem)), icon=":material/error:")
     return None
 

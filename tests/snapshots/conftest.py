@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dpa_core import demo
 from dpa_core.access import Person
 from dpa_core.agreement import load_all
 from dpa_core.clock import Clock
@@ -38,12 +39,17 @@ class Desk:
 
     def __init__(self, office: Office, clock: StandingClock) -> None:
         self.office, self.clock = office, clock
-        self.operator = _person("operator", "privacy_officer", None)
-        self.admin = _person("anna@nord.example", "customer_admin", "nord")
-        self.manager = _person("david@connectel.example", "account_manager", "nord")
+        self.operator = demo.operator(START)
+        self.admin = office.person("anna@nord.example")
+        self.manager = office.person("david@connectel.example")
 
     def open(self, name: str = "Nord Åkeri AB") -> None:
         self.office.open_customer(self.operator, customers.Open("nord", name))
+        self.grant(self.admin.email, "customer_admin")
+        self.grant(self.manager.email, "account_manager")
+
+    def grant(self, email: str, role: grants.Role) -> None:
+        self.office.change_access(self.operator, grants.GrantAccess(email, role, "nord"))
 
     def do(self, command: Instruction, person: Person | None = None, days: int = 1) -> int:
         """Carry a command out some days later; the sequence it was recorded under."""
@@ -53,11 +59,6 @@ class Desk:
 
     def freeze(self, as_of: datetime | None = None) -> Snapshot:
         return freeze(self.office.open(self.manager, "nord", as_of))
-
-
-def _person(email: str, role: grants.Role, customer_id: str | None) -> Person:
-    grant = grants.Grant(role=role, customer_id=customer_id, since=START, by="operator")
-    return Person(email, email, (grant,))
 
 
 @pytest.fixture
