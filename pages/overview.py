@@ -10,6 +10,7 @@ import streamlit as st
 from dpa_core.agreement import Agreement, Feature, Place, SubProcessor
 from dpa_core.subjects import features, retention
 from dpa_core.views import history
+from dpa_core.views.open_items import OpenItem, open_items
 from pages.parts import show, words
 from pages.parts.scope import Scope, current
 
@@ -52,13 +53,14 @@ def read(scope: Scope) -> Data:
         engaged=engaged,
         places=places,
         latest=history.instructions(file, last=5),
-        waiting=_waiting(periods),
+        waiting=_waiting(periods, open_items(file.state, agreement, file.now)),
         holds=sum(p.hold is not None for p in periods),
     )
 
 
-def _waiting(periods: tuple[retention.Period, ...]) -> list[Waiting]:
-    found = []
+def _waiting(periods: tuple[retention.Period, ...], items: list[OpenItem]) -> list[Waiting]:
+    of_reviews = [i for i in items if i.kind in ("Proposal", "Agreed action", "Review")]
+    found = [Waiting(f"{i.kind}: {words.plain(i.what)}.", i.due_at, i.clause, "review") for i in of_reviews]
     for p in periods:
         name = p.data_type.name
         if p.pending:
@@ -149,7 +151,7 @@ def _waits(data: Data, now: datetime) -> None:
             if w.by:
                 st.markdown(f":material/schedule: **{words.day_and_distance(w.by, now)}**")
             else:
-                st.markdown(":material/lock: **In force**")
+                st.markdown(":material/lock: **In force**" if w.page == "retention" else ":material/pending: **Open**")
             st.markdown(w.what)
             st.page_link(
                 f"pages/{w.page}.py", label=f"Open {w.page} ({w.clause})", icon=":material/arrow_forward:"

@@ -42,14 +42,20 @@ def draw(scope: Scope, data: Data) -> None:
         "with last year’s, and trusted.",
         scope.file,
     )
-    filed, check, compare = st.tabs(["On file", "Verify a file", "Compare two days"])
-    with filed:
-        _take(scope, data)
-        _list(scope, data)
-    with check:
-        _verify(scope)
-    with compare:
-        _compare(scope, data)
+    # Only the open tab is drawn; with a key, it stays open when a message above comes or goes.
+    filed, check, compare = st.tabs(
+        ["On file", "Verify a file", "Compare two days"], key="snapshots.tab", on_change="rerun"
+    )
+    if filed.open:
+        with filed:
+            _take(scope, data)
+            _list(scope, data)
+    if check.open:
+        with check:
+            _verify(scope)
+    if compare.open:
+        with compare:
+            _compare(scope, data)
 
 
 # --- take and download ---------------------------------------------------------------------------
@@ -77,7 +83,7 @@ def _take(scope: Scope, data: Data) -> None:
 def _list(scope: Scope, data: Data) -> None:
     if not data.on_file:
         st.info(
-            "No snapshot has been taken yet. Take one above, so that it can be filed.",
+            "No snapshot has been taken yet, by the provider or by an admin of the customer.",
             icon=":material/photo_camera:",
         )
         return
@@ -145,7 +151,8 @@ def _verify(scope: Scope) -> None:
 
 
 def _compare(scope: Scope, data: Data) -> None:
-    first = data.on_file[-1].as_at if data.on_file else max(data.began, data.today - timedelta(days=365))
+    earlier = [s.as_at for s in data.on_file if s.as_at < data.today]
+    first = earlier[0] if earlier else max(data.began, data.today - timedelta(days=365))
     with st.form("compare"), st.container(horizontal=True, vertical_alignment="bottom"):
         limits = {"min_value": data.began, "max_value": data.today, "format": "YYYY-MM-DD", "width": 200}
         a = st.date_input("From the end of", value=max(first, data.began), **limits)

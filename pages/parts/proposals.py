@@ -40,6 +40,7 @@ def save(scope: Scope, trial: Trial) -> None:
         st.error(words.plain(str(problem)), icon=":material/error:")
     else:
         what_if.forget(file)
+        st.session_state.pop("proposals.reason", None)
         show.recorded(f"Saved as proposal {receipt.sequence}.")
         st.rerun()
 

@@ -59,14 +59,15 @@ def _meaning(trial: Trial, file: CustomerFile) -> None:
         st.markdown("Nothing differs from what stands. Flip a switch to see what it would change.")
     else:
         consequences.card(trial.consequences, file.agreement)
+    have = "would have" if trial.changes else "have"
     with st.container(border=True):
         if not trial.transfers:
             st.markdown(
-                ":material/location_on: You would have no third-country transfer, except that the core "
+                f":material/location_on: You {have} no third-country transfer, except that the core "
                 "service’s CDN delivers from outside the EU and EEA."
             )
             return
-        st.markdown(f":material/public: You would have {_transfers(trial.transfers)}.")
+        st.markdown(f":material/public: You {have} {_transfers(trial.transfers)}.")
         for feature, left in trial.without:
             rest = f"there would still be {_transfers(left)}" if left else "there would be none"
             st.markdown(f"- Without **{feature.name}** {rest}.")
