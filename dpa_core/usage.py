@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -31,6 +32,7 @@ def read_usage(path: Path, customers: Collection[str], data_types: Collection[st
     """
     if not path.is_file():
         raise UsageError([f"{path}: there is no such file."])
+    pattern = glob.escape(str(path))  # DuckDB takes a name such as u[1].csv for a pattern
     with duckdb.connect() as con:
         con.execute("CREATE TABLE known_customers (id VARCHAR)")
         con.execute("CREATE TABLE known_types (id VARCHAR)")
@@ -42,14 +44,14 @@ def read_usage(path: Path, customers: Collection[str], data_types: Collection[st
                 con.execute(
                     "CREATE TABLE raw AS SELECT row_number() OVER () AS row, COLUMNS(*)::VARCHAR "
                     "FROM read_parquet(?)",
-                    [str(path)],
+                    [pattern],
                 )
             else:
                 # The columns are given, as guessing them would take a short row for the file's shape.
                 con.execute(
                     "CREATE TABLE raw AS SELECT row_number() OVER () + 1 AS row, * FROM read_csv("
                     "?, header = true, auto_detect = false, delim = ',', quote = '\"', columns = ?)",
-                    [str(path), dict.fromkeys(_header(path), "VARCHAR")],
+                    [pattern, dict.fromkeys(_header(path), "VARCHAR")],
                 )
         except duckdb.Error as error:
             raise UsageError(
@@ -76,11 +78,12 @@ def read_usage(path: Path, customers: Collection[str], data_types: Collection[st
 
 def _header(path: Path) -> list[str]:
     """The columns that the first line names."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            names = next(csv.reader(file), [])
-        except (UnicodeDecodeError, csv.Error):
-            raise UsageError([f"{path.name} is no CSV file in UTF-8."]) from None
+    with path.open("rb") as file:
+        line = file.readline(10_000)
+    try:
+        names = next(csv.reader([line.decode("utf-8-sig")]), [])
+    except (UnicodeDecodeError, csv.Error):
+        raise UsageError([f"{path.name} is no CSV file in UTF-8."]) from None
     _check_columns(names)
     return names
 

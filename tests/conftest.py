@@ -66,6 +66,9 @@ class SettableClock(Clock):
     def now(self) -> datetime:
         return self.at
 
+    def real_now(self) -> datetime:
+        return self.at
+
     def pass_days(self, days: float) -> None:
         self.at += timedelta(days=days)
 

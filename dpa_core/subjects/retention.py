@@ -44,6 +44,8 @@ class Hold(Record):
     by: str
     reason: str
     sequence: int
+    keeps_from: date
+    """The oldest day of which data was still stored when the hold began."""
 
 
 class Setting(Record):
@@ -57,6 +59,8 @@ class Setting(Record):
     hold: Hold | None = None
     deletion_resumes_at: Moment | None = None
     """After a hold was released: until then nothing is deleted."""
+    keeps_from: date | None = None
+    """After a hold was released: the oldest day of which it kept data."""
 
 
 class State(Record):
@@ -85,6 +89,10 @@ class Period:
     hold: Hold | None
     deletion_resumes_at: datetime | None
     """Set while the days after a released hold run."""
+    sequence: int | None
+    """The instruction that set the days; None for the default."""
+    stored_since: date
+    """The oldest day of which data is still stored."""
 
     @property
     def deletes(self) -> bool:
@@ -116,16 +124,22 @@ def period(data_type: str, state: State, agreement: Agreement, now: datetime) ->
     kind = agreement.data_type(data_type)
     setting = _settled(state.of(data_type), now)
     resumes = setting.deletion_resumes_at
+    if resumes and now >= resumes:
+        resumes = None
+    days = kind.default_days if setting.days is None else setting.days
+    kept = setting.hold.keeps_from if setting.hold else setting.keeps_from if resumes else None
     return Period(
         data_type=kind,
-        days=kind.default_days if setting.days is None else setting.days,
+        days=days,
         is_default=setting.days is None,
         since=setting.since,
         by=setting.by,
         sequence=setting.sequence,
         pending=setting.pending,
         hold=setting.hold,
-        deletion_resumes_at=resumes if resumes and now < resumes else None,
+        deletion_resumes_at=resumes,
+        sequence=setting.sequence,
+        stored_since=kept or local_day(now) - timedelta(days=days),
     )
 
 
@@ -229,6 +243,8 @@ class HoldPlaced(Record):
     v: Literal[1] = 1
     data_type: str
     reason: str
+    keeps_from: date
+    """The oldest day of which data is still stored, in Stockholm's calendar."""
 
 
 class HoldReleased(Record):
@@ -301,6 +317,8 @@ class Consequences:
     """From when."""
     losses: tuple[MonthlyLoss, ...]
     """What would be deleted then, by month; empty where nothing is, or a hold stops it."""
+    stored_since: date
+    """The oldest day of which data is still stored when it takes effect."""
     held: bool
     """A legal hold stops the deletion for as long as it stands."""
     reason_required: bool
@@ -381,18 +399,17 @@ def consequences(
             effective_at = now + grace
             # A shortening that waits now has taken effect by then.
             days = period(command.data_type, state, agreement, effective_at).days
-            # What the hold kept is all that is older than the period.
-            gone = losses(
-                usage,
-                kept_now=(local_day(effective_at) - date.min).days,
-                kept_then=days,
-                at=local_day(effective_at),
-            )
+            at = local_day(effective_at)
+            kept = (at - stands.stored_since).days
+            gone = losses(usage, kept_now=kept, kept_then=days, at=at)
     return Consequences(
         period=stands,
         days=days,
         effective_at=effective_at,
         losses=gone,
+        stored_since=stands.stored_since
+        if stands.hold
+        else local_day(effective_at) - timedelta(days=stands.days),
         held=stands.hold is not None and not isinstance(command, ReleaseHold),
         reason_required=longer or isinstance(command, PlaceHold),
         clauses=(CLAUSE, "3.1(i)"),
@@ -438,7 +455,12 @@ def decide(command: Command, state: State, agreement: Agreement, now: datetime) 
                 )
             ]
         case PlaceHold():
-            return [NewEvent("retention.hold_placed", HoldPlaced(data_type=data_type, reason=reason))]
+            return [
+                NewEvent(
+                    "retention.hold_placed",
+                    HoldPlaced(data_type=data_type, reason=reason, keeps_from=stands.stored_since),
+                )
+            ]
         case ReleaseHold():
             return [
                 NewEvent(
@@ -466,10 +488,16 @@ def evolve(state: State, event: RecordedEvent) -> State:
         case ShorteningCancelled():
             new = old.model_copy(update={"pending": None})
         case HoldPlaced():
-            hold = Hold(reason=body.reason, **stamp)
+            hold = Hold(reason=body.reason, keeps_from=body.keeps_from, **stamp)
             new = old.model_copy(update={"hold": hold, "deletion_resumes_at": None})
         case HoldReleased():
-            new = old.model_copy(update={"hold": None, "deletion_resumes_at": body.resumes_at})
+            new = old.model_copy(
+                update={
+                    "hold": None,
+                    "deletion_resumes_at": body.resumes_at,
+                    "keeps_from": old.hold.keeps_from if old.hold else None,
+                }
+            )
     return State(settings=state.settings | {body.data_type: new})
 
 

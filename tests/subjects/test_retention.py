@@ -180,11 +180,27 @@ def test_a_hold_is_placed_once_and_released_once():
     assert "under no legal hold" in refused(ReleaseHold("chats")).message
 
 
-def test_releasing_a_hold_shows_what_it_kept():
+def test_releasing_a_hold_shows_what_it_kept_and_not_what_was_deleted_before_it():
     state = give(State(), PlaceHold("chats", "case 118"))
-    old, young = MonthlyUsage(date(2025, 1, 1), 100, 1000), MonthlyUsage(date(2026, 11, 1), 50, 500)
-    (gone,) = asked(ReleaseHold("chats"), state, usage=[old, young]).losses
-    assert (gone.month, gone.records, gone.bytes, gone.whole) == (date(2025, 1, 1), 100, 1000, True)
+    days = period(State()).days
+    usage = [MonthlyUsage(date(2024, 1, 1), 7, 70), MonthlyUsage(date(2026, 11, 1), 50, 500)]
+    long_after = NOW + timedelta(days=days + 60)
+    (gone,) = asked(ReleaseHold("chats"), state, long_after, usage).losses
+    assert (gone.month, gone.records, gone.bytes, gone.whole) == (date(2026, 11, 1), 50, 500, True)
+    assert asked(ReleaseHold("chats"), state, NOW, usage).losses == ()
+
+
+def test_a_hold_placed_again_before_deletion_resumes_keeps_what_the_first_kept():
+    state = give(State(), PlaceHold("chats", "one"))
+    later = NOW + timedelta(days=period(State()).days + 60)
+    state = give(state, ReleaseHold("chats"), later)
+    state = give(state, PlaceHold("chats", "two"), later + GRACE - TICK)
+    usage = [MonthlyUsage(date(2026, 11, 1), 50, 500)]
+    assert sum(g.records for g in asked(ReleaseHold("chats"), state, later + GRACE, usage).losses) == 50
+    # Once deletion has resumed, there is nothing old left to keep.
+    state = give(give(State(), PlaceHold("chats", "one")), ReleaseHold("chats"), later)
+    state = give(state, PlaceHold("chats", "two"), later + GRACE)
+    assert asked(ReleaseHold("chats"), state, later + GRACE, usage).losses == ()
 
 
 def test_releasing_a_hold_counts_with_the_shortening_that_has_taken_effect_by_then():
