@@ -151,7 +151,9 @@ def _waits(data: Data, now: datetime) -> None:
             if w.by:
                 st.markdown(f":material/schedule: **{words.day_and_distance(w.by, now)}**")
             else:
-                st.markdown(":material/lock: **In force**" if w.page == "retention" else ":material/pending: **Open**")
+                st.markdown(
+                    ":material/lock: **In force**" if w.page == "retention" else ":material/pending: **Open**"
+                )
             st.markdown(w.what)
             st.page_link(
                 f"pages/{w.page}.py", label=f"Open {w.page} ({w.clause})", icon=":material/arrow_forward:"

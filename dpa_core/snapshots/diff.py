@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from dpa_core.clock import STOCKHOLM
 from dpa_core.snapshots import model
 from dpa_core.snapshots.tables import place
+from dpa_core.subjects.common import local_day
 
 T = TypeVar("T")
 
@@ -153,7 +153,7 @@ def _coming(p: model.Pending | None) -> str:
 
 
 def _day(at: datetime) -> str:
-    return f"{at.astimezone(STOCKHOLM):%-d %b %Y}"
+    return f"{local_day(at):%-d %b %Y}"
 
 
 def _open_items(a: model.Snapshot, b: model.Snapshot) -> list[Change]:

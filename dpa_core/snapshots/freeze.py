@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from dpa_core.clock import STOCKHOLM
 from dpa_core.office import CustomerFile
 from dpa_core.snapshots import model
 from dpa_core.subjects import features, retention
+from dpa_core.subjects.common import local_day
 from dpa_core.views.open_items import open_items
 
 
@@ -27,7 +27,7 @@ def freeze(file: CustomerFile) -> model.Snapshot:
     began = state.customer.since
     assert began is not None  # noqa: S101  # the office opens no customer without an opening entry
     return model.Snapshot(
-        as_at=file.now.astimezone(STOCKHOLM).date(),
+        as_at=local_day(file.now),
         customer=model.Customer(id=file.customer_id, name=file.name, since=began),
         provider=model.Provider(
             name=a.processor.name,

@@ -82,8 +82,6 @@ class Period:
     is_default: bool
     since: datetime | None
     by: str | None
-    sequence: int | None
-    """The instruction that set it."""
     pending: Pending | None
     """A shortening that has not taken effect yet."""
     hold: Hold | None
@@ -134,7 +132,6 @@ def period(data_type: str, state: State, agreement: Agreement, now: datetime) ->
         is_default=setting.days is None,
         since=setting.since,
         by=setting.by,
-        sequence=setting.sequence,
         pending=setting.pending,
         hold=setting.hold,
         deletion_resumes_at=resumes,

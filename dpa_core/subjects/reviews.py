@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from dpa_core.agreement import Agreement
 from dpa_core.subjects.common import (
@@ -21,14 +20,13 @@ from dpa_core.subjects.common import (
     RecordedEvent,
     Refusal,
     checked_reason,
+    local_day,
 )
 
 CLAUSE = "Art. 28(3)(h) GDPR"
 INSTRUCTION_CLAUSE = "3.1(i)"
 MAX_ACTIONS = 30
 """Actions one review may agree on."""
-
-_STOCKHOLM = ZoneInfo("Europe/Stockholm")
 
 Side = Literal["customer", "provider"]
 
@@ -213,7 +211,7 @@ def _checked_actions(actions: tuple[Action, ...], now: datetime) -> tuple[Action
                 f"Say in 1 to {MAX_REASON:,} characters what is to be done.",
                 "actions",
             )
-        if action.due is not None and action.due < now.astimezone(_STOCKHOLM).date():
+        if action.due is not None and action.due < local_day(now):
             raise Refusal(
                 CLAUSE,
                 f"Action {number} would be due on {action.due:%-d %b %Y}, which is over.",

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dpa_core.clock import STOCKHOLM
 from dpa_core.office import CustomerFile
 from dpa_core.subjects import features
+from dpa_core.subjects.common import local_day
 from dpa_core.views.open_items import OpenItem, open_items
 
 
@@ -67,7 +67,7 @@ def _exposure(file: CustomerFile) -> tuple[int, tuple[str, ...], int]:
 
 
 def _days(at: datetime, now: datetime) -> int:
-    return (now.astimezone(STOCKHOLM).date() - at.astimezone(STOCKHOLM).date()).days
+    return (local_day(now) - local_day(at)).days
 
 
 def adoption(found: Sequence[Line]) -> Counter[str]:
