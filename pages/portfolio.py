@@ -25,8 +25,12 @@ class Data:
 
 
 def read(scope: Scope) -> Data:
-    """The lines of all customers that the person looks after. Raises Forbidden."""
-    return Data(portfolio.lines(scope.office.portfolio(scope.file.person)))
+    """The lines of all customers that the person looks after; says so and stops for a customer."""
+    try:
+        return Data(portfolio.lines(scope.office.portfolio(scope.file.person)))
+    except Forbidden as problem:
+        st.error(words.plain(str(problem)), icon=":material/block:")
+        st.stop()
 
 
 def draw(scope: Scope, data: Data) -> None:
@@ -185,7 +189,4 @@ def _due(scope: Scope, lines: list[Line]) -> None:
         st.caption(f"The first {SHOWN} of {len(found):,} are listed.")
 
 
-try:
-    draw(current(), read(current()))
-except Forbidden as problem:
-    st.error(words.plain(str(problem)), icon=":material/block:")
+draw(current(), read(current()))
