@@ -141,21 +141,25 @@ class Office:
     def person(self, email: str, name: str = "", expires: datetime | None = None) -> Person:
         """The person behind a verified address, with the grants held right now. No check: it tells
         only what that person may do. `expires`: when the sign-in ends, in UTC."""
-        head = self.ledger.head(_PERSON + email)
-        state = self._grants(_PERSON + email, head)
-        return Person(email, name or email, state.grants, expires)
+        return self._enter(Person(email, name or email, (), expires))[0]
 
-    def _present(self, person: Person) -> Person:
-        """The same person with the grants held at this moment: those it came with may be gone.
+    def _enter(
+        self, person: Person, customer_id: str | None = None, tx: Transaction | None = None
+    ) -> tuple[Person, Head | None]:
+        """The person with the grants held at this moment, and a customer's head, both by key in one query.
 
-        A dialog outlives the page and its sign-in gate, so every step through this door asks again.
-        Raises SignInAgain where the sign-in has ended.
+        The grants a person came with may be gone: a dialog outlives the page and its sign-in gate, so
+        every step through this door asks again. Raises SignInAgain where the sign-in has ended.
         """
-        if person.is_operator:
-            return person
         if person.expires is not None and person.expires <= self.clock.real_now():
             raise SignInAgain(EXPIRED)
-        return self.person(person.email, person.name, person.expires)
+        own = _PERSON + person.email
+        # An “@” begins the ledgers that are no customer's.
+        wanted = customer_id if customer_id and not customer_id.startswith("@") else own
+        heads = (tx or self.ledger).heads(own, wanted)
+        if not person.is_operator:
+            person = replace(person, grants=self._grants(own, heads.get(own)).grants)
+        return person, heads.get(wanted) if wanted != own else None
 
     def _grants(self, ledger_id: str, head: Head | None) -> grants.State:
         if head is None:
@@ -169,11 +173,12 @@ class Office:
 
         A customer's admin gives roles of its own customer; the provider's privacy officer any.
         """
-        person = self._present(person)
+        person, _ = self._enter(person)
         own = command.role in ("customer_admin", "customer_reader") and command.customer_id
         require(person, "grant_customer_roles" if own else "grant_any_role", command.customer_id)
-        if command.customer_id:
-            self._existing(command.customer_id)
+        customer = command.customer_id
+        if customer and (customer.startswith("@") or not self.ledger.head(customer)):
+            raise _unknown(customer)
         ledger_id = _PERSON + grants.normal_email(command.email)
 
         def write(tx: Transaction) -> list[Event]:
@@ -207,7 +212,7 @@ class Office:
 
     def open_customer(self, person: Person, command: customers.Open, version: str | None = None) -> Receipt:
         """Bind a new customer to a version of the agreement, the newest by default."""
-        person = self._present(person)
+        person, _ = self._enter(person)
         require(person, "open_customer", None)
         agreement = _version(self.agreements, version or max(self.agreements))
 
@@ -219,17 +224,6 @@ class Office:
             return self._write(tx, command.customer_id, head, state, drafts, person, agreement, now)
 
         return self._until_written(write)
-
-    def _existing(self, customer_id: str, tx: Transaction | None = None) -> Head:
-        head = None if customer_id.startswith("@") else (tx or self.ledger).head(customer_id)
-        if head is None:
-            raise Refusal(
-                customers.CLAUSE,
-                f"There is no customer “{customer_id[:60]}”.",
-                "`dpa customers` lists them.",
-                "customer",
-            )
-        return head
 
     def _state(self, customer_id: str, head: Head | None) -> CustomerState:
         if head is None:
@@ -244,9 +238,8 @@ class Office:
         Raises Forbidden where the person may not, or there is no such customer (in the same words),
         and Refusal where the moment lies before the customer began or in the future.
         """
-        person = self._present(person)
+        person, head = self._enter(person, customer_id)
         require(person, "read", customer_id)
-        head = None if customer_id.startswith("@") else self.ledger.head(customer_id)
         if head is None:
             raise Forbidden(
                 f"There is no customer “{customer_id[:60]}” that you may open. "
@@ -298,7 +291,7 @@ class Office:
 
         Raises Forbidden for whoever has no role at the provider.
         """
-        person = self._present(person)
+        person, _ = self._enter(person)
         if not person.is_provider:
             raise Forbidden("The portfolio is for account managers and privacy officers of the provider.")
         mine = [g.customer_id for g in person.grants if may(person, "hold_review", g.customer_id).allowed]
@@ -332,7 +325,7 @@ class Office:
         `text`: a part of the name or identifier, in any case. With neither text nor few customers the
         first ones only: `limit` rows at the most.
         """
-        person = self._present(person)
+        person, _ = self._enter(person)
         sql = (
             "SELECT customer_id, json_extract_string(state, '$.customer.name') AS name FROM heads "
             "WHERE customer_id NOT LIKE '@%'"
@@ -360,17 +353,18 @@ class Office:
         (with what was recorded since), StoreError.
         Clause: 3.1(i)
         """
-        person = self._present(person)
-        require(person, _NEEDS.get(type(command), "instruct"), customer_id)
 
         def write(tx: Transaction) -> list[Event]:
-            head = self._existing(customer_id, tx)
+            present, head = self._enter(person, customer_id, tx)
+            require(present, _NEEDS.get(type(command), "instruct"), customer_id)
+            if head is None:
+                raise _unknown(customer_id)
             if head.sequence != expected_sequence:
                 raise Changed(self.ledger.events(customer_id, after=expected_sequence))
             state, now = self._state(customer_id, head), self.clock.now()
             agreement = _version(self.agreements, state.customer.agreement_version)
             drafts = self._decide(command, state, head.sequence, agreement, now)
-            return self._write(tx, customer_id, head, state, drafts, person, agreement, now)
+            return self._write(tx, customer_id, head, state, drafts, present, agreement, now)
 
         # Two at the same instant: the second meets a row that is not committed yet, and cannot say what
         # the first did until it is. The next attempt finds it, and raises Changed.
@@ -441,7 +435,7 @@ class Office:
         secret in the browser's cookie. Raises Forbidden.
         Clause: Art. 32(4) GDPR
         """
-        person = self._present(person)
+        person, _ = self._enter(person)
         require(person, "read", customer_id)
         token = self._downloads.offer(file, person.email, customer_id, browser, self.clock.now())
         return f"/download/{token}"
@@ -459,7 +453,7 @@ class Office:
 
     def import_usage(self, person: Person, figures: pa.Table) -> None:
         """Store monthly figures, all or none; those of the same month are replaced."""
-        person = self._present(person)
+        person, _ = self._enter(person)
         require(person, "import_usage", None)
         with self.ledger.transaction() as tx:
             tx.replace_usage(figures)
@@ -501,6 +495,15 @@ def demo_days(ledger: Ledger) -> int | None:
     """By how many days the demo's clock was moved; None where this is no demo store."""
     head = ledger.head(DEMO)
     return int(json.loads(head.state)["days"]) if head else None
+
+
+def _unknown(customer_id: str) -> Refusal:
+    return Refusal(
+        customers.CLAUSE,
+        f"There is no customer “{customer_id[:60]}”.",
+        "`dpa customers` lists them.",
+        "customer",
+    )
 
 
 def _receipt(events: Sequence[Event]) -> Receipt:

@@ -38,6 +38,7 @@ def open_items(state: CustomerState, agreement: Agreement, now: datetime) -> lis
 
 def _coming_periods(state: retention.State, agreement: Agreement, now: datetime) -> list[OpenItem]:
     grace = timedelta(days=agreement.retention.grace_days)
+    waiting = [id for id, setting in state.settings.items() if setting.pending]
     return [
         OpenItem(
             kind="Coming retention period",
@@ -48,7 +49,7 @@ def _coming_periods(state: retention.State, agreement: Agreement, now: datetime)
             sequence=p.pending.sequence,
             clause=retention.CLAUSE,
         )
-        for p in retention.periods(state, agreement, now)
+        for p in (retention.period(id, state, agreement, now) for id in waiting)
         if p.pending
     ]
 
