@@ -61,9 +61,10 @@ def _freezing(home: Path) -> list[tuple[str, float, float]]:
             then.append(_timed(lambda: keys.sign(freeze(office.open(operator, "c00000", past)))))
         assert office.open(operator, "c00000", past).sequence == EVENTS
     read = statistics.median(reading)
+    what = "signed JSON of 1,000 events, {} / reading its rows"
     return [
-        ("signed JSON of 1,000 events as it stands / reading its rows", statistics.median(present) / read, 3.0),
-        ("signed JSON of 1,000 events at a past day / reading its rows", statistics.median(then) / read, 3.0),
+        (what.format("as it stands"), statistics.median(present) / read, 3.0),
+        (what.format("at a past day"), statistics.median(then) / read, 3.0),
     ]
 
 

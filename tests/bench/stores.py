@@ -15,10 +15,8 @@ from dpa_core.office import DEMO
 from dpa_core.subjects import customers, features
 
 BEGAN = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
-_EVENTS = (
-    "customer_id sequence recorded_at actor on_behalf_of agreement_version kind body previous_digest digest"
-).split()
-_HEADS = "customer_id sequence digest state state_schema".split()
+_EVENTS = ["customer_id", "sequence", "recorded_at", "actor", "on_behalf_of", "agreement_version", "kind", "body", "previous_digest", "digest"]
+_HEADS = ["customer_id", "sequence", "digest", "state", "state_schema"]
 
 
 def drafts(agreement: Agreement, number: int) -> list[tuple[str, dict]]:
