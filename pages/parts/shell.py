@@ -25,7 +25,11 @@ FEW = 50
 
 def visit(desk: Desk) -> None:
     """Draw one run of the app for whoever is at the browser."""
-    st.set_page_config(page_title="DPA Desk", page_icon=str(ICON), layout="wide")
+    # A review has the whole screen. Streamlit may leave an empty side bar standing unless told to fold it.
+    side_bar = "collapsed" if RUNNING in st.session_state else "auto"
+    st.set_page_config(
+        page_title="DPA Desk", page_icon=str(ICON), layout="wide", initial_sidebar_state=side_bar
+    )
     person = _person(desk)
     file = _customer(desk, person)
     enter(Scope(desk.office, file, desk.is_demo, desk.keys))

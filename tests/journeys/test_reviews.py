@@ -27,7 +27,7 @@ def test_a_review_from_start_to_snapshot(sign_in: SignIn) -> None:
     david.open("/review?customer=nordfrakt")
     david.click("Start a review")
     stands_at(david, TITLES[0])
-    expect(david.page.get_by_test_id("stSidebar")).to_have_count(0)
+    expect(david.page.get_by_test_id("stSidebar")).not_to_be_visible()
     notes = david.page.get_by_role("textbox", name="Notes")
     notes.fill("We went through all of it.")
     notes.press("ArrowLeft")  # moves in the text, not in the review
