@@ -53,7 +53,7 @@ def read(scope: Scope) -> Data:
         engaged=engaged,
         places=places,
         latest=history.instructions(file, last=5),
-        waiting=_waiting(periods, open_items(file.state, agreement, file.now)),
+        waiting=_waiting(periods, open_items(file)),
         holds=sum(p.hold is not None for p in periods),
     )
 

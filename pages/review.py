@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from dpa_core.access import Forbidden, SignInAgain
-from dpa_core.office import Changed, CustomerFile, Refusal, StoreError
+from dpa_core.office import Changed, Refusal, StoreError
 from dpa_core.snapshots.diff import diff
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.subjects import features, retention, reviews
@@ -253,15 +253,13 @@ def _retention(scope: Scope) -> None:
 
 
 def _requests(scope: Scope) -> None:
-    _items(scope, [i for i in _open(scope.file) if i.due_at is None], "Nothing waits for anybody.")
+    _items(scope, [i for i in open_items(scope.file) if i.due_at is None], "Nothing waits for anybody.")
 
 
 def _coming(scope: Scope) -> None:
-    _items(scope, [i for i in _open(scope.file) if i.due_at], "No change is coming and nothing falls due.")
-
-
-def _open(file: CustomerFile) -> list[OpenItem]:
-    return open_items(file.state, file.agreement, file.now)
+    _items(
+        scope, [i for i in open_items(scope.file) if i.due_at], "No change is coming and nothing falls due."
+    )
 
 
 def _items(scope: Scope, items: list[OpenItem], nothing: str) -> None:
@@ -273,6 +271,7 @@ def _items(scope: Scope, items: list[OpenItem], nothing: str) -> None:
             {
                 "Kind": [i.kind for i in items],
                 "What": [i.what for i in items],
+                "Waits for": [SIDES[i.waits_for].capitalize() if i.waits_for else "" for i in items],
                 "Since": [words.day(i.opened_at) for i in items],
                 "By": [i.by for i in items],
                 "Due": [words.day_and_distance(i.due_at, scope.file.now) if i.due_at else "" for i in items],
@@ -280,7 +279,7 @@ def _items(scope: Scope, items: list[OpenItem], nothing: str) -> None:
             }
         ),
         hide_index=True,
-        alt="Kind, what, since when, by whom, when due and clause",
+        alt="Kind, what, whom it waits for, since when, by whom, when due and clause",
     )
 
 

@@ -158,7 +158,7 @@ def _day(at: datetime) -> str:
 
 def _open_items(a: model.Snapshot, b: model.Snapshot) -> list[Change]:
     found = []
-    for old, new in _pairs(a.open_items, b.open_items, lambda i: (i.kind, i.what, i.instruction)):
+    for old, new in _pairs(a.open_items, b.open_items, lambda i: (i.kind, i.what, i.entry)):
         if new and old is None:
             found.append(
                 Change(
@@ -168,7 +168,7 @@ def _open_items(a: model.Snapshot, b: model.Snapshot) -> list[Change]:
                     "open",
                     new.by,
                     new.opened_at,
-                    new.instruction,
+                    new.entry,
                 )
             )
         elif old and new is None:

@@ -95,10 +95,11 @@ def freeze(file: CustomerFile) -> model.Snapshot:
                 opened_at=i.opened_at,
                 by=i.by,
                 due_at=i.due_at,
-                instruction=i.sequence,
+                entry=i.sequence,
+                waits_for=i.waits_for,
                 clause=i.clause,
             )
-            for i in open_items(state, a, file.now)
+            for i in open_items(file)
         ),
         review=_review(file),
         measures=tuple(model.Measure(name=m.name, summary=m.summary, clause=m.clause) for m in a.measures),

@@ -150,11 +150,12 @@ class OpenItem(Record):
 
     kind: str
     what: str
+    waits_for: Literal["customer", "provider"] | None
+    due_at: Moment | None
+    clause: str
     opened_at: Moment
     by: str
-    due_at: Moment | None
-    instruction: int
-    clause: str
+    entry: int
 
 
 class Action(Record):

@@ -168,7 +168,7 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
         "retention": [[p.name, p.data_category, f"{p.days:,}", _period_note(p)] for p in s.retention.periods],
         "subscriptions": [[x.address, _day(x.since)] for x in s.subscriptions],
         "open_items": [
-            [i.kind, i.what, f"{_day(i.opened_at)}, by {i.by}, entry {i.instruction}",
+            [i.kind, i.what, f"{_day(i.opened_at)}, by {i.by}, entry {i.entry}",
              _day(i.due_at) or "None", i.clause]
             for i in s.open_items
         ],

@@ -109,9 +109,10 @@ def tables(s: model.Snapshot) -> tuple[Table, ...]:
         ),
         Table(
             "Open items",
-            ("kind", "what", "opened (UTC)", "by", "due (UTC)", "entry", "clause"),
+            ("kind", "what", "waits for", "opened (UTC)", "by", "due (UTC)", "entry", "clause"),
             tuple(
-                (i.kind, i.what, i.opened_at, i.by, i.due_at, i.instruction, i.clause) for i in s.open_items
+                (i.kind, i.what, i.waits_for, i.opened_at, i.by, i.due_at, i.entry, i.clause)
+                for i in s.open_items
             ),
         ),
         Table("Last review", ("fact", "value"), _review(s.review)),

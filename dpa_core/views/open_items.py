@@ -7,7 +7,8 @@ from datetime import date, datetime, time, timedelta
 
 from dpa_core.agreement import Agreement
 from dpa_core.clock import STOCKHOLM
-from dpa_core.subjects import CustomerState, retention, reviews
+from dpa_core.office import CustomerFile
+from dpa_core.subjects import retention, reviews
 
 SIDES = {"customer": "the customer", "provider": "the provider"}
 
@@ -18,20 +19,22 @@ class OpenItem:
 
     kind: str
     what: str
+    waits_for: reviews.Side | None
+    """Whose turn it is; None where only time has to pass."""
+    due_at: datetime | None
+    clause: str
     opened_at: datetime
     by: str
-    due_at: datetime | None
     sequence: int
     """The entry of the ledger that opened it."""
-    clause: str
 
 
-def open_items(state: CustomerState, agreement: Agreement, now: datetime) -> list[OpenItem]:
-    """What waits at a moment, what is due first coming first."""
+def open_items(file: CustomerFile) -> list[OpenItem]:
+    """What waits at the file's moment, what is due first coming first."""
     items = [
-        *_coming_periods(state.retention, agreement, now),
-        *_proposals(state.reviews, agreement),
-        *_of_last_review(state.reviews),
+        *_coming_periods(file.state.retention, file.agreement, file.now),
+        *_proposals(file.state.reviews, file.agreement),
+        *_of_last_review(file.state.reviews),
     ]
     return sorted(items, key=lambda i: (i.due_at is None, i.due_at or i.opened_at, i.sequence))
 
@@ -43,6 +46,7 @@ def _coming_periods(state: retention.State, agreement: Agreement, now: datetime)
         OpenItem(
             kind="Coming retention period",
             what=f"{p.data_type.name}: {p.pending.days:,} days instead of {p.days:,}",
+            waits_for=None,
             opened_at=p.pending.effective_at - grace,
             by=p.pending.by,
             due_at=p.pending.effective_at,
@@ -59,6 +63,7 @@ def _proposals(state: reviews.State, agreement: Agreement) -> list[OpenItem]:
         OpenItem(
             kind="Proposal",
             what=proposed(p, agreement),
+            waits_for="customer",
             opened_at=p.saved_at,
             by=p.by,
             due_at=None,
@@ -84,6 +89,7 @@ def _of_last_review(state: reviews.State) -> list[OpenItem]:
         OpenItem(
             kind="Agreed action",
             what=f"{action.what} ({SIDES[action.side]})",
+            waits_for=action.side,
             opened_at=last.held_at,
             by=last.by,
             due_at=_end_of(action.due),
@@ -93,8 +99,18 @@ def _of_last_review(state: reviews.State) -> list[OpenItem]:
         for action in last.actions
     ]
     if last.actions and last.confirmed_at is None:
-        waiting = "The customer’s admin has not confirmed the agreed actions"
-        items.append(OpenItem("Review", waiting, last.held_at, last.by, None, last.sequence, reviews.CLAUSE))
+        items.append(
+            OpenItem(
+                kind="Review",
+                what="The customer’s admin has not confirmed the agreed actions",
+                waits_for="customer",
+                opened_at=last.held_at,
+                by=last.by,
+                due_at=None,
+                sequence=last.sequence,
+                clause=reviews.CLAUSE,
+            )
+        )
     return items
 
 

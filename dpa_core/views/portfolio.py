@@ -40,7 +40,7 @@ def lines(files: Sequence[CustomerFile]) -> list[Line]:
         if key not in known:
             known[key] = _exposure(file)
         number, places, outside = known[key]
-        items = open_items(file.state, file.agreement, file.now)
+        items = open_items(file)
         last = file.state.reviews.last
         found.append(
             Line(
