@@ -111,6 +111,22 @@ class CustomerFile:
         return _version(self.agreements, version)
 
 
+@dataclass(frozen=True)
+class Portfolio:
+    """The customers that one person looks after for the provider, opened together."""
+
+    person: Person
+    customer_ids: tuple[str, ...] | None
+    """None: every customer."""
+    now: datetime
+    ledger: Ledger = field(repr=False)
+    agreements: Mapping[str, Agreement] = field(repr=False)
+
+    def version(self, version: str) -> Agreement:
+        """The version of the agreement that a customer is bound to."""
+        return _version(self.agreements, version)
+
+
 def _version(agreements: Mapping[str, Agreement], version: str) -> Agreement:
     try:
         return agreements[version]
@@ -286,38 +302,17 @@ class Office:
         agreement = _version(self.agreements, state.customer.agreement_version)
         return replace(file, state=state, agreement=agreement, sequence=sequence, now=moment, as_of=moment)
 
-    def portfolio(self, person: Person) -> list[CustomerFile]:
-        """Every customer that the person looks after for the provider, opened as it stands, by name.
+    def portfolio(self, person: Person) -> Portfolio:
+        """Every customer that the person looks after for the provider, as they stand.
 
         Raises Forbidden for whoever has no role at the provider.
         """
         person, _ = self._enter(person)
         if not person.is_provider:
             raise Forbidden("The portfolio is for account managers and privacy officers of the provider.")
-        mine = [g.customer_id for g in person.grants if may(person, "hold_review", g.customer_id).allowed]
-        sql = (
-            "SELECT customer_id, sequence, digest, state, state_schema FROM heads "
-            "WHERE customer_id NOT LIKE '@%' AND (? OR list_contains(?::VARCHAR[], customer_id))"
-        )
-        now = self.clock.now()
-        files = []
-        for row in self.ledger.rows(sql, [person.sees_all, [id for id in mine if id]]):
-            head = Head(*row)
-            state = self._state(head.customer_id, head)
-            files.append(
-                CustomerFile(
-                    person=person,
-                    customer_id=head.customer_id,
-                    state=state,
-                    agreement=_version(self.agreements, state.customer.agreement_version),
-                    now=now,
-                    sequence=head.sequence,
-                    as_of=None,
-                    ledger=self.ledger,
-                    agreements=self.agreements,
-                )
-            )
-        return sorted(files, key=lambda file: (file.name.lower(), file.customer_id))
+        mine = {g.customer_id for g in person.grants if may(person, "hold_review", g.customer_id).allowed}
+        ids = None if person.sees_all else tuple(sorted(id for id in mine if id))
+        return Portfolio(person, ids, self.clock.now(), self.ledger, self.agreements)
 
     def directory(self, person: Person, text: str = "", limit: int = 20) -> list[tuple[str, str]]:
         """Customers the person may open, as (identifier, name), sorted by name.

@@ -125,7 +125,7 @@ def _bars(names: list[str], numbers: list[int], what: str, sentence: str, key: s
 def _adoption(scope: Scope, lines: list[Line]) -> None:
     st.subheader("Adoption of each feature", anchor=False)
     on = portfolio.adoption(lines)
-    names = {f.id: f.name for a in scope.office.agreements.values() for f in a.features}
+    names = {f.id: f.name for a in scope.file.agreements.values() for f in a.features}
     ranked = sorted(names, key=lambda id: (-on[id], names[id]))
     numbers = [on[id] for id in ranked]
     told = "; ".join(f"{names[id]} {on[id]}" for id in ranked)

@@ -18,7 +18,6 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from pydantic import ValidationError
 from pypdf import PdfReader
-from pypdf.errors import PyPdfError
 
 from dpa_core.snapshots.model import FORMAT, VERSION, Snapshot
 from dpa_core.snapshots.pdf import render
@@ -151,11 +150,12 @@ def _attached(content: bytes) -> bytes:
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         found = PdfReader(io.BytesIO(content)).attachments.get(SIGNED)
-    except (PyPdfError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError) as error:
+        signed = found[0] if found else None
+    except Exception as error:  # whatever a broken or hostile file makes the reader stumble over
         raise NotASnapshot("The PDF is damaged or cut off; get it anew.") from error
-    if not found:
+    if signed is None:
         raise NotASnapshot("The PDF has no snapshot inside.")
-    return found[0]
+    return signed
 
 
 def _same_pages(content: bytes, snapshot: Snapshot, signed: bytes) -> bool:

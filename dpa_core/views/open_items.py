@@ -31,10 +31,17 @@ class OpenItem:
 
 def open_items(file: CustomerFile) -> list[OpenItem]:
     """What waits at the file's moment, what is due first coming first."""
+    return waiting(file.state.retention, file.state.reviews, file.agreement, file.now)
+
+
+def waiting(
+    periods: retention.State, held: reviews.State, agreement: Agreement, now: datetime
+) -> list[OpenItem]:
+    """The same of the parts of a state that can have something open."""
     items = [
-        *_coming_periods(file.state.retention, file.agreement, file.now),
-        *_proposals(file.state.reviews, file.agreement),
-        *_of_last_review(file.state.reviews),
+        *_coming_periods(periods, agreement, now),
+        *_proposals(held, agreement),
+        *_of_last_review(held),
     ]
     return sorted(items, key=lambda i: (i.due_at is None, i.due_at or i.opened_at, i.sequence))
 

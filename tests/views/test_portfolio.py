@@ -11,6 +11,10 @@ from dpa_core.views import portfolio
 from tests.conftest import NOW, carry_out, email
 
 
+def ids(office, person):
+    return [line.customer_id for line in portfolio.lines(office.portfolio(person))]
+
+
 @pytest.mark.parametrize("name", ["anna", "clara", "henrik", "farid"])
 def test_it_is_for_the_provider_only(office, people, name):
     with pytest.raises(Forbidden):
@@ -18,13 +22,13 @@ def test_it_is_for_the_provider_only(office, people, name):
 
 
 def test_an_account_manager_sees_own_customers_and_an_officer_all(office, people):
-    assert [f.customer_id for f in office.portfolio(people.david)] == ["nordfrakt"]
-    assert [f.customer_id for f in office.portfolio(people.eva)] == ["fjallbank", "nordfrakt", "solsidan"]
+    assert ids(office, people.david) == ["nordfrakt"]
+    assert ids(office, people.eva) == ["fjallbank", "nordfrakt", "solsidan"]
 
 
 def test_being_a_reader_elsewhere_adds_nothing_to_the_portfolio(office, people):
     office.change_access(people.eva, GrantAccess(email("david"), "customer_reader", "solsidan"))
-    assert [f.customer_id for f in office.portfolio(people.david)] == ["nordfrakt"]
+    assert ids(office, people.david) == ["nordfrakt"]
 
 
 def test_a_line_tells_the_facts(office, people, clock):
@@ -50,3 +54,11 @@ def test_charts_count_over_all_customers(office, people):
     assert portfolio.exposure(lines) == {"EU/EEA": 3, "USA": 1}
     [(line, item)] = portfolio.falling_due(lines)
     assert (line.customer_id, item.due_at) == ("solsidan", NOW + timedelta(days=7))
+
+
+def test_a_state_of_an_older_shape_is_folded_anew(office, people):
+    carry_out(office, people.anna, "nordfrakt", voice=True)
+    carry_out(office, people.eva, "nordfrakt", reviews.Propose({"voicebot": True}))
+    lines = portfolio.lines(office.portfolio(people.david))
+    office.ledger._cursor().execute("UPDATE heads SET state_schema = 0, state = replace(state, 'voice', 'x')")
+    assert portfolio.lines(office.portfolio(people.david)) == lines
