@@ -20,6 +20,7 @@ from dpa_core.office import Office
 from dpa_core.settings import STORE
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.sign import key_ring
+from dpa_core.subjects import reviews
 from tests.bench import pages, stores
 
 EVENTS, CUSTOMERS = 1_000, 1_000
@@ -34,14 +35,23 @@ def measure() -> list[tuple[str, float, float]]:
         stores.crowd(home / STORE, 1, EVENTS)
         rows = _freezing(home)
         rows.append(("PDF of a snapshot, whole process, seconds", _pdf(home), 2.0))
+    ratio = _portfolio()
+    return [*rows, ("portfolio of 1,000 customers / same widgets from constants", ratio, 2.0)]
+
+
+def _portfolio() -> float:
+    """1,000 customers, each with a review and something due, against the same widgets from constants."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / STORE
         stores.crowd(path, CUSTOMERS, 10)
         with Ledger.open(path) as ledger:
-            office = Office(ledger, load_all(), DemoClock())
+            clock = DemoClock()
+            office, operator = Office(ledger, load_all(), clock), demo.operator(clock.now())
+            for number in range(CUSTOMERS):
+                action = reviews.Action(what="Send the list", side="provider", due=clock.now().date())
+                office.carry_out(operator, f"c{number:05}", reviews.Hold("All well.", (action,)), 10)
             who = {"email": "eva.sund@connectel.example", "customer": "c00500"}
-            ratio = pages.ratio(office, "portfolio", who)
-    return [*rows, ("portfolio of 1,000 customers / same widgets from constants", ratio, 2.0)]
+            return pages.ratio(office, "portfolio", who)
 
 
 def _freezing(home: Path) -> list[tuple[str, float, float]]:

@@ -12,10 +12,10 @@ from tests.conftest import VERSION, SettableClock, email
 ROOT = Path(__file__).parents[2]
 
 
-def killed_after(lines, store):
+def killed_after(lines, store, address=email("anna")):
     """Stream toggles until `lines` are acknowledged, kill -9, and give all that was acknowledged."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.ledger.streaming", str(store), email("anna"), "nordfrakt"],
+        [sys.executable, "-m", "tests.ledger.streaming", str(store), address, "nordfrakt"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
