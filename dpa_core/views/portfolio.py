@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from pydantic import TypeAdapter
 
@@ -34,18 +35,12 @@ class Line:
 
 
 _FACTS = """
-SELECT
-    customer_id,
-    state_schema,
-    json_extract_string(state, '$.customer.name') AS name,
-    json_extract_string(state, '$.customer.agreement_version'),
-    json_extract_string(state, '$.features.switches'),
-    json_extract_string(state, '$.reviews.held[#-1]'),
-    CASE WHEN contains(state, '"answer":null') THEN json_extract_string(state, '$.reviews.proposals') END,
-    CASE WHEN contains(state, '"pending":{') THEN json_extract_string(state, '$.retention.settings') END
+SELECT customer_id, state_schema, json_extract_string(state, [
+    '$.customer.name', '$.customer.agreement_version', '$.features.switches',
+    '$.reviews.held[#-1]', '$.reviews.proposals', '$.retention.settings'
+])
 FROM heads
 WHERE customer_id NOT LIKE '@%' AND (? OR list_contains(?::VARCHAR[], customer_id))
-ORDER BY lower(name), customer_id
 """
 
 
@@ -89,22 +84,23 @@ def lines(file: Portfolio) -> list[Line]:
                 next_due=min((i.due_at for i in items if i.due_at), default=None),
             )
         )
-    return found
+    return sorted(found, key=lambda line: (line.name.lower(), line.customer_id))
 
 
 def _facts(file: Portfolio) -> Iterator[_Facts]:
     """Whole states of a thousand customers would take several times as long as the page around them."""
     rows = file.ledger.rows(_FACTS, [file.customer_ids is None, list(file.customer_ids or ())])
-    for id, schema, name, version, switches, review, proposals, settings in rows:
+    for id, schema, parts in rows:
         if schema == STATE_SCHEMA:
+            name, version, switches, review, proposals, settings = parts
             yield _Facts(
                 id,
                 name,
                 version,
-                frozenset(feature for feature, switch in json.loads(switches).items() if switch["on"]),
-                reviews.Review.model_validate_json(review) if review else None,
-                _PROPOSALS.validate_json(proposals) if proposals else (),
-                _SETTINGS.validate_json(settings) if settings else {},
+                _switched_on(switches),
+                _review(review) if review else None,
+                _PROPOSALS.validate_json(proposals) if '"answer":null' in proposals else (),
+                _SETTINGS.validate_json(settings) if '"pending":{' in settings else {},
             )
         else:  # not written to since the state last changed its shape
             state = fold(file.ledger.events(id))
@@ -117,6 +113,17 @@ def _facts(file: Portfolio) -> Iterator[_Facts]:
                 state.reviews.proposals,
                 dict(state.retention.settings),
             )
+
+
+@lru_cache(2_000)
+def _switched_on(switches: str) -> frozenset[str]:
+    """Kept by the text itself, so that it is never out of date; so is the next one."""
+    return frozenset(feature for feature, switch in json.loads(switches).items() if switch["on"])
+
+
+@lru_cache(2_000)
+def _review(text: str) -> reviews.Review:
+    return reviews.Review.model_validate_json(text)
 
 
 _PROPOSALS = TypeAdapter(tuple[reviews.Proposal, ...])

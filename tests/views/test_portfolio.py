@@ -60,5 +60,6 @@ def test_a_state_of_an_older_shape_is_folded_anew(office, people):
     carry_out(office, people.anna, "nordfrakt", voice=True)
     carry_out(office, people.eva, "nordfrakt", reviews.Propose({"voicebot": True}))
     lines = portfolio.lines(office.portfolio(people.david))
-    office.ledger._cursor().execute("UPDATE heads SET state_schema = 0, state = replace(state, 'voice', 'x')")
+    with office.ledger._cursor() as cursor:
+        cursor.execute("UPDATE heads SET state_schema = 0, state = replace(state, 'voice', 'x')")
     assert portfolio.lines(office.portfolio(people.david)) == lines
