@@ -13,7 +13,7 @@ import pytest
 from dpa_core import subjects
 from dpa_core.ledger import Event, Head, chain, digest_of
 from dpa_core.office import DEMO, fold_ledger
-from dpa_core.subjects import customers, features, retention
+from dpa_core.subjects import customers, features, retention, reviews, snapshots
 
 LINES = (Path(__file__).parent / "events.jsonl").read_text("utf-8").splitlines()
 
@@ -30,6 +30,8 @@ KNOWN = {
     (customers.KIND, 1),
     (features.KIND, 1),
     *((kind, 1) for kind in retention.KINDS),
+    *((kind, 1) for kind in reviews.KINDS),
+    (snapshots.KIND, 1),
     ("access.granted", 1),
     ("access.revoked", 1),
     ("demo.clock_advanced", 1),
@@ -63,7 +65,10 @@ def test_it_still_changes_the_state(old):
     elif old.customer_id.startswith("@person:"):
         assert subjects.fold_grants([old]).email == old.body["email"]
     else:
-        assert subjects.fold([old]) != subjects.CustomerState()
+        # An answer or a confirmation changes what an event before it began.
+        mine = [e for e in EVENTS if e.customer_id == old.customer_id and e.sequence < old.sequence]
+        before = subjects.fold(mine)
+        assert subjects.evolve(before, old) != before
 
 
 @pytest.mark.parametrize(
@@ -84,6 +89,10 @@ def test_the_whole_file_folds_to_the_state_it_stood_for():
     assert (settings["chats"].days, settings["chats"].pending) == (None, None)
     assert settings["sms"].days == 400
     assert settings["emails"].hold is None
+    of_solsidan = subjects.fold(ledgers["solsidan"])
+    assert of_solsidan.reviews.last.confirmed_by == "henrik@people.example"
+    assert [p.answer for p in of_solsidan.reviews.proposals] == ["accepted", "rejected"]
+    assert of_solsidan.snapshots.taken == {"ab" * 32: 7}
     assert subjects.fold_grants(ledgers["@person:anna@people.example"]).grants == ()
 
 
@@ -92,6 +101,7 @@ def test_an_event_of_another_subject_leaves_a_state_as_it_is():
         state = subjects.fold([old])
         touched = old.kind.split(".")[0]
         empty = subjects.CustomerState()
-        for name, subject in (("customer", "customer"), ("features", "features"), ("retention", "retention")):
-            if subject != touched:
+        own = {"review": "reviews", "proposal": "reviews", "snapshot": "snapshots"}.get(touched, touched)
+        for name in ("customer", "features", "retention", "reviews", "snapshots"):
+            if name != own:
                 assert getattr(state, name) == getattr(empty, name)
