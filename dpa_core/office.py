@@ -17,6 +17,7 @@ from dpa_core import subjects
 from dpa_core.access import Action, Forbidden, Person, may, require
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
+from dpa_core.downloads import Downloads, File
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger import verify as verify_ledger
@@ -121,6 +122,7 @@ class Office:
         self.ledger = ledger
         self.agreements = agreements
         self.clock = clock
+        self._downloads = Downloads()
 
     # --- people ----------------------------------------------------------------------------------
 
@@ -317,6 +319,28 @@ class Office:
             on_behalf_of=str(customer_id) if by_customer else "processor",
             agreement_version=version,
         )
+
+    # --- downloads -------------------------------------------------------------------------------
+
+    def offer_download(self, person: Person, customer_id: str | None, browser: str, file: File) -> str:
+        """The address under which this browser can fetch a file once, within a minute.
+
+        `customer_id`: whose matters the file tells of; None for the provider's own. `browser`: the
+        secret in the browser's cookie. Raises Forbidden.
+        Clause: Art. 32(4) GDPR
+        """
+        require(person, "read", customer_id)
+        token = self._downloads.offer(file, person.email, customer_id, browser, self.clock.now())
+        return f"/download/{token}"
+
+    def take_download(self, token: str, browser: str) -> File:
+        """The file behind a link, which is used up by this. Raises downloads.Gone; Forbidden where the
+        person's grant has been taken away meanwhile.
+        Clause: Art. 32(4) GDPR
+        """
+        link = self._downloads.take(token, browser, self.clock.now())
+        require(self.person(link.email), "read", link.customer_id)
+        return link.file
 
     # --- the provider's matters ------------------------------------------------------------------
 

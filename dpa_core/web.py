@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from html import escape
 from http.cookies import SimpleCookie
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -24,7 +24,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dpa_core import demo
+from dpa_core import demo, downloads
+from dpa_core.access import Forbidden
 from dpa_core.agreement import AgreementError, load_all
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger, StoreError
@@ -160,7 +161,28 @@ def _routes(office: Office) -> list[BaseRoute]:
             return JSONResponse({"status": "unavailable", "why": str(error)}, status_code=503)
         return JSONResponse({"status": "ok"})
 
-    return [Route("/healthz", healthz, methods=["GET"])]
+    def download(request: Request) -> Response:
+        if request.method != "GET":  # a HEAD would use the link up
+            return Response(status_code=405, headers={"allow": "GET"})
+        try:
+            file = office.take_download(request.path_params["token"], request.cookies.get(BROWSER, ""))
+        except (downloads.Gone, Forbidden) as refused:
+            return _plain_page("This file cannot be downloaded", str(refused), 403)
+        except StoreError as error:
+            return _plain_page("This file cannot be downloaded", str(error), 503)
+        return Response(
+            file.content,
+            media_type=file.media_type,
+            headers={
+                "content-disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
+                "cache-control": "no-store",
+            },
+        )
+
+    return [
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/download/{token}", download, methods=["GET"]),
+    ]
 
 
 def _on_script_error(error: Exception) -> bool:
@@ -185,6 +207,9 @@ _HEADERS = {
     b"content-security-policy": b"frame-ancestors 'none'",
 }
 _RETURN = "dpa_return"
+BROWSER = "dpa_browser"
+"""The cookie that tells browsers apart, new at every sign-in. Download links are bound to it."""
+_BROWSER_AGE = 30 * 86_400
 
 
 def _local(target: str) -> str | None:
@@ -197,8 +222,8 @@ def _local(target: str) -> str | None:
 
 
 class _Guard:
-    """Security headers, `Secure` cookies behind TLS, the way back after sign-in, and a readable page
-    where the identity provider does not answer."""
+    """Security headers, `Secure` cookies behind TLS, the way back after sign-in, the cookie that tells
+    browsers apart, and a readable page where the identity provider does not answer."""
 
     def __init__(self, app: ASGIApp, secure: bool) -> None:
         self.app = app
@@ -236,7 +261,7 @@ class _Guard:
             back = urlsplit(request.headers.get("referer", ""))
             target = _local(back.path + (f"?{back.query}" if back.query else ""))
             if back.netloc == request.headers.get("host") and target and target != "/":
-                out.append((b"set-cookie", _cookie(target, 600)))
+                out.append((b"set-cookie", _cookie(_RETURN, target, 600)))
         if path.endswith("/oauth2callback"):
             signed_in = any(k == b"set-cookie" and v.startswith(b"_streamlit_user=") and b"Max-Age=0" not in v
                             for k, v in out)  # fmt: skip
@@ -244,18 +269,22 @@ class _Guard:
             back_to = _local(request.cookies.get(_RETURN, "")) if signed_in else None
             target = back_to or ("/" if signed_in or logged_out else "/?sign_in=failed")
             out = [(k, target.encode() if k == b"location" else v) for k, v in out]
-            out.append((b"set-cookie", _cookie("", 0)))
+            out.append((b"set-cookie", _cookie(_RETURN, "", 0)))
+            if signed_in:
+                out.append((b"set-cookie", _cookie(BROWSER, secrets.token_urlsafe(32), _BROWSER_AGE)))
+        if path.endswith("/auth/logout"):
+            out.append((b"set-cookie", _cookie(BROWSER, "", 0)))
         if self.secure:
             out = [(k, v + b"; Secure" if k == b"set-cookie" and b"; Secure" not in v else v) for k, v in out]
             out.append((b"strict-transport-security", b"max-age=31536000"))
         return out
 
 
-def _cookie(value: str, max_age: int) -> bytes:
+def _cookie(name: str, value: str, max_age: int) -> bytes:
     cookie: SimpleCookie = SimpleCookie()
-    cookie[_RETURN] = value
-    for name, setting in (("max-age", str(max_age)), ("path", "/"), ("httponly", "1"), ("samesite", "Lax")):
-        cookie[_RETURN][name] = setting
+    cookie[name] = value
+    for key, setting in (("max-age", str(max_age)), ("path", "/"), ("httponly", "1"), ("samesite", "Lax")):
+        cookie[name][key] = setting
     return cookie.output(header="").strip().encode()
 
 

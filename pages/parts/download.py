@@ -1,0 +1,33 @@
+"""A file for this person and this browser only: a button that makes it, then a link that works once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+from pages.parts.scope import Scope
+
+from dpa_core.downloads import File
+
+BROWSER = "dpa_browser"
+"""The cookie that the server sets at sign-in."""
+
+
+@st.fragment
+def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon: str | None = None) -> None:
+    """A button; once pressed, the file is made and offered under a link of one minute.
+
+    `make` is called on the press only, so that a page need not build what nobody wants.
+    """
+    if not st.button(label, key=key, icon=icon or ":material/download:"):
+        return
+    browser = st.context.cookies.get(BROWSER, "")
+    if not browser:
+        st.error(
+            "To download, sign out and in again: this browser has lost its mark.", icon=":material/error:"
+        )
+        return
+    file = make()
+    address = scope.office.offer_download(scope.file.person, scope.file.customer_id, browser, file)
+    st.link_button(f"Save {file.name}", address, type="primary", icon=":material/save:")
+    st.caption("The link works once, within a minute, in this browser.")
