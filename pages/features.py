@@ -11,7 +11,6 @@ from dpa_core.agreement import Agreement, Feature, SubProcessor
 from dpa_core.office import Changed, CustomerFile, Refusal, StoreError
 from dpa_core.subjects import features
 from dpa_core.subjects.common import MAX_REASON
-from dpa_core.views import history
 from pages.parts import show, words
 from pages.parts.scope import Scope, current
 
@@ -149,15 +148,7 @@ def _review(scope: Scope) -> None:
     state = st.session_state
     file = scope.office.open(scope.file.person, scope.file.customer_id)
     staged = _staged(file)
-    if meanwhile := state.get(MEANWHILE):
-        with st.container(border=True):
-            st.markdown(
-                ":material/sync_problem: **Someone changed this customer meanwhile.** "
-                "Nothing of yours is recorded yet."
-            )
-            for event in history.in_words(meanwhile, file):
-                st.markdown(f"- {words.plain(event.actor)}: {event.what} ({words.minute(event.recorded_at)})")
-            st.markdown("Below is what your instruction would do now. Please look again.")
+    show.meanwhile(state.get(MEANWHILE), file)
     if not staged:
         st.markdown("All that you staged stands already. There is nothing left to confirm.")
         if st.button("Close"):
@@ -213,7 +204,7 @@ def _confirm(scope: Scope, command: features.Instruct) -> None:
     except (Forbidden, StoreError) as problem:
         st.error(words.plain(str(problem)), icon=":material/error:")
     except Changed as changed:
-        state[MEANWHILE] = changed.events
+        state[MEANWHILE] = changed
         state[SEEN] = changed.events[-1].sequence if changed.events else state.get(SEEN)
         state[ROUND] = state.get(ROUND, 0) + 1
         st.rerun(scope="fragment")

@@ -1,3 +1,510 @@
+"""Set how long each data type is kept, and see before confirming what that deletes. Clause: Sch. 1 2"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+import altair as alt
+import pandas as pd
 import streamlit as st
 
-st.title("soon")
+from dpa_core.access import Forbidden
+from dpa_core.agreement import DataCategory, DataType
+from dpa_core.office import Changed, CustomerFile, Refusal, StoreError
+from dpa_core.subjects import retention
+from dpa_core.subjects.retention import MonthlyUsage, Period
+from dpa_core.views import usage
+from pages.parts import show, words
+from pages.parts.scope import Scope, current
+
+OPEN, SEEN, MEANWHILE, OPENING = (f"retention.{k}" for k in ("open", "seen", "meanwhile", "opening"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One data type as its row shows it."""
+
+    period: Period
+    sequence: int | None
+    """The instruction that set the period; none for the provider's default."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A data category with its data types."""
+
+    category: DataCategory
+    rows: tuple[Row, ...]
+
+
+def read(scope: Scope) -> list[Group]:
+    """The periods under their data categories, in the settings' order."""
+    file = scope.file
+    by_category: dict[str, list[Row]] = {}
+    for period in retention.periods(file.state.retention, file.agreement, file.now):
+        setting = file.state.retention.of(period.data_type.id)
+        # A shortening that is no longer pending is the one that set the period.
+        took_effect = setting.pending if period.pending is None else None
+        row = Row(period, took_effect.sequence if took_effect else setting.sequence)
+        by_category.setdefault(period.data_type.data_category, []).append(row)
+    return [Group(file.agreement.data_category(id), tuple(found)) for id, found in by_category.items()]
+
+
+def draw(scope: Scope, groups: list[Group]) -> None:
+    """The page."""
+    file, settings = scope.file, scope.file.agreement.retention
+    periods = [row.period for group in groups for row in group.rows]
+    show.header(
+        "Retention",
+        f"How long each of {words.count(len(periods), 'data type')} is kept before it is deleted. "
+        f"A shorter period takes effect after {words.count(settings.grace_days, 'day')}, "
+        "in which it can be cancelled; a longer one at once.",
+        file,
+    )
+    show.read_only(file)
+    st.markdown(f":material/info: {settings.note}")
+    _coming(periods, file)
+    for group in groups:
+        st.subheader(group.category.name, anchor=False, help=group.category.summary)
+        for row in group.rows:
+            _row(row, file)
+    show.clauses((settings.clause, "3.1(i)"), file.agreement)
+    if opened := st.session_state.pop(OPEN, None):
+        ask, data_type = opened
+        _DIALOGS[ask](scope, data_type)
+
+
+def _coming(periods: list[Period], file: CustomerFile) -> None:
+    """What time alone will bring about, soonest first."""
+    coming = []
+    for p in periods:
+        if p.pending:
+            held = ", though a legal hold stops the deletion" if p.hold else ""
+            what = f"kept for {words.count(p.pending.days, 'day')} instead of {p.days:,}{held}"
+            coming.append((p.pending.effective_at, p.data_type.name, what))
+        if p.deletion_resumes_at:
+            coming.append((p.deletion_resumes_at, p.data_type.name, "deletion resumes"))
+    if not coming:
+        return
+    lines = [":material/event_upcoming: **What is coming**"]
+    for at, name, what in sorted(coming):
+        lines.append(f"- {words.day_and_distance(at, file.now)}: **{name}**, {what}")
+    with st.container(border=True):
+        st.markdown("\n".join(lines))
+
+
+def _row(row: Row, file: CustomerFile) -> None:
+    period, kind = row.period, row.period.data_type
+    with st.container(border=True, key=f"type_{kind.id}", gap="small"):
+        name, days, limits, steps = st.columns([2.4, 3.4, 2.2, 2.0], vertical_alignment="top")
+        with name.container(gap="xsmall"):
+            st.markdown(f"**{kind.name}**")
+            _status(period)
+        with days.container(gap="xsmall"):
+            st.markdown(f"**{words.duration(period.days)}**")
+            if period.is_default:
+                st.badge("Provider’s default", icon=":material/settings:", color="gray")
+            else:
+                st.badge("Set by instruction", icon=":material/edit_calendar:", color="blue")
+                st.caption(_since(row))
+        limits.caption(_limits(kind), help="The provider’s settings. The agreement names no periods.")
+        if file.allows("instruct"):
+            with steps.container(horizontal=True, gap="small"):
+                _steps(period, file)
+        if period.pending:
+            st.markdown(_pending(period, file))
+        _held(period, file)
+
+
+def _status(period: Period) -> None:
+    if period.hold:
+        st.badge("Legal hold", icon=":material/lock:", color="red")
+    if period.deletion_resumes_at:
+        st.badge("Deletion paused", icon=":material/pause_circle:", color="violet")
+    if period.pending:
+        st.badge("Shortening pending", icon=":material/schedule:", color="orange")
+
+
+def _since(row: Row) -> str:
+    since, by = row.period.since, row.period.by
+    if since is None or by is None or row.sequence is None:
+        return ""
+    return f"Since {words.day(since)}, by {words.plain(by)} (instruction {row.sequence:,})"
+
+
+def _limits(kind: DataType) -> str:
+    return (
+        f"Allowed: {kind.minimum_days:,} to {words.count(kind.maximum_days, 'day')}  \n"
+        f"Default: {words.count(kind.default_days, 'day')}"
+    )
+
+
+def _pending(period: Period, file: CustomerFile) -> str:
+    pending = period.pending
+    assert pending is not None  # noqa: S101  # the caller looked
+    return (
+        f":material/schedule: **{words.duration(pending.days)}** from "
+        f"{words.day_and_distance(pending.effective_at, file.now)}, by {words.plain(pending.by)} "
+        f"(instruction {pending.sequence:,}). It can be cancelled until {words.minute(pending.effective_at)}."
+    )
+
+
+def _held(period: Period, file: CustomerFile) -> None:
+    """A legal hold, or what is left of one. Shown wherever the period is."""
+    if hold := period.hold:
+        st.markdown(
+            f":red[:material/lock:] **Legal hold** since {words.day(hold.since)}, by {words.plain(hold.by)} "
+            f"(instruction {hold.sequence:,}): nothing is deleted until it is released."
+        )
+        show.quoted(hold.reason)
+    if at := period.deletion_resumes_at:
+        st.markdown(
+            ":violet[:material/pause_circle:] **Deletion is paused:** a legal hold was released. "
+            f"Deletion resumes on {words.day_and_distance(at, file.now)}."
+        )
+
+
+def _steps(period: Period, file: CustomerFile) -> None:
+    id = period.data_type.id
+
+    def step(ask: str, label: str, icon: str) -> None:
+        key, args = f"{ask}_{id}", [ask, id, file.sequence]
+        st.button(label, key=key, icon=icon, type="tertiary", on_click=_open, args=args)
+
+    if period.pending:
+        step("cancel", "Cancel shortening", ":material/undo:")
+    else:
+        step("change", "Change period", ":material/edit_calendar:")
+    if period.hold:
+        step("release", "Release legal hold", ":material/lock_open:")
+    else:
+        step("hold", "Place legal hold", ":material/lock:")
+
+
+def _open(ask: str, data_type: str, sequence: int) -> None:
+    state = st.session_state
+    state[OPEN] = (ask, data_type)
+    state[SEEN] = sequence
+    # What is typed belongs to one opening of the dialog, and outlives what others change meanwhile.
+    state[OPENING] = state.get(OPENING, 0) + 1
+    state.pop(MEANWHILE, None)
+
+
+# --- the dialogs ---------------------------------------------------------------------------------
+
+
+@st.dialog("Change period", width="medium", icon=":material/edit_calendar:")
+def _change(scope: Scope, data_type: str) -> None:
+    file, period = _now(scope, data_type)
+    kind = period.data_type
+    days = st.number_input(
+        "Keep for (days)",
+        value=period.days,
+        step=1,
+        key=_key("days"),
+        help="The allowed range is the provider's setting. The agreement names no periods.",
+    )
+    st.caption(f"{_limits(kind)}  \nToday: {words.duration(period.days)}")
+    if days == period.days:
+        st.markdown("Enter another number to see what it would do.")
+        _confirm(scope, file, None, "Confirm instruction")
+        return
+    figures = usage.monthly(file, data_type)
+    result = _consequences(retention.SetPeriod(data_type, days), file, figures)
+    if result is None:
+        _confirm(scope, file, None, "Confirm instruction")
+        return
+    if days < period.days:
+        _shortening(result, file, figures)
+    else:
+        _lengthening(result)
+    show.clauses(result.clauses, file.agreement)
+    reason = _reason(required=result.reason_required)
+    # A key for each number: a click meant for the number shown before does not confirm this one.
+    _confirm(
+        scope, file, retention.SetPeriod(data_type, days, reason), "Confirm instruction", key=f"to_{days}"
+    )
+
+
+@st.dialog("Cancel shortening", width="medium", icon=":material/undo:")
+def _cancel(scope: Scope, data_type: str) -> None:
+    file, period = _now(scope, data_type)
+    result = _consequences(retention.CancelShortening(data_type), file)
+    if result is None or period.pending is None:
+        _confirm(scope, file, None, "Cancel the shortening")
+        return
+    st.markdown(
+        f":material/undo: The period stays at **{words.duration(period.days)}**. "
+        f"The shortening to {words.count(period.pending.days, 'day')} on "
+        f"{words.day_and_distance(period.pending.effective_at, file.now)} will not happen, "
+        "and deletes nothing."
+    )
+    show.clauses(result.clauses, file.agreement)
+    reason = _reason(required=result.reason_required)
+    _confirm(scope, file, retention.CancelShortening(data_type, reason), "Cancel the shortening")
+
+
+@st.dialog("Place legal hold", width="medium", icon=":material/lock:")
+def _hold(scope: Scope, data_type: str) -> None:
+    file, period = _now(scope, data_type)
+    name = period.data_type.name
+    result = _consequences(retention.PlaceHold(data_type, ""), file)
+    if result is None:
+        _confirm(scope, file, None, "Place legal hold")
+        return
+    st.markdown(
+        f":red[:material/lock:] **From now on nothing of {name} is deleted**, however old it is, "
+        "until somebody releases the hold."
+    )
+    if period.pending:
+        st.markdown(
+            f":material/schedule: The shortening to {words.count(period.pending.days, 'day')} still takes "
+            f"effect on {words.day_and_distance(period.pending.effective_at, file.now)}, "
+            "but deletes nothing while the hold stands."
+        )
+    st.markdown(
+        f":material/event: The period of {words.duration(period.days)} stays set. It counts again "
+        f"{words.count(file.agreement.retention.grace_days, 'day')} after the release."
+    )
+    show.clauses(result.clauses, file.agreement)
+    reason = _reason(required=result.reason_required)
+    _confirm(scope, file, retention.PlaceHold(data_type, reason), "Place legal hold")
+
+
+@st.dialog("Release legal hold", width="medium", icon=":material/lock_open:")
+def _release(scope: Scope, data_type: str) -> None:
+    file, period = _now(scope, data_type)
+    figures = usage.monthly(file, data_type)
+    result = _consequences(retention.ReleaseHold(data_type), file, figures)
+    if result is None:
+        _confirm(scope, file, None, "Release legal hold")
+        return
+    st.markdown(
+        f":material/lock_open: Deletion of {period.data_type.name} resumes on "
+        f"**{words.day_and_distance(result.effective_at, file.now)}**. Until then nothing is deleted, "
+        "and a new hold can be placed."
+    )
+    _deletion(result, file, figures)
+    show.clauses(result.clauses, file.agreement)
+    reason = _reason(required=result.reason_required)
+    _confirm(scope, file, retention.ReleaseHold(data_type, reason), "Release legal hold")
+
+
+_DIALOGS = {"change": _change, "cancel": _cancel, "hold": _hold, "release": _release}
+
+
+def _now(scope: Scope, data_type: str) -> tuple[CustomerFile, Period]:
+    """The customer and the period as they stand at this moment; draws what a dialog begins with."""
+    file = show.reopened(scope)
+    period = retention.period(data_type, file.state.retention, file.agreement, file.now)
+    show.meanwhile(st.session_state.get(MEANWHILE), file)
+    st.markdown(f"**{period.data_type.name}**")
+    _held(period, file)
+    return file, period
+
+
+def _key(field: str) -> str:
+    return f"retention.{field}_{st.session_state.get(OPENING, 0)}"
+
+
+def _consequences(
+    command: retention.Command, file: CustomerFile, figures: Iterable[MonthlyUsage] = ()
+) -> retention.Consequences | None:
+    """What the command would do; None, and the refusal on screen, where it cannot be given."""
+    try:
+        return retention.consequences(command, file.state.retention, file.agreement, file.now, figures)
+    except Refusal as problem:
+        show.refusal(problem)
+        return None
+
+
+def _reason(*, required: bool) -> str:
+    return show.reason(_key("reason"), required=required)
+
+
+def _confirm(
+    scope: Scope, file: CustomerFile, command: retention.Command | None, label: str, key: str = "now"
+) -> None:
+    """The foot of a dialog. No command: there is nothing that could be confirmed yet."""
+    if command:
+        show.recorded_as(file)
+    with st.container(horizontal=True):
+        confirmed = st.button(
+            label,
+            type="primary",
+            icon=":material/task_alt:",
+            disabled=command is None,
+            key=_key(f"confirm_{key}"),
+        )
+        if st.button("Leave as it is", key=_key("leave")):
+            st.rerun()
+    if confirmed and command:
+        _carry_out(scope, file, command)
+
+
+def _carry_out(scope: Scope, file: CustomerFile, command: retention.Command) -> None:
+    state = st.session_state
+    try:
+        receipt = scope.office.carry_out(
+            file.person, file.customer_id, command, state.get(SEEN, scope.file.sequence)
+        )
+    except Refusal as problem:
+        show.refusal(problem)
+    except (Forbidden, StoreError) as problem:
+        st.error(words.plain(str(problem)), icon=":material/error:")
+    except Changed as changed:
+        state[MEANWHILE] = changed
+        state[SEEN] = changed.events[-1].sequence if changed.events else state.get(SEEN)
+        st.rerun(scope="fragment")
+    else:
+        st.toast(f"Recorded as instruction {receipt.sequence:,}.", icon=":material/task_alt:")
+        st.rerun()
+
+
+# --- what would be deleted -----------------------------------------------------------------------
+
+
+def _shortening(result: retention.Consequences, file: CustomerFile, figures: list[MonthlyUsage]) -> None:
+    st.markdown(
+        f":material/schedule: From {words.count(result.period.days, 'day')} to "
+        f"**{words.duration(result.days)}**, taking effect on "
+        f"**{words.day_and_distance(result.effective_at, file.now)}**. "
+        "Until then it can be cancelled, and nothing goes because of it."
+    )
+    if result.held:
+        st.markdown(
+            ":red[:material/lock:] The legal hold stops the deletion: nothing goes while it stands. "
+            f"Once it is released, what is older than {words.count(result.days, 'day')} goes "
+            f"{words.count(file.agreement.retention.grace_days, 'day')} later."
+        )
+        return
+    _deletion(result, file, figures)
+
+
+def _lengthening(result: retention.Consequences) -> None:
+    st.markdown(
+        f":material/event_repeat: From {words.count(result.period.days, 'day')} to "
+        f"**{words.duration(result.days)}**, taking effect **at once**. Nothing is deleted by this; "
+        "what is deleted already does not come back."
+    )
+    st.markdown(":material/edit_note: As personal data is then kept longer, a reason is needed.")
+
+
+def _deletion(result: retention.Consequences, file: CustomerFile, figures: list[MonthlyUsage]) -> None:
+    """How many records of which months go, as a sentence, a chart and a table."""
+    name, limit = result.period.data_type.name, words.count(result.days, "day")
+    day = words.day(result.effective_at)
+    if not figures:
+        st.warning(
+            f"There are no usage figures for {name}, so nobody can tell here how much would go. "
+            f"All the same, everything older than {limit} would be deleted on {day}.",
+            icon=":material/query_stats:",
+        )
+        return
+    span = f"{figures[0].month:%b %Y} to {figures[-1].month:%b %Y}"
+    records, size = sum(x.records for x in result.losses), sum(x.bytes for x in result.losses)
+    if not records:
+        st.markdown(
+            f":material/task_alt: By the usage figures ({span}), nothing will be older than {limit} "
+            f"on {day}: no records would go."
+        )
+        return
+    cut = any(not loss.whole for loss in result.losses)
+    st.markdown(
+        f":material/auto_delete: **{'About ' if cut else ''}{words.count(records, 'record')} "
+        f"({words.size(size)}) of {words.count(len(result.losses), 'month')} would be deleted on {day}**, "
+        f"being older than {limit}. They cannot be brought back."
+    )
+    shares = _shares(result, figures)
+    st.altair_chart(_chart(shares), width="stretch", height=220, alt=_alt(shares, name, day))
+    going = shares[shares["goes"] > 0]
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Month": [f"{month:%b %Y}" for month in going["month"]],
+                "Records deleted": [f"{n:,}" for n in going["goes"]],
+                "Size": [words.size(n) for n in going["bytes"]],
+                "Records kept": [f"{n:,}" for n in going["stays"]],
+                "Basis": ["Whole month" if whole else "Cut month: estimate" for whole in going["whole"]],
+            }
+        ),
+        hide_index=True,
+        height="auto" if len(going) > 8 else "content",
+        alt=f"Records of {name} that would be deleted, by month",
+    )
+    before = "" if result.period.hold else " What the present period deletes before then is left out."
+    st.caption(
+        f"From the monthly usage figures, {span}. A month that is cut in two is an estimate, "
+        f"as if its records were evenly spread over its days.{before}"
+    )
+
+
+def _shares(result: retention.Consequences, figures: list[MonthlyUsage]) -> pd.DataFrame:
+    """Of each month still stored: how many records go and how many stay. What went before is left out."""
+    at = result.effective_at.date()
+    goes = {loss.month: loss for loss in result.losses}
+    before: dict[date, int] = {}
+    if not result.period.hold:
+        ever = (at - date.min).days
+        gone = retention.losses(figures, kept_now=ever, kept_then=result.period.days, at=at)
+        before = {loss.month: loss.records for loss in gone}
+    rows = []
+    for figure in figures:
+        loss = goes.get(figure.month)
+        going = loss.records if loss else 0
+        staying = figure.records - before.get(figure.month, 0) - going
+        if going or staying:
+            rows.append((figure.month, going, loss.bytes if loss else 0, staying, bool(loss and loss.whole)))
+    return pd.DataFrame(rows, columns=["month", "goes", "bytes", "stays", "whole"])
+
+
+GOES, STAYS = "Would be deleted", "Stays"
+
+
+def _chart(shares: pd.DataFrame) -> alt.Chart:
+    """Bars by month. What goes is filled, what stays is an outline, so that no colour is needed."""
+    rows = [
+        {"month": f"{row.month:%b %Y}", "part": part, "records": int(number), "order": order}
+        for row in shares.itertuples()
+        for order, (part, number) in enumerate(((GOES, row.goes), (STAYS, row.stays)))
+        if number
+    ]
+    legend = alt.Legend(title=None, orient="top")
+
+    def colours(of_goes: str, of_stays: str) -> alt.Scale:
+        return alt.Scale(domain=[GOES, STAYS], range=[of_goes, of_stays])
+
+    return (
+        alt.Chart(alt.Data(values=rows))
+        .mark_bar(strokeWidth=1.5)
+        .encode(
+            x=alt.X(
+                "month:O",
+                sort=[f"{month:%b %Y}" for month in shares["month"]],
+                axis=alt.Axis(title=None, labelAngle=0, labelOverlap="greedy", labelSeparation=8),
+            ),
+            y=alt.Y("records:Q", axis=alt.Axis(title="Records", format=",.0f", tickCount=4)),
+            fill=alt.Fill("part:N", scale=colours("#d9480f", "rgba(107, 140, 179, 0.12)"), legend=legend),
+            stroke=alt.Stroke("part:N", scale=colours("#d9480f", "#6b8cb3"), legend=legend),
+            order="order:Q",
+            tooltip=[
+                alt.Tooltip("month:O", title="Month"),
+                alt.Tooltip("part:N", title="What"),
+                alt.Tooltip("records:Q", title="Records", format=","),
+            ],
+        )
+    )
+
+
+def _alt(shares: pd.DataFrame, name: str, day: str) -> str:
+    going = shares[shares["goes"] > 0]["month"]
+    return (
+        f"Bar chart of {name} by month: {words.count(int(shares['goes'].sum()), 'record')} from "
+        f"{going.min():%b %Y} to {going.max():%b %Y} would be deleted on {day}; "
+        f"{words.count(int(shares['stays'].sum()), 'record')} stay. The table below has the figures."
+    )
+
+
+draw(current(), read(current()))

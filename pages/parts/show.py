@@ -6,9 +6,13 @@ from collections.abc import Iterable
 
 import streamlit as st
 
+from dpa_core.access import Forbidden
 from dpa_core.agreement import Agreement, SubProcessor
-from dpa_core.office import CustomerFile, Refusal
+from dpa_core.office import Changed, CustomerFile, Refusal
+from dpa_core.subjects.common import MAX_REASON
+from dpa_core.views import history
 from pages.parts import words
+from pages.parts.scope import Scope
 
 
 def header(title: str, sentence: str, file: CustomerFile) -> None:
@@ -77,3 +81,54 @@ def read_only(file: CustomerFile) -> None:
             "You can look at everything here. Instructions are given by an admin of the customer.",
             icon=":material/visibility:",
         )
+
+
+def reopened(scope: Scope) -> CustomerFile:
+    """In a dialog: the customer, and the person's roles, as they stand at this moment.
+
+    A dialog runs again alone, without the page and the sign-in gate around it. So whoever lost access
+    since it was opened is told here, and can confirm nothing.
+    """
+    who = scope.file.person
+    try:
+        return scope.office.open(scope.office.person(who.email, who.name), scope.file.customer_id)
+    except Forbidden as problem:
+        st.error(words.plain(str(problem)), icon=":material/error:")
+        st.stop()
+
+
+def meanwhile(changed: Changed | None, file: CustomerFile) -> None:
+    """In a dialog: what others recorded since the person looked, where that stopped an instruction."""
+    if changed is None:
+        return
+    with st.container(border=True):
+        st.markdown(
+            ":material/sync_problem: **Someone changed this customer meanwhile.** "
+            "Nothing of yours is recorded yet."
+        )
+        for event in history.in_words(changed.events, file):
+            st.markdown(f"- {words.plain(event.actor)}: {event.what} ({words.minute(event.recorded_at)})")
+        st.markdown("Below is what your instruction would do now. Please look again.")
+
+
+def reason(key: str, *, required: bool) -> str:
+    """A field for the reason of an instruction."""
+    return st.text_area(
+        f"Reason ({'required' if required else 'optional'})",
+        key=key,
+        help=f"Kept with the instruction. {MAX_REASON:,} characters at the most.",
+        placeholder="Why, or a ticket number of yours",
+    )
+
+
+def recorded_as(file: CustomerFile) -> None:
+    """What is kept of an instruction once it is confirmed."""
+    st.caption(
+        f"Recorded as a documented instruction (Art. 28(3)(a) GDPR): you, {words.plain(file.person.email)}, "
+        f"the time, and the agreement of {words.day(file.agreement.published)}."
+    )
+
+
+def place(location: Location, agreement: Agreement) -> str:
+    """One place and, unless data is processed there, what happens: `USA (delivery)`."""
+    return _ROLES[location.role].format(agreement.place(location.place).name)
