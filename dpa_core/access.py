@@ -14,15 +14,31 @@ from typing import Any, Literal
 from dpa_core.subjects import grants as roles
 
 Action = Literal[
-    "read", "instruct", "grant_customer_roles", "grant_any_role", "open_customer", "import_usage"
+    "read",
+    "instruct",
+    "respond",
+    "govern",
+    "grant_customer_roles",
+    "grant_any_role",
+    "open_customer",
+    "import_usage",
 ]
+"""`respond`: act for the provider in a customer's matters. `govern`: in the provider's own."""
 
 _ALLOWED: dict[roles.Role, frozenset[Action]] = {
     "customer_admin": frozenset({"read", "instruct", "grant_customer_roles"}),
     "customer_reader": frozenset({"read"}),
     "account_manager": frozenset({"read"}),
     "privacy_officer": frozenset(
-        {"read", "grant_customer_roles", "grant_any_role", "open_customer", "import_usage"}
+        {
+            "read",
+            "respond",
+            "govern",
+            "grant_customer_roles",
+            "grant_any_role",
+            "open_customer",
+            "import_usage",
+        }
     ),
 }
 CUSTOMER_ROLES: frozenset[roles.Role] = frozenset({"customer_admin", "customer_reader"})

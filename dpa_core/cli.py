@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn, get_args
 import streamlit as st
 import typer
 
-from dpa_core import demo, web
+from dpa_core import demo, manifest, web
 from dpa_core.access import Forbidden
 from dpa_core.agreement import AgreementError, TextError, compare, load_all
 from dpa_core.clock import Clock, DemoClock
@@ -31,12 +31,14 @@ ledger = typer.Typer(no_args_is_help=True, help="The ledger of documented instru
 access = typer.Typer(no_args_is_help=True, help="Who has which role.")
 customer = typer.Typer(invoke_without_command=True, help="The customers; without a command: list them.")
 usage = typer.Typer(no_args_is_help=True, help="Monthly usage figures.")
+returned = typer.Typer(no_args_is_help=True, help="Files of a data return and their manifest.")
 for name, group in (
     ("agreement", agreement),
     ("ledger", ledger),
     ("access", access),
     ("customers", customer),
     ("usage", usage),
+    ("return", returned),
 ):
     app.add_typer(group, name=name)
 
@@ -255,6 +257,45 @@ def import_usage(file: Path) -> None:
     typer.echo(f"{number:,} {'row' if number == 1 else 'rows'} imported.")
 
 
+@returned.command("manifest")
+def make_manifest(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    output: Annotated[Path | None, typer.Option(help="File to write; the terminal by default.")] = None,
+) -> None:
+    """Write the name, size and SHA-256 of every file in a folder."""
+    items = manifest.of_folder(folder, leave_out=output)
+    if output is None:
+        typer.echo(manifest.to_json(items), nl=False)
+        return
+    try:
+        output.write_text(manifest.to_json(items), encoding="utf-8")
+    except OSError as error:
+        _fail(f"{output} cannot be written: {error.strerror}.")
+    typer.echo(f"{len(items):,} {'file' if len(items) == 1 else 'files'} in {output}.")
+
+
+@returned.command("check")
+def check_manifest(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    file: Annotated[Path, typer.Argument(metavar="MANIFEST")],
+) -> None:
+    """Check a received folder against its manifest; exit 1 where they differ."""
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        _fail(f"{file} cannot be read: {error.strerror}.")
+    items = manifest.from_json(text)
+    problems = manifest.check(folder, items, leave_out=file)
+    for problem in problems:
+        typer.echo(problem)
+    if problems:
+        number = len(problems)
+        _fail(
+            f"{number} {'difference' if number == 1 else 'differences'}. Report them before you acknowledge."
+        )
+    typer.echo(f"The folder matches: {len(items):,} {'file' if len(items) == 1 else 'files'}.")
+
+
 def main() -> None:
     """Run a command. What goes wrong in a way we know ends in one line and exit code 1."""
     try:
@@ -263,6 +304,7 @@ def main() -> None:
         AgreementError,
         AgreementMissing,
         Forbidden,
+        manifest.ManifestError,
         Refusal,
         SettingsError,
         StoreError,

@@ -123,6 +123,18 @@ class Transaction:
                 raise Conflict(last.customer_id, expected)
         return Head(last.customer_id, last.sequence, last.digest, state, state_schema)
 
+    def replace_matters(self, customer_id: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Put what waits in one ledger's matters in place of what did. Times are in UTC.
+
+        Columns: customer_name, key, page, title, waits_for, next_step, clause (text), due, begins, ends.
+        """
+        self._cursor.execute("DELETE FROM matters WHERE customer_id = ?", [customer_id])
+        for row in rows:
+            values = [_utc(v) if isinstance(v, datetime) else v for v in row]
+            self._cursor.execute(
+                "INSERT INTO matters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [customer_id, *values]
+            )
+
     def replace_usage(self, figures: pa.Table) -> None:
         """Put monthly figures in, over those of the same customer, data type and month.
 
@@ -143,8 +155,10 @@ class Transaction:
 class Ledger:
     """A store that is open. Close it, or use it as a context manager."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self._connection = connection
+        self.folder = folder
+        """Where the database file lies, and what is kept beside it."""
         self._local = threading.local()
 
     @classmethod
@@ -156,7 +170,7 @@ class Ledger:
             migrate(connection)
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
-        return cls(connection)
+        return cls(connection, path.parent)
 
     def __enter__(self) -> Ledger:
         return self
@@ -228,6 +242,11 @@ class Ledger:
         """The rows of a parameterised query."""
         with _plain_errors():
             return self._cursor().execute(sql, values).fetchall()
+
+    def table(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:
+        """The rows of a parameterised query, as an Arrow table."""
+        with _plain_errors():
+            return self._cursor().execute(sql, values).to_arrow_table()
 
     def check_writable(self) -> None:
         """Read and write once, leaving nothing behind. Raises StoreError."""

@@ -10,7 +10,16 @@ from dpa_core.ledger import Event, Fault, check_chain
 from dpa_core.office import CustomerFile
 from dpa_core.subjects import describe
 
-SUBJECTS = {"customer": "Agreement", "features": "Features", "retention": "Retention"}
+SUBJECTS = {
+    "customer": "Agreement",
+    "features": "Features",
+    "retention": "Retention",
+    "audits": "Audits",
+    "data_return": "Return and deletion",
+    "assistance": "Assistance",
+    "sub_processors": "Sub-processor changes",
+    "incidents": "Incidents",
+}
 """The first word of an event's kind, and what a person calls it."""
 
 
@@ -39,7 +48,7 @@ def in_words(events: Iterable[Event], file: CustomerFile) -> list[Instruction]:
             on_behalf_of=e.on_behalf_of,
             agreement_version=e.agreement_version,
             subject=SUBJECTS.get(e.kind.split(".")[0], e.kind),
-            what=describe(e, file.version(e.agreement_version)),
+            what=describe(e, file.version(e.agreement_version, e.recorded_at)),
             reason=str(e.body.get("reason", "")),
             digest=e.digest,
         )
