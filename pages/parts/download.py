@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import streamlit as st
-from pages.parts.scope import Scope
 
 from dpa_core.downloads import File
+from dpa_core.office import Refusal
+from pages.parts import show
+from pages.parts.scope import Scope
 
 BROWSER = "dpa_browser"
 """The cookie that the server sets at sign-in."""
@@ -27,7 +29,11 @@ def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon
             "To download, sign out and in again: this browser has lost its mark.", icon=":material/error:"
         )
         return
-    file = make()
+    try:
+        file = make()
+    except Refusal as problem:
+        show.refusal(problem)
+        return
     address = scope.office.offer_download(scope.file.person, scope.file.customer_id, browser, file)
     st.link_button(f"Save {file.name}", address, type="primary", icon=":material/save:")
     st.caption("The link works once, within a minute, in this browser.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dpa_core.access import Forbidden, Person, SignInAgain, identity
+from dpa_core.access import Forbidden, Person, SignInAgain, identity, may
 from dpa_core.office import AgreementMissing, CustomerFile, Refusal
 from dpa_core.subjects.grants import ROLES
 from pages.parts import words
@@ -29,12 +29,19 @@ def visit(desk: Desk) -> None:
     person = _person(desk)
     file = _customer(desk, person)
     enter(Scope(desk.office, file, desk.is_demo))
+    desk_page = st.Page("pages/desk.py", title="Desk", icon=":material/inbox:")
     page = st.navigation(
         [
+            *([desk_page] if may(person, "govern", None).allowed else []),
             st.Page("pages/overview.py", title="Overview", icon=":material/dashboard:", default=True),
             st.Page("pages/features.py", title="Features", icon=":material/toggle_on:"),
             st.Page("pages/sub_processors.py", title="Sub-processors", icon=":material/account_tree:"),
             st.Page("pages/retention.py", title="Retention", icon=":material/auto_delete:"),
+            st.Page("pages/notices.py", title="Changes", icon=":material/campaign:"),
+            st.Page("pages/audits.py", title="Audits", icon=":material/policy:"),
+            st.Page("pages/data_return.py", title="Return and deletion", icon=":material/inventory_2:"),
+            st.Page("pages/assistance.py", title="Assistance", icon=":material/support_agent:"),
+            st.Page("pages/incidents.py", title="Incidents", icon=":material/crisis_alert:"),
             st.Page("pages/history.py", title="History", icon=":material/history:"),
             st.Page("pages/agreement.py", title="Agreement", icon=":material/contract:"),
             st.Page("pages/access.py", title="Access", icon=":material/group:"),
