@@ -144,9 +144,9 @@ def _form(scope: Scope) -> None:
 
 _COST = {
     assistance.COST_CLAUSE: "I acknowledge that reasonable expenses are reimbursed (3.1(xiii)).",
-    "Sch. 3 1.4(vi)": "I acknowledge that help beyond the standard incident processes is charged at the agreed "
+    "Sch. 3 1.4(vi)": "I acknowledge that help beyond the standard processes is charged at the agreed "
     "rates (Sch. 3 1.4(vi)).",
-    assistance.INSTRUCTION_CLAUSE: "I acknowledge that this is a request for a change, and that other security "
+    assistance.INSTRUCTION_CLAUSE: "I acknowledge that this is a change request, and that other security "
     "measures may be compensated (3.1(i)).",
 }
 

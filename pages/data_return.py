@@ -332,7 +332,7 @@ def _delete(scope: Scope, order: Order | None) -> tuple[str, str, Fields]:
             st.markdown(f":material/delete_forever: **{_names(scope, order.categories)}**")
             for kept in data_return.kept_at(file.state.data_return, today, order.categories):
                 st.markdown(
-                    f":material/gavel: {_names(scope, (kept.category,))}: kept until {words.day(kept.until)}, "
+                    f":material/gavel: {_names(scope, (kept.category,))}, kept to {words.day(kept.until)}: "
                     f"{words.plain(kept.law)}"
                 )
         st.markdown("You certify that the data is deleted. The certificate is made from this record.")

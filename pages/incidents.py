@@ -36,8 +36,8 @@ def draw(scope: Scope, data: Data) -> None:
     hours = agreement.term("breach_notice").value
     show.header(
         "Incidents",
-        f"Personal data breaches and major ICT incidents. The provider tells you within {hours} hours of learning "
-        "of one. Whom you notify yourselves stays your decision.",
+        f"Personal data breaches and major ICT incidents. The provider tells you within {hours} hours of "
+        "learning of one. Whom you notify yourselves stays your decision.",
         file,
     )
     show.read_only(file)

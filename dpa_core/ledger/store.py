@@ -243,8 +243,8 @@ class Ledger:
         with _plain_errors():
             return self._cursor().execute(sql, values).fetchall()
 
-    def table(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:
-        """The rows of a parameterised query, as an Arrow table."""
+    def table(self, sql: str, values: dict[str, Any]) -> pa.Table:
+        """The rows of a query with named parameters (`$name`), as an Arrow table."""
         with _plain_errors():
             return self._cursor().execute(sql, values).to_arrow_table()
 

@@ -339,7 +339,8 @@ def evolve_provider(state: ProviderState, event: RecordedEvent) -> ProviderState
                 number=len(old.notices) + 1,
                 at=event.recorded_at,
                 by=event.actor,
-                items=body.items,
+                # In our order: canonical JSON sorts by name, and a fold must not depend on where it starts.
+                items={item: body.items[item] for item in ITEMS if item in body.items},
                 customers=body.customers,
                 delay=body.delay,
                 files=body.files,
