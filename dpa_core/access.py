@@ -55,6 +55,10 @@ class Person:
     email: str
     name: str
     grants: tuple[roles.Grant, ...]
+    expires: datetime | None = None
+    """When the sign-in ends, in UTC; None for a person who did not sign in through a browser."""
+    is_operator: bool = False
+    """Whoever runs commands on the server's own terminal; no ledger holds its grants."""
 
     @property
     def is_provider(self) -> bool:
@@ -118,10 +122,15 @@ class Identity:
 
     email: str
     name: str
+    expires: datetime
+    """In UTC."""
 
 
 class SignInAgain(Exception):
     """The identity is missing, expired or not verified. The message is for the screen."""
+
+
+EXPIRED = "Your sign-in has expired. Please sign in again."
 
 
 def identity(claims: Mapping[str, Any], now: datetime) -> Identity:
@@ -131,18 +140,18 @@ def identity(claims: Mapping[str, Any], now: datetime) -> Identity:
     carries no `exp`, or its e-mail address is absent or not verified.
     Standard: OpenID Connect Core 1.0, 2 (exp) and 5.1 (email_verified)
     """
-    expires = claims.get("exp")
     try:
-        expired = expires is None or datetime.fromtimestamp(float(expires), UTC) <= now
-    except (TypeError, ValueError, OverflowError):
-        expired = True
-    if expired:
-        raise SignInAgain("Your sign-in has expired. Please sign in again.")
+        expires = datetime.fromtimestamp(float(claims["exp"]), UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        raise SignInAgain(EXPIRED) from None
+    if expires <= now:
+        raise SignInAgain(EXPIRED)
     email = str(claims.get("email") or "").strip().lower()
-    # Some providers send the text "true"; nothing else counts as verified.
-    if not email or claims.get("email_verified") not in (True, "true"):
+    # Some providers send the text "true"; nothing else counts as verified (and 1 == True in Python).
+    verified = claims.get("email_verified")
+    if not email or not (verified is True or verified == "true"):
         raise SignInAgain(
             "Your identity provider has not verified your e-mail address. "
             "Verify it there, then sign in again."
         )
-    return Identity(email, str(claims.get("name") or email))
+    return Identity(email, str(claims.get("name") or email), expires)

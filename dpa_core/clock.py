@@ -12,7 +12,11 @@ class Clock:
 
     def now(self) -> datetime:
         """This moment, in UTC."""
-        return datetime.now(UTC) + self.offset
+        return self.real_now() + self.offset
+
+    def real_now(self) -> datetime:
+        """This moment, in UTC, wherever the demo's date was moved: what a sign-in is measured by."""
+        return datetime.now(UTC)
 
 
 class DemoClock(Clock):

@@ -90,7 +90,7 @@ def personas() -> tuple[Persona, ...]:
 def operator(now: datetime) -> Person:
     """Whoever runs commands on the server's own terminal: may do what a privacy officer may."""
     grant = grants.Grant(role="privacy_officer", customer_id=None, since=now, by="operator")
-    return Person("operator", "Operator", (grant,))
+    return Person("operator", "Operator", (grant,), is_operator=True)
 
 
 def open_office(agreements: Mapping[str, Agreement]) -> Office:
@@ -100,6 +100,11 @@ def open_office(agreements: Mapping[str, Agreement]) -> Office:
     if not file.exists():
         _make(file, agreements)
     ledger = Ledger.open(file)
+    if not ledger.rows("SELECT 1 FROM heads LIMIT 1"):  # made by another command that only looked
+        ledger.close()
+        file.unlink()
+        _make(file, agreements)
+        ledger = Ledger.open(file)
     days = demo_days(ledger)
     if days is None:
         ledger.close()

@@ -7,14 +7,15 @@ are asked of that file, so that none can be asked of a customer that was not ope
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import pyarrow as pa
 
 from dpa_core import subjects
-from dpa_core.access import Action, Forbidden, Person, may, require
+from dpa_core.access import EXPIRED, Action, Forbidden, Person, SignInAgain, may, require
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.downloads import Downloads, File
@@ -35,7 +36,7 @@ from dpa_core.subjects import (
     retention,
     sub_processors,
 )
-from dpa_core.subjects.common import PROCESSOR, FileRef, Matter, NewEvent, Refusal, Side
+from dpa_core.subjects.common import PROCESSOR, FileRef, Matter, NewEvent, Refusal, Side, local_day
 
 DEMO = "@demo"
 """The ledger of the demo clock; a store that has it is a demo store."""
@@ -44,6 +45,10 @@ PROVIDER = "@provider"
 """The provider's own ledger: changes to the list of sub-processors, and incidents."""
 
 _PERSON = "@person:"
+
+_ATTEMPTS = 200
+_PAUSE = 0.005
+"""Seconds between attempts, about what another's commit takes."""
 
 ByCustomer = (
     features.Instruct
@@ -238,12 +243,28 @@ class Office:
 
     # --- people ----------------------------------------------------------------------------------
 
-    def person(self, email: str, name: str = "") -> Person:
+    def person(self, email: str, name: str = "", expires: datetime | None = None) -> Person:
         """The person behind a verified address, with the grants held right now. No check: it tells
-        only what that person may do."""
-        head = self.ledger.head(_PERSON + email)
-        state = self._grants(_PERSON + email, head)
-        return Person(email, name or email, state.grants)
+        only what that person may do. `expires`: when the sign-in ends, in UTC."""
+        return self._enter(Person(email, name or email, (), expires))[0]
+
+    def _enter(
+        self, person: Person, customer_id: str | None = None, tx: Transaction | None = None
+    ) -> tuple[Person, Head | None]:
+        """The person with the grants held at this moment, and a customer's head, both by key in one query.
+
+        The grants a person came with may be gone: a dialog outlives the page and its sign-in gate, so
+        every step through this door asks again. Raises SignInAgain where the sign-in has ended.
+        """
+        if person.expires is not None and person.expires <= self.clock.real_now():
+            raise SignInAgain(EXPIRED)
+        own = _PERSON + person.email
+        # An “@” begins the ledgers that are no customer's.
+        wanted = customer_id if customer_id and not customer_id.startswith("@") else own
+        heads = (tx or self.ledger).heads(own, wanted)
+        if not person.is_operator:
+            person = replace(person, grants=self._grants(own, heads.get(own)).grants)
+        return person, heads.get(wanted) if wanted != own else None
 
     def _grants(self, ledger_id: str, head: Head | None) -> grants.State:
         if head is None:
@@ -257,45 +278,57 @@ class Office:
 
         A customer's admin gives roles of its own customer; the provider's privacy officer any.
         """
+        person, _ = self._enter(person)
         own = command.role in ("customer_admin", "customer_reader") and command.customer_id
         require(person, "grant_customer_roles" if own else "grant_any_role", command.customer_id)
-        if command.customer_id:
-            self._existing(command.customer_id)
+        customer = command.customer_id
+        if customer and (customer.startswith("@") or not self.ledger.head(customer)):
+            raise _unknown(customer)
         ledger_id = _PERSON + grants.normal_email(command.email)
-        now = self.clock.now()
-        with self.ledger.transaction() as tx:
-            head = tx.head(ledger_id)
+
+        def write(tx: Transaction) -> list[Event]:
+            now, head = self.clock.now(), tx.head(ledger_id)
             state = self._grants(ledger_id, head)
             drafts = grants.decide(command, state, now)
             events = self._chain(ledger_id, head, drafts, person, command.customer_id, "", now)
             new = subjects.fold_grants(events, state)
             tx.append(head, events, new.model_dump_json(), subjects.STATE_SCHEMA)
-        return _receipt(events)
+            return events
+
+        return self._until_written(write)
+
+    def _until_written(self, write: Callable[[Transaction], list[Event]]) -> Receipt:
+        """Write, and once more where another writer got in between: each attempt decides anew."""
+        left = _ATTEMPTS
+        while True:
+            try:
+                with self.ledger.transaction() as tx:
+                    events = write(tx)
+                return _receipt(events)
+            except Conflict as conflict:
+                left -= 1
+                if not left:
+                    raise StoreError(
+                        "Too many people write here at once. Try again in a moment."
+                    ) from conflict
+                time.sleep(_PAUSE)
 
     # --- customers -------------------------------------------------------------------------------
 
     def open_customer(self, person: Person, command: customers.Open, version: str | None = None) -> Receipt:
         """Bind a new customer to a version of the agreement, the newest by default."""
+        person, _ = self._enter(person)
         require(person, "open_customer", None)
         agreement = _version(self.agreements, version or max(self.agreements))
-        now = self.clock.now()
-        with self.ledger.transaction() as tx:
-            head = tx.head(command.customer_id)
-            state = self._state(command.customer_id, head)
-            drafts = customers.decide(command, state.customer, agreement, now)
-            events = self._write(tx, command.customer_id, head, state, drafts, person, agreement, now)
-        return _receipt(events)
 
-    def _existing(self, customer_id: str) -> Head:
-        head = None if customer_id.startswith("@") else self.ledger.head(customer_id)
-        if head is None:
-            raise Refusal(
-                customers.CLAUSE,
-                f"There is no customer “{customer_id[:60]}”.",
-                "`dpa customers` lists them.",
-                "customer",
-            )
-        return head
+        def write(tx: Transaction) -> list[Event]:
+            # An “@” begins the ledgers that are no customer's; the rules refuse it as an identifier.
+            head = None if command.customer_id.startswith("@") else tx.head(command.customer_id)
+            now, state = self.clock.now(), self._state(command.customer_id, head)
+            drafts = customers.decide(command, state.customer, agreement, now)
+            return self._write(tx, command.customer_id, head, state, drafts, person, agreement, now)
+
+        return self._until_written(write)
 
     def _state(self, customer_id: str, head: Head | None) -> CustomerState:
         if head is None:
@@ -310,8 +343,8 @@ class Office:
         Raises Forbidden where the person may not, or there is no such customer (in the same words),
         and Refusal where the moment lies before the customer began or in the future.
         """
+        person, head = self._enter(person, customer_id)
         require(person, "read", customer_id)
-        head = None if customer_id.startswith("@") else self.ledger.head(customer_id)
         if head is None:
             raise Forbidden(
                 f"There is no customer “{customer_id[:60]}” that you may open. "
@@ -325,7 +358,9 @@ class Office:
                 raise Refusal(
                     "3.1(i)",
                     f"Nothing is recorded of {state.customer.name} for that date.",
-                    f"Choose a date from {began:%-d %b %Y} until today." if began else "Choose another date.",
+                    f"Choose a date from {local_day(began):%-d %b %Y} until today."
+                    if began
+                    else "Choose another date.",
                     "as_of",
                 )
             state, sequence, now = subjects.fold(events), events[-1].sequence, as_of
@@ -352,6 +387,7 @@ class Office:
         `text`: a part of the name or identifier, in any case. With neither text nor few customers the
         first ones only: `limit` rows at the most.
         """
+        person, _ = self._enter(person)
         sql = (
             "SELECT customer_id, json_extract_string(state, '$.customer.name') AS name FROM heads "
             "WHERE customer_id NOT LIKE '@%'"
@@ -379,28 +415,31 @@ class Office:
         (with what was recorded since), StoreError.
         Clause: 3.1(i)
         """
-        responds = isinstance(command, ByProvider) or (
-            isinstance(command, ByBoth) and not may(person, "instruct", customer_id).allowed
-        )
-        require(person, "respond" if responds else "instruct", customer_id)
-        side: Side = "provider" if responds else "customer"
-        try:
-            with self.ledger.transaction() as tx:
-                head = None if customer_id.startswith("@") else tx.head(customer_id)
-                if head is None or head.sequence != expected_sequence:
-                    raise Conflict(customer_id, expected_sequence)
-                state, now = self._state(customer_id, head), self.clock.now()
-                provider = self._provider(tx.head(PROVIDER))
-                bound = _version(self.agreements, state.customer.agreement_version)
-                agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
-                about = _About(customer_id, state, provider, agreement, now, side)
-                drafts = self._decide(command, about)
-                events = self._write(tx, customer_id, head, state, drafts, person, agreement, now, side)
-                new = subjects.fold(events, state)
-                self._put_matters(tx, customer_id, state, new, provider, agreement)
-        except Conflict as conflict:
-            raise Changed(self.ledger.events(customer_id, after=expected_sequence)) from conflict
-        return _receipt(events)
+
+        def write(tx: Transaction) -> list[Event]:
+            present, head = self._enter(person, customer_id, tx)
+            responds = isinstance(command, ByProvider) or (
+                isinstance(command, ByBoth) and not may(present, "instruct", customer_id).allowed
+            )
+            require(present, "respond" if responds else "instruct", customer_id)
+            side: Side = "provider" if responds else "customer"
+            if head is None:
+                raise _unknown(customer_id)
+            if head.sequence != expected_sequence:
+                raise Changed(self.ledger.events(customer_id, after=expected_sequence))
+            state, now = self._state(customer_id, head), self.clock.now()
+            provider = self._provider(tx.head(PROVIDER))
+            bound = _version(self.agreements, state.customer.agreement_version)
+            agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
+            about = _About(customer_id, state, provider, agreement, now, side)
+            drafts = self._decide(command, about)
+            events = self._write(tx, customer_id, head, state, drafts, present, agreement, now, side)
+            self._put_matters(tx, customer_id, state, subjects.fold(events, state), provider, agreement)
+            return events
+
+        # Two at the same instant: the second meets a row that is not committed yet, and cannot say what
+        # the first did until it is. The next attempt finds it, and raises Changed.
+        return self._until_written(write)
 
     def _decide(self, command: Instruction, about: _About) -> list[NewEvent]:
         """What a command brings about, by the rules of its subject, and of another where it reaches there."""
@@ -542,6 +581,7 @@ class Office:
         Raises Forbidden, Refusal (empty, too large, of a lying type), StoreError.
         Clause: Art. 32(1)(b) GDPR
         """
+        person, _ = self._enter(person)
         if customer_id is None:
             require(person, "govern", None)
         elif not may(person, "respond", customer_id).allowed:
@@ -579,6 +619,7 @@ class Office:
 
     def open_provider(self, person: Person) -> ProviderFile:
         """The provider's own matters, for a privacy officer. Raises Forbidden. Clause: 3.1(v), 3.1(x)"""
+        person, _ = self._enter(person)
         require(person, "govern", None)
         head, now = self.ledger.head(PROVIDER), self.clock.now()
         state = self._provider(head)
@@ -597,34 +638,35 @@ class Office:
 
         Raises Forbidden, Refusal, Changed, StoreError. Clause: Sch. 2 1.1, 3.1(x)
         """
-        require(person, "govern", None)
-        try:
-            with self.ledger.transaction() as tx:
-                head, now = tx.head(PROVIDER), self.clock.now()
-                if (head.sequence if head else 0) != expected_sequence:
-                    raise Conflict(PROVIDER, expected_sequence)
-                state = self._provider(head)
-                agreement = self._newest(state, now)
-                if isinstance(command, sub_processors.ProviderCommand):
-                    drafts = sub_processors.decide_provider(command, state.sub_processors, agreement, now)
-                else:
-                    self._check_customers(command)
-                    drafts = incidents.decide_provider(command, state.incidents, agreement, now)
-                events = self._chain(PROVIDER, head, drafts, person, None, agreement.version, now, "provider")
-                new = subjects.fold_provider(events, state)
-                tx.append(head, events, new.model_dump_json(), subjects.STATE_SCHEMA)
-                own = subjects.provider_matters(new, agreement)
-                tx.replace_matters(PROVIDER, [_row(m, "") for m in own])
-                if isinstance(command, sub_processors.WithdrawChange):
-                    self._put_objectors(tx, command.change, new, now)
-        except Conflict as conflict:
-            raise Changed(self.ledger.events(PROVIDER, after=expected_sequence)) from conflict
-        return _receipt(events)
+
+        def write(tx: Transaction) -> list[Event]:
+            present, _ = self._enter(person, tx=tx)
+            require(present, "govern", None)
+            head, now = tx.head(PROVIDER), self.clock.now()
+            if (head.sequence if head else 0) != expected_sequence:
+                raise Changed(self.ledger.events(PROVIDER, after=expected_sequence))
+            state = self._provider(head)
+            agreement = self._newest(state, now)
+            if isinstance(command, sub_processors.ProviderCommand):
+                drafts = sub_processors.decide_provider(command, state.sub_processors, agreement, now)
+            else:
+                self._check_customers(command)
+                drafts = incidents.decide_provider(command, state.incidents, agreement, now)
+            events = self._chain(PROVIDER, head, drafts, present, None, agreement.version, now, "provider")
+            new = subjects.fold_provider(events, state)
+            tx.append(head, events, new.model_dump_json(), subjects.STATE_SCHEMA)
+            tx.replace_matters(PROVIDER, [_row(m, "") for m in subjects.provider_matters(new, agreement)])
+            if isinstance(command, sub_processors.WithdrawChange):
+                self._put_objectors(tx, command.change, new, now)
+            return events
+
+        return self._until_written(write)
 
     def _check_customers(self, command: incidents.ProviderCommand) -> None:
         if isinstance(command, incidents.RecordIncident | incidents.Widen):
             for customer_id in command.customers:
-                self._existing(customer_id)
+                if customer_id.startswith("@") or not self.ledger.head(customer_id):
+                    raise _unknown(customer_id)
 
     def _put_objectors(self, tx: Transaction, change: int, provider: ProviderState, now: datetime) -> None:
         """Objections to a change that was taken back no longer wait for anyone."""
@@ -639,6 +681,7 @@ class Office:
 
     def import_usage(self, person: Person, figures: pa.Table) -> None:
         """Store monthly figures, all or none; those of the same month are replaced."""
+        person, _ = self._enter(person)
         require(person, "import_usage", None)
         with self.ledger.transaction() as tx:
             tx.replace_usage(figures)
@@ -652,20 +695,23 @@ class Office:
             raise Refusal(
                 "demo", f"The clock cannot be moved by {days} days.", "Choose from 1 to 366 days.", "days"
             )
-        now = self.clock.now()
-        with self.ledger.transaction() as tx:
+
+        def write(tx: Transaction) -> list[Event]:
             head = tx.head(DEMO)
             events = chain(
                 head,
                 [("demo.clock_advanced", {"v": 1, "days": days})],
                 customer_id=DEMO,
-                recorded_at=now,
+                recorded_at=clock.now(),
                 actor=person.email,
                 on_behalf_of="demo",
                 agreement_version="",
             )
             before = json.loads(head.state)["days"] if head else 0
             tx.append(head, events, json.dumps({"days": before + days}), subjects.STATE_SCHEMA)
+            return events
+
+        self._until_written(write)
         clock.advance(days)
 
     def verify(self) -> list[Fault]:
@@ -693,6 +739,15 @@ def demo_days(ledger: Ledger) -> int | None:
     """By how many days the demo's clock was moved; None where this is no demo store."""
     head = ledger.head(DEMO)
     return int(json.loads(head.state)["days"]) if head else None
+
+
+def _unknown(customer_id: str) -> Refusal:
+    return Refusal(
+        customers.CLAUSE,
+        f"There is no customer “{customer_id[:60]}”.",
+        "`dpa customers` lists them.",
+        "customer",
+    )
 
 
 def _receipt(events: Sequence[Event]) -> Receipt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from platformdirs import user_data_path
 from pydantic import Field, HttpUrl, SecretStr, ValidationError
@@ -25,32 +25,15 @@ class SettingsError(Exception):
     """A setting is missing or wrong. The message is one line."""
 
 
-def data_folder() -> Path:
-    """Where state lives: `$DPA_DATA_DIR`, or the platform's user data folder."""
-    given = os.environ.get("DPA_DATA_DIR")
-    return Path(given) if given else user_data_path("dpa-desk", appauthor=False)
+class _Folder(BaseSettings):
+    """Where state lives, the one setting that every command needs: `DPA_DATA_DIR`, or the platform's
+    user data folder. Read from the same sources as all settings, so that none looks at another store."""
 
+    model_config = SettingsConfigDict(
+        env_prefix="DPA_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
-class Settings(BaseSettings):
-    """Read from `DPA_…` variables, then `.env`, then the TOML file named by `DPA_SETTINGS`."""
-
-    model_config = SettingsConfigDict(env_prefix="DPA_", env_file=".env", extra="ignore", frozen=True)
-
-    data_dir: Path = Field(default_factory=data_folder)
-    address: str = "127.0.0.1"
-    port: int = Field(default=8501, ge=1, le=65535)
-    public_url: HttpUrl
-    """The address people type, such as https://dpa.connectel.example."""
-    oidc_metadata_url: HttpUrl
-    """The identity provider's `.well-known/openid-configuration`."""
-    oidc_client_id: str = Field(min_length=1)
-    oidc_client_secret: SecretStr = Field(min_length=1)
-    cookie_secret: SecretStr = Field(min_length=32)
-    """Signs the identity cookie: 32 random characters or more."""
-    max_file_mb: int = Field(default=25, ge=1, le=200)
-    """Megabytes an attached file may have."""
-    contact: str = "privacy@connectel.se"
-    """Whom to ask for access."""
+    data_dir: Path = Field(default_factory=lambda: user_data_path("dpa-desk", appauthor=False))
 
     @classmethod
     def settings_customise_sources(
@@ -68,13 +51,44 @@ class Settings(BaseSettings):
         return sources
 
 
+class Settings(_Folder):
+    """Read from `DPA_…` variables, then `.env`, then the TOML file named by `DPA_SETTINGS`."""
+
+    address: str = "127.0.0.1"
+    port: int = Field(default=8501, ge=1, le=65535)
+    public_url: HttpUrl
+    """The address people type, such as https://dpa.connectel.example."""
+    oidc_metadata_url: HttpUrl
+    """The identity provider's `.well-known/openid-configuration`."""
+    oidc_client_id: str = Field(min_length=1)
+    oidc_client_secret: SecretStr = Field(min_length=1)
+    cookie_secret: SecretStr = Field(min_length=32)
+    """Signs the identity cookie: 32 random characters or more."""
+    max_file_mb: int = Field(default=25, ge=1, le=200)
+    """Megabytes an attached file may have."""
+    contact: str = "privacy@connectel.se"
+    """Whom to ask for access."""
+
+
+def data_folder() -> Path:
+    """Where state lives. Raises SettingsError with one line."""
+    return _read(_Folder).data_dir
+
+
 def read_settings(**given: Any) -> Settings:
     """The settings; `given` come before all sources. Raises SettingsError with one line."""
+    return _read(Settings, **given)
+
+
+_S = TypeVar("_S", bound=_Folder)
+
+
+def _read(kind: type[_S], **given: Any) -> _S:
     file = os.environ.get("DPA_SETTINGS")
     if file and not Path(file).is_file():
         raise SettingsError(f"DPA_SETTINGS names {file}, which is no file.")
     try:
-        return Settings(**given)
+        return kind(**given)
     except ValidationError as error:
         problems = []
         for problem in error.errors():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import glob
+import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -14,7 +17,8 @@ MAX_PROBLEMS = 20
 
 
 class UsageError(Exception):
-    """The file was not imported. One problem a line, with its row number; the header is row 1."""
+    """The file was not imported. One problem a line, with its row number; the header is row 1, and
+    blank lines are not counted."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -28,6 +32,7 @@ def read_usage(path: Path, customers: Collection[str], data_types: Collection[st
     """
     if not path.is_file():
         raise UsageError([f"{path}: there is no such file."])
+    pattern = glob.escape(str(path))  # DuckDB takes a name such as u[1].csv for a pattern
     with duckdb.connect() as con:
         con.execute("CREATE TABLE known_customers (id VARCHAR)")
         con.execute("CREATE TABLE known_types (id VARCHAR)")
@@ -39,16 +44,19 @@ def read_usage(path: Path, customers: Collection[str], data_types: Collection[st
                 con.execute(
                     "CREATE TABLE raw AS SELECT row_number() OVER () AS row, COLUMNS(*)::VARCHAR "
                     "FROM read_parquet(?)",
-                    [str(path)],
+                    [pattern],
                 )
             else:
+                # The columns are given, as guessing them would take a short row for the file's shape.
                 con.execute(
-                    "CREATE TABLE raw AS SELECT row_number() OVER () + 1 AS row, * "
-                    "FROM read_csv(?, header = true, all_varchar = true, delim = ',', quote = '\"')",
-                    [str(path)],
+                    "CREATE TABLE raw AS SELECT row_number() OVER () + 1 AS row, * FROM read_csv("
+                    "?, header = true, auto_detect = false, delim = ',', quote = '\"', columns = ?)",
+                    [pattern, dict.fromkeys(_header(path), "VARCHAR")],
                 )
         except duckdb.Error as error:
-            raise UsageError([f"{path.name} cannot be read: {str(error).splitlines()[0]}"]) from error
+            raise UsageError(
+                [_csv_problem(str(error)) or f"{path.name} cannot be read: {str(error).splitlines()[0]}"]
+            ) from error
         found = [name for (name,) in con.execute("SELECT column_name FROM (DESCRIBE raw)").fetchall()][1:]
         _check_columns(found)
         con.execute(_CHECKED)
@@ -68,6 +76,32 @@ def read_usage(path: Path, customers: Collection[str], data_types: Collection[st
     return table
 
 
+def _header(path: Path) -> list[str]:
+    """The columns that the first line names."""
+    with path.open("rb") as file:
+        line = file.readline(10_000)
+    try:
+        names = next(csv.reader([line.decode("utf-8-sig")]), [])
+    except (UnicodeDecodeError, csv.Error):
+        raise UsageError([f"{path.name} is no CSV file in UTF-8."]) from None
+    _check_columns(names)
+    return names
+
+
+def _csv_problem(error: str) -> str | None:
+    """What DuckDB says of a row that is not of the file's shape, with the number of its line."""
+    line = re.search(r"CSV Error on Line: (\d+)", error)
+    if not line:
+        return None
+    counted = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", error)
+    what = (
+        f"has {counted[2]} columns instead of {counted[1]}"
+        if counted
+        else "has a quote too many or too few, or is not UTF-8"
+    )
+    return f"row {line[1]}: {what}"
+
+
 def _fill(con: duckdb.DuckDBPyConnection, table: str, ids: Collection[str]) -> None:
     values = pa.table({"id": pa.array(sorted(ids), pa.string())})
     con.register("ids", values)
@@ -78,9 +112,10 @@ def _fill(con: duckdb.DuckDBPyConnection, table: str, ids: Collection[str]) -> N
 def _check_columns(found: list[str]) -> None:
     missing = [c for c in COLUMNS if c not in found]
     extra = [c for c in found if c not in COLUMNS]
-    if missing or extra:
+    if missing or extra or len(found) != len(COLUMNS):
         problems = [f"row 1: the column {c} is missing" for c in missing]
-        problems += [f"row 1: there is no column {c}" for c in extra]
+        problems += [f"row 1: there is no column {c[:60]}" for c in extra]
+        problems += [f"row 1: the column {c} stands there twice" for c in COLUMNS if found.count(c) > 1]
         raise UsageError([*problems, f"The columns are: {', '.join(COLUMNS)}"])
 
 
@@ -91,7 +126,8 @@ WITH typed AS (
         row, trim(customer) AS customer, trim(data_type) AS data_type, month AS month_text,
         records AS records_text, bytes AS bytes_text,
         CASE WHEN regexp_full_match(trim(month), '\\d{4}-\\d{2}') THEN try_cast(trim(month) || '-01' AS DATE)
-             ELSE try_cast(left(trim(month), 10) AS DATE) END AS month_start,
+             WHEN regexp_full_match(trim(month), '\\d{4}-\\d{2}-\\d{2}( 00:00:00)?')
+             THEN try_cast(left(trim(month), 10) AS DATE) END AS month_start,
         try_cast(CASE WHEN regexp_full_match(trim(records), '\\d+') THEN trim(records) END AS BIGINT)
             AS records,
         try_cast(CASE WHEN regexp_full_match(trim(bytes), '\\d+') THEN trim(bytes) END AS BIGINT) AS bytes

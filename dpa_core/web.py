@@ -23,9 +23,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.runtime.pages_manager import PagesManager
 
 from dpa_core import demo, downloads
-from dpa_core.access import Forbidden
+from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.agreement import AgreementError, load_all
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger, StoreError
@@ -134,6 +135,9 @@ def _app(
 ) -> dict[str, Any]:
     global _desk
     _desk = opened
+    # Until the first call of st.navigation, Streamlit would run a file in pages/ straight from its
+    # address, past the sign-in gate of app.py.
+    PagesManager.uses_pages_directory = False
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -187,9 +191,9 @@ def _routes(office: Office) -> list[BaseRoute]:
 
 def _on_script_error(error: Exception) -> bool:
     """Log what happened under a number that the person can quote; show a sentence, no traceback."""
-    if isinstance(error, StoreError):
+    if isinstance(error, (Forbidden, SignInAgain, StoreError)):
         st.error(str(error), icon=":material/error:")
-        log.error("%s", error)
+        log.warning("%s", error)
         return True
     number = secrets.token_hex(4)
     log.error("error %s", number, exc_info=error)

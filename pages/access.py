@@ -196,7 +196,7 @@ def _change(scope: Scope, file: CustomerFile, command: grants.Command, done: str
     except (Forbidden, StoreError) as problem:
         st.error(words.plain(str(problem)), icon=":material/error:")
     else:
-        st.toast(done, icon=":material/task_alt:")
+        show.recorded(done)
         st.rerun()
 
 

@@ -1,3 +1,236 @@
+"""The agreement the customer is bound to: every clause in our own words, and what the app does about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import streamlit as st
 
-st.title("soon")
+from dpa_core.agreement import (
+    Agreement,
+    Certification,
+    Clause,
+    DataCategory,
+    DataSubject,
+    Measure,
+    Purpose,
+    Term,
+)
+from dpa_core.office import CustomerFile
+from pages.parts import show, words
+from pages.parts.scope import Scope, current
+
+Entry = DataSubject | Purpose | Measure | Certification
+
+TEXT = "agreement.text"
+UNITS = {
+    "calendar_days": "calendar day",
+    "business_days": "business day",
+    "hours": "hour",
+    "per_calendar_year": "time",
+}
+PAGES = {
+    "overview": ("Overview", ":material/dashboard:"),
+    "features": ("Features", ":material/toggle_on:"),
+    "sub_processors": ("Sub-processors", ":material/account_tree:"),
+    "retention": ("Retention", ":material/auto_delete:"),
+    "history": ("History", ":material/history:"),
+    "notices": ("Changes", ":material/campaign:"),
+    "audits": ("Audits", ":material/policy:"),
+    "data_return": ("Return and deletion", ":material/inventory_2:"),
+    "assistance": ("Assistance", ":material/support_agent:"),
+    "incidents": ("Incidents", ":material/crisis_alert:"),
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """A part of the agreement and its clauses, in order."""
+
+    name: str
+    clauses: tuple[Clause, ...]
+
+
+def read(scope: Scope) -> list[Group]:
+    """The clauses of the agreement the customer is bound to, by part."""
+    groups: dict[str, list[Clause]] = {}
+    for clause in scope.file.agreement.clauses:
+        groups.setdefault(_part(clause.id), []).append(clause)
+    return [Group(name, tuple(clauses)) for name, clauses in groups.items()]
+
+
+def _part(id: str) -> str:
+    """`Schedule 2` for `Sch. 2 1.1`, `Clause 3` for `3.1(vii)`."""
+    found = re.match(r"(Sch\. )?(\d+)", id)
+    if not found:
+        return "Other"
+    return f"{'Schedule' if found[1] else 'Clause'} {found[2]}"
+
+
+def draw(scope: Scope, groups: list[Group]) -> None:
+    """The page."""
+    file = scope.file
+    show.header("Agreement", f"**{file.agreement.title}.** {_bound(file)}", file)
+    st.markdown(
+        ":material/info: These are summaries in our own words, to find your way. "
+        "**The signed text prevails.**"
+    )
+    clauses, terms, data, security, parties = st.tabs(
+        ["Clauses", "Terms", "Personal data", "Security", "Provider"], key="agreement.tabs"
+    )
+    with clauses:
+        _clauses(groups)
+    with terms:
+        _terms(file.agreement)
+    with data:
+        _personal_data(file.agreement)
+    with security:
+        _security(file.agreement)
+    with parties:
+        _provider(file)
+
+
+def _bound(file: CustomerFile) -> str:
+    bound = file.state.customer
+    since = f" since {words.day(bound.since)}" if bound.since else ""
+    version = words.day(file.agreement.published)
+    return f"{words.plain(bound.name)} is bound to the version of **{version}**{since}."
+
+
+# --- clauses -------------------------------------------------------------------------------------
+
+
+def _clauses(groups: Sequence[Group]) -> None:
+    text = st.text_input(
+        "Search the clauses",
+        key=TEXT,
+        placeholder="Number, heading or summary",
+        icon=":material/search:",
+        width=420,
+    )
+    sought = text.casefold().split()
+    hits = {g.name: [c for c in g.clauses if _matches(c, sought)] for g in groups}
+    found, total = sum(map(len, hits.values())), sum(len(g.clauses) for g in groups)
+    if not found:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f":material/search_off: **No clause has “{words.plain(text[:60])}” in its number, heading or "
+                "summary.** Try another word, or one word alone."
+            )
+            st.button("Show all clauses", on_click=_clear, icon=":material/undo:")
+        return
+    st.caption(f"{found} of {words.count(total, 'clause')} found" if sought else words.count(total, "clause"))
+    for number, group in enumerate(groups):
+        if not hits[group.name]:
+            continue
+        of = hits[group.name]
+        label = f"**{group.name}** · {group.clauses[0].id} to {group.clauses[-1].id}"
+        if sought:
+            label += f" · {len(of)} of {len(group.clauses)} found"
+        with st.expander(label, expanded=bool(sought) or number == 0):
+            for clause in of:
+                _clause(clause)
+
+
+def _matches(clause: Clause, sought: Sequence[str]) -> bool:
+    text = f"{clause.id} {clause.heading} {clause.summary}".casefold()
+    return all(word in text for word in sought)
+
+
+def _clear() -> None:
+    st.session_state[TEXT] = ""
+
+
+def _clause(clause: Clause) -> None:
+    with st.container(border=True, gap="small", key=f"clause_{clause.id}"):
+        st.markdown(
+            f"**{clause.id} · {clause.heading}**  \n{clause.summary}  \n"
+            f":material/arrow_right_alt: :gray[In this app:] {clause.handled}"
+        )
+        if clause.source_note:
+            st.caption(f":material/info: About the text: {clause.source_note}")
+        if clause.page in PAGES:
+            label, icon = PAGES[clause.page]
+            st.page_link(f"pages/{clause.page}.py", label=f"Open {label}", icon=icon)
+        elif clause.page == "agreement":
+            st.caption(":material/contract: On this page")
+
+
+# --- terms, data, security, provider -------------------------------------------------------------
+
+
+def _terms(agreement: Agreement) -> None:
+    st.markdown("Every number that the agreement fixes.")
+    left, right = st.columns(2, gap="medium")
+    for number, term in enumerate(agreement.terms):
+        with left if number % 2 == 0 else right, st.container(border=True, gap="small"):
+            st.markdown(f"{term.name}: **{_length(term)}**", help=show.clause(term.clause, agreement))
+            st.markdown(term.summary)
+            show.clauses((term.clause,), agreement)
+
+
+def _length(term: Term) -> str:
+    each = " per calendar year" if term.unit == "per_calendar_year" else ""
+    return words.count(term.value, UNITS[term.unit]) + each
+
+
+def _personal_data(agreement: Agreement) -> None:
+    _section("Categories of personal data", agreement.data_categories, agreement)
+    st.table(
+        {
+            "Category": [f"**{c.name}**  \n{c.summary}" for c in agreement.data_categories],
+            "Contains": [words.listed(c.contents) for c in agreement.data_categories],
+            "Clause": [c.clause for c in agreement.data_categories],
+        },
+        border="horizontal",
+        hide_index=True,
+    )
+    _section("Whose data it is", agreement.data_subjects, agreement)
+    _listing(agreement.data_subjects)
+    _section("Purposes the provider follows as a controller", agreement.purposes, agreement)
+    _listing(agreement.purposes)
+
+
+def _security(agreement: Agreement) -> None:
+    _section("Technical and organisational measures", agreement.measures, agreement)
+    _listing(agreement.measures)
+    _section("Certifications", agreement.certifications, agreement)
+    _listing(agreement.certifications)
+
+
+def _section(title: str, entries: Sequence[Entry | DataCategory], agreement: Agreement) -> None:
+    st.subheader(title, anchor=False)
+    show.clauses(dict.fromkeys(e.clause for e in entries), agreement)
+
+
+def _listing(entries: Sequence[Entry]) -> None:
+    st.table(
+        {
+            "Name": [f"**{e.name}**" for e in entries],
+            "In our words": [e.summary for e in entries],
+            "Clause": [e.clause for e in entries],
+        },
+        border="horizontal",
+        hide_index=True,
+    )
+
+
+def _provider(file: CustomerFile) -> None:
+    p = file.agreement.processor
+    st.table(
+        {
+            "Processor": p.name,
+            "Registration number": p.registration_number,
+            "Address": p.address,
+            "Questions on the agreement": p.contact,
+            "Website": p.website,
+            "Agreement": f"{file.agreement.title}, version {file.agreement.version}",
+        },
+        border="horizontal",
+        hide_header=True,
+    )
+
+
+draw(current(), read(current()))

@@ -50,7 +50,8 @@ def draw(scope: Scope, data: Data) -> None:
         f"anything else. Answers come within {term.value} business days in Stockholm.",
         file,
     )
-    show.read_only(file)
+    if not file.allows("respond"):
+        show.read_only(file)
     for flag in data.flags:
         _flag(scope, flag)
     if file.allows("instruct"):

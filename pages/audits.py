@@ -41,7 +41,8 @@ def draw(scope: Scope, found: list[Audit]) -> None:
         "once a calendar year, or more with a reasonable cause.",
         file,
     )
-    show.read_only(file)
+    if not file.allows("respond"):
+        show.read_only(file)
     if file.allows("instruct"):
         soonest = audits.earliest(agreement, file.now)
         st.markdown(f":material/event: Earliest first day from today: **{words.day(soonest)}**")

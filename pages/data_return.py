@@ -42,7 +42,8 @@ def draw(scope: Scope, orders: list[Order]) -> None:
         "What is lawfully kept for longer is recorded with its law and its end.",
         file,
     )
-    show.read_only(file)
+    if not file.allows("respond"):
+        show.read_only(file)
     _end(scope)
     if file.allows("instruct"):
         with st.expander("Order a return or deletion", icon=":material/add:", expanded=not orders):

@@ -25,9 +25,9 @@ KINDS = {
     "assistance": "Assistance",
     "incidents": "Incidents",
 }
-FIRST = 8
-"""Matters shown as cards above the table."""
+FIRST = 8  # matters shown as cards above the table
 _WEEKS = 12
+_COLORS = ["#0b6bcb", "#8a63d2", "#0f9d8a", "#c77700", "#d1495b"]
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,11 @@ def _timeline(data: Data) -> None:
         .encode(
             x=alt.X("Week:N", sort=order, axis=alt.Axis(labelAngle=0, labelOverlap=True, title=None)),
             y=alt.Y("Open:Q", axis=alt.Axis(tickMinStep=1, title="Open matters")),
-            color=alt.Color("Kind:N", sort=list(KINDS.values()), legend=alt.Legend(orient="top", title=None)),
+            color=alt.Color(
+                "Kind:N",
+                scale=alt.Scale(domain=list(KINDS.values()), range=_COLORS),
+                legend=alt.Legend(orient="top", title=None, columns=3),
+            ),
             tooltip=["Week", "Kind", "Open"],
         )
         .properties(height=220)
@@ -152,7 +156,7 @@ def _weeks(inbox: pa.Table, provider: ProviderFile) -> pd.DataFrame:
     frame = inbox.select(["page", "due"]).to_pandas()
     local = frame["due"].dt.tz_convert("Europe/Stockholm") - pd.Timedelta(microseconds=1)
     now = pd.Timestamp(provider.now).tz_convert("Europe/Stockholm")
-    monday = (now - pd.Timedelta(days=now.dayofweek)).normalize()
+    monday = (now - pd.Timedelta(days=now.day_of_week)).normalize()
     number = ((local.dt.tz_localize(None) - monday.tz_localize(None)).dt.days // 7).clip(upper=_WEEKS)
     slot = (
         number.where(frame["due"] > pd.Timestamp(provider.now), -1)

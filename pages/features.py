@@ -146,7 +146,7 @@ def _toggled(id: str, stands: bool, customer_id: str, sequence: int) -> None:
 @st.dialog("Review the instruction", width="medium", icon=":material/fact_check:")
 def _review(scope: Scope) -> None:
     state = st.session_state
-    file = scope.office.open(scope.file.person, scope.file.customer_id)
+    file = show.reopened(scope)
     staged = _staged(file)
     show.meanwhile(state.get(MEANWHILE), file)
     if not staged:
@@ -211,7 +211,7 @@ def _confirm(scope: Scope, command: features.Instruct) -> None:
     else:
         state[STAGED][scope.file.customer_id] = {}
         state.pop("features.reason", None)
-        st.toast(f"Recorded as instruction {receipt.sequence}.", icon=":material/task_alt:")
+        show.recorded(f"Recorded as instruction {receipt.sequence}.")
         st.rerun()
 
 

@@ -118,7 +118,7 @@ def _table(data: Data, found: list[Instruction]) -> None:
             "Subject": [i.subject for i in found],
             "Who": [i.actor for i in found],
             "Agreement": [i.agreement_version for i in found],
-            "Reason": [i.reason for i in found],
+            "Reason": [words.cell(i.reason) for i in found],
         }
     )
     picked = st.dataframe(

@@ -40,7 +40,8 @@ def draw(scope: Scope, data: Data) -> None:
         "learning of one. Whom you notify yourselves stays your decision.",
         file,
     )
-    show.read_only(file)
+    if not file.allows("respond"):
+        show.read_only(file)
     if data.provider:
         own, mine = st.tabs(["All incidents (provider)", f"Notices to {words.plain(file.name)}"])
         with own:

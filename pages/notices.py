@@ -58,7 +58,8 @@ def draw(scope: Scope, data: Data) -> None:
         f"within {days} days of a notice; without an objection the change counts as accepted.",
         file,
     )
-    show.read_only(file)
+    if not file.allows("respond"):
+        show.read_only(file)
     if data.provider:
         mine, own = st.tabs([f"Notices to {words.plain(file.name)}", "Drafts and publishing"])
         with mine:

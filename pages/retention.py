@@ -23,39 +23,26 @@ OPEN, SEEN, MEANWHILE, OPENING = (f"retention.{k}" for k in ("open", "seen", "me
 
 
 @dataclass(frozen=True)
-class Row:
-    """One data type as its row shows it."""
-
-    period: Period
-    sequence: int | None
-    """The instruction that set the period; none for the provider's default."""
-
-
-@dataclass(frozen=True)
 class Group:
     """A data category with its data types."""
 
     category: DataCategory
-    rows: tuple[Row, ...]
+    periods: tuple[Period, ...]
 
 
 def read(scope: Scope) -> list[Group]:
     """The periods under their data categories, in the settings' order."""
     file = scope.file
-    by_category: dict[str, list[Row]] = {}
+    by_category: dict[str, list[Period]] = {}
     for period in retention.periods(file.state.retention, file.agreement, file.now):
-        setting = file.state.retention.of(period.data_type.id)
-        # A shortening that is no longer pending is the one that set the period.
-        took_effect = setting.pending if period.pending is None else None
-        row = Row(period, took_effect.sequence if took_effect else setting.sequence)
-        by_category.setdefault(period.data_type.data_category, []).append(row)
+        by_category.setdefault(period.data_type.data_category, []).append(period)
     return [Group(file.agreement.data_category(id), tuple(found)) for id, found in by_category.items()]
 
 
 def draw(scope: Scope, groups: list[Group]) -> None:
     """The page."""
     file, settings = scope.file, scope.file.agreement.retention
-    periods = [row.period for group in groups for row in group.rows]
+    periods = [period for group in groups for period in group.periods]
     show.header(
         "Retention",
         f"How long each of {words.count(len(periods), 'data type')} is kept before it is deleted. "
@@ -68,8 +55,8 @@ def draw(scope: Scope, groups: list[Group]) -> None:
     _coming(periods, file)
     for group in groups:
         st.subheader(group.category.name, anchor=False, help=group.category.summary)
-        for row in group.rows:
-            _row(row, file)
+        for period in group.periods:
+            _row(period, file)
     show.clauses((settings.clause, "3.1(i)"), file.agreement)
     if opened := st.session_state.pop(OPEN, None):
         ask, data_type = opened
@@ -95,8 +82,8 @@ def _coming(periods: list[Period], file: CustomerFile) -> None:
         st.markdown("\n".join(lines))
 
 
-def _row(row: Row, file: CustomerFile) -> None:
-    period, kind = row.period, row.period.data_type
+def _row(period: Period, file: CustomerFile) -> None:
+    kind = period.data_type
     with st.container(border=True, key=f"type_{kind.id}", gap="small"):
         name, days, limits, steps = st.columns([2.4, 3.4, 2.2, 2.0], vertical_alignment="top")
         with name.container(gap="xsmall"):
@@ -108,7 +95,7 @@ def _row(row: Row, file: CustomerFile) -> None:
                 st.badge("Provider’s default", icon=":material/settings:", color="gray")
             else:
                 st.badge("Set by instruction", icon=":material/edit_calendar:", color="blue")
-                st.caption(_since(row))
+                st.caption(_since(period))
         limits.caption(_limits(kind), help="The provider’s settings. The agreement names no periods.")
         if file.allows("instruct"):
             with steps.container(horizontal=True, gap="small"):
@@ -127,11 +114,11 @@ def _status(period: Period) -> None:
         st.badge("Shortening pending", icon=":material/schedule:", color="orange")
 
 
-def _since(row: Row) -> str:
-    since, by = row.period.since, row.period.by
-    if since is None or by is None or row.sequence is None:
+def _since(period: Period) -> str:
+    since, by = period.since, period.by
+    if since is None or by is None or period.sequence is None:
         return ""
-    return f"Since {words.day(since)}, by {words.plain(by)} (instruction {row.sequence:,})"
+    return f"Since {words.day(since)}, by {words.plain(by)} (instruction {period.sequence:,})"
 
 
 def _limits(kind: DataType) -> str:
@@ -359,7 +346,7 @@ def _carry_out(scope: Scope, file: CustomerFile, command: retention.Command) -> 
         state[SEEN] = changed.events[-1].sequence if changed.events else state.get(SEEN)
         st.rerun(scope="fragment")
     else:
-        st.toast(f"Recorded as instruction {receipt.sequence:,}.", icon=":material/task_alt:")
+        show.recorded(f"Recorded as instruction {receipt.sequence:,}.")
         st.rerun()
 
 
@@ -445,11 +432,9 @@ def _shares(result: retention.Consequences, figures: list[MonthlyUsage]) -> pd.D
     """Of each month still stored: how many records go and how many stay. What went before is left out."""
     at = result.effective_at.date()
     goes = {loss.month: loss for loss in result.losses}
-    before: dict[date, int] = {}
-    if not result.period.hold:
-        ever = (at - date.min).days
-        gone = retention.losses(figures, kept_now=ever, kept_then=result.period.days, at=at)
-        before = {loss.month: loss.records for loss in gone}
+    ever, stored = (at - date.min).days, (at - result.stored_since).days
+    gone = retention.losses(figures, kept_now=ever, kept_then=stored, at=at)
+    before = {loss.month: loss.records for loss in gone}
     rows = []
     for figure in figures:
         loss = goes.get(figure.month)

@@ -1,3 +1,433 @@
+"""Who else touches personal data, for what, where and on which footing. Clauses: 3.1(v), 3.1(vii), Sch. 2"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import streamlit as st
 
-st.title("soon")
+from dpa_core.agreement import Agreement
+from dpa_core.office import CustomerFile
+from dpa_core.subjects import features
+from dpa_core.views import sub_processors
+from dpa_core.views.sub_processors import Engagement, Listed
+from pages.parts import charts, show, words
+from pages.parts.scope import Scope, current
+
+PARAMETER = "sub_processor"  # names the one whose details are open, in the address
+TEXT, KIND, NOW, PLACE, MECHANISM, DETAILS, TABLE, ROUND = (
+    f"sub_processors.{k}" for k in ("text", "kind", "now", "place", "mechanism", "details", "table", "round")
+)
+CORE_CLAUSE = "Sch. 2 2.1"
+NO_MECHANISM = "None needed"
+EVERYONE = "Every customer (core)"  # stands in the charts where an optional one has its feature
+KINDS = {"core": "Core", "optional": "Optional"}
+HAPPENS = {
+    "processing": "Data is processed here",
+    "delivery": "Content is delivered from here",
+    "access": "Data may be reached from here",
+}
+
+
+@dataclass(frozen=True)
+class Data:
+    """All sub-processors, and the one that the address names."""
+
+    listed: list[Listed]
+    wanted: str
+    """What the address names, known or not; empty where it names none."""
+    engagement: Engagement | None
+    """What engaged the one named."""
+
+
+def read(scope: Scope) -> Data:
+    """The list, and the instruction behind the one whose details are open."""
+    listed = sub_processors.listed(scope.file)
+    wanted = st.query_params.get(PARAMETER, "")
+    engaged = any(
+        entry.sub_processor.id == wanted and entry.engaged and entry.sub_processor.kind == "optional"
+        for entry in listed
+    )
+    return Data(listed, wanted, sub_processors.engagement(scope.file, wanted) if engaged else None)
+
+
+def draw(scope: Scope, data: Data) -> None:
+    """The page."""
+    file = scope.file
+    engaged = [entry.sub_processor for entry in data.listed if entry.engaged]
+    outside = [s.name for s in engaged if show.outside(s, file.agreement)]
+    abroad = (
+        f"{words.listed(outside)} {'has' if len(outside) == 1 else 'have'} a place outside the EU and EEA."
+        if outside
+        else "All of their places are in the EU and EEA."
+    )
+    show.header(
+        "Sub-processors",
+        f"{len(engaged)} of {words.count(len(data.listed), 'sub-processor')} engaged now. {abroad}",
+        file,
+    )
+    chosen = next((e for e in data.listed if e.sub_processor.id == data.wanted), None)
+    if data.wanted and chosen is None:
+        _unknown(data.wanted, file)
+    _table(data.listed, data.wanted if chosen else None, file.agreement)
+    _why_core(file.agreement)
+    paths = _paths(data.listed, file.agreement)
+    _matrix(paths)
+    _flow(paths)
+    show.clauses(
+        ("3.1(v)", features.TRANSFER_CLAUSE, "Sch. 2 2", CORE_CLAUSE, features.CLAUSE), file.agreement
+    )
+    if chosen:
+        _details(chosen, data.engagement, file)
+
+
+def _unknown(wanted: str, file: CustomerFile) -> None:
+    st.warning(
+        f"There is no sub-processor “{words.plain(wanted[:60])}” in the agreement of "
+        f"{words.day(file.agreement.published)}. Choose one from the list.",
+        icon=":material/search_off:",
+    )
+
+
+# --- the list ------------------------------------------------------------------------------------
+
+
+def _table(listed: Sequence[Listed], open_now: str | None, agreement: Agreement) -> None:
+    shown = _filtered(listed, agreement)
+    if not shown:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                ":material/search_off: **No sub-processor matches.** Try another word, or clear the filters."
+            )
+            st.button("Clear filters", on_click=_clear, icon=":material/filter_alt_off:")
+        return
+    ids = [entry.sub_processor.id for entry in shown]
+    key = f"{TABLE}.{st.session_state.get(ROUND, 0)}"
+    st.dataframe(
+        _cells(shown, agreement),
+        key=key,
+        hide_index=True,
+        height="content",
+        column_config=_COLUMNS,
+        on_select=lambda: _selected(key, ids),
+        selection_mode=["single-row", "single-cell"],
+        alt="Sub-processors with state, kind, features, places, transfer mechanisms and purpose",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        number = f"{len(shown)} of {len(listed)} shown. " if len(shown) < len(listed) else ""
+        st.caption(f"{number}Select a row to open its details, or choose one by name.")
+        names = {e.sub_processor.id: e.sub_processor.name for e in listed}
+        st.session_state[DETAILS] = open_now
+        st.selectbox(
+            "Details of",
+            list(names),
+            format_func=names.__getitem__,
+            key=DETAILS,
+            placeholder="Choose a sub-processor",
+            on_change=lambda: _open(st.session_state[DETAILS]),
+            width=280,
+        )
+
+
+def _filtered(listed: Sequence[Listed], agreement: Agreement) -> list[Listed]:
+    """The filters, and what they leave."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Search", key=TEXT, placeholder="Name, feature, purpose", icon=":material/search:", width=230
+        )
+        kind = st.selectbox(
+            "Kind",
+            list(KINDS),
+            index=None,
+            format_func=KINDS.__getitem__,
+            key=KIND,
+            placeholder="Core and optional",
+            width=180,
+        )
+        now = st.selectbox(
+            "State", ["Engaged now", "Not engaged"], index=None, key=NOW, placeholder="Any", width=150
+        )
+        used = {location.place for e in listed for location in e.sub_processor.locations}
+        place = st.multiselect(
+            "Place",
+            [p.name for p in agreement.places if p.id in used],
+            key=PLACE,
+            placeholder="Any place",
+            width=190,
+        )
+        mechanism = st.multiselect(
+            "Transfer mechanism",
+            [*(m.code for m in agreement.mechanisms), NO_MECHANISM],
+            key=MECHANISM,
+            placeholder="Any mechanism",
+            width=190,
+        )
+    sought = text.casefold().split()
+    return [
+        entry
+        for entry in listed
+        if (kind is None or entry.sub_processor.kind == kind)
+        and (now is None or entry.engaged == (now == "Engaged now"))
+        and (not place or set(place) & set(_places(entry, agreement)))
+        and (not mechanism or set(mechanism) & set(_mechanisms(entry, agreement)))
+        and all(word in _searched(entry, agreement) for word in sought)
+    ]
+
+
+def _searched(entry: Listed, agreement: Agreement) -> str:
+    s = entry.sub_processor
+    parts = (s.name, s.purpose, s.location_wording, *(f.name for f in entry.features))
+    return " ".join((*parts, *_places(entry, agreement), *_mechanisms(entry, agreement))).casefold()
+
+
+def _places(entry: Listed, agreement: Agreement) -> list[str]:
+    return [agreement.place(location.place).name for location in entry.sub_processor.locations]
+
+
+def _mechanisms(entry: Listed, agreement: Agreement) -> list[str]:
+    return [agreement.mechanism(m).code for m in entry.sub_processor.mechanisms] or [NO_MECHANISM]
+
+
+def _clear() -> None:
+    st.session_state.update({TEXT: "", KIND: None, NOW: None, PLACE: [], MECHANISM: []})
+
+
+_ENGAGED, _NOT = "✓ Engaged", "○ Not engaged"
+
+_COLUMNS = {
+    "Sub-processor": st.column_config.TextColumn(width=215),
+    "Now": st.column_config.MultiselectColumn(width=125, options=[_ENGAGED, _NOT], color=["green", "gray"]),
+    "Kind": st.column_config.TextColumn(width=75),
+    "Features": st.column_config.TextColumn(
+        width=200, help="Any of them that is on engages it (Sch. 2 2.2)."
+    ),
+    "Places": st.column_config.TextColumn(width=215),
+    "Mechanisms": st.column_config.TextColumn(
+        width=125, help="What makes a transfer to a third country lawful (3.1(vii))."
+    ),
+    "Purpose": st.column_config.TextColumn(width=400),
+}
+
+
+def _cells(shown: Sequence[Listed], agreement: Agreement) -> dict[str, list[object]]:
+    rows = [
+        (
+            e.sub_processor.name,
+            [_ENGAGED if e.engaged else _NOT],
+            KINDS[e.sub_processor.kind],
+            ", ".join(f.name for f in e.features) or "None: always engaged",
+            show.places(e.sub_processor, agreement),
+            show.mechanisms(e.sub_processor, agreement),
+            e.sub_processor.purpose,
+        )
+        for e in shown
+    ]
+    return {name: [row[i] for row in rows] for i, name in enumerate(_COLUMNS)}
+
+
+def _selected(key: str, ids: Sequence[str]) -> None:
+    selection = st.session_state[key].selection
+    rows = list(selection.rows) or [row for row, _ in selection.cells]
+    _open(ids[rows[0]] if rows else None)
+
+
+def _open(id: str | None) -> None:
+    if id is None:
+        _close()
+    else:
+        st.query_params[PARAMETER] = id
+
+
+def _close() -> None:
+    """Forget the open details, and with a new key the table's selection."""
+    st.query_params.pop(PARAMETER, None)
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+
+
+def _why_core(agreement: Agreement) -> None:
+    names = words.listed([s.name for s in agreement.sub_processors if s.kind == "core"])
+    if names:
+        st.markdown(
+            f":material/lock: **{names}** is core and can’t be switched off: the service needs it, so it is "
+            f"engaged for every customer ({CORE_CLAUSE}).",
+            help=f"{show.clause('Sch. 2 2', agreement)}\n\n{show.clause(CORE_CLAUSE, agreement)}",
+        )
+
+
+# --- details -------------------------------------------------------------------------------------
+
+
+def _details(entry: Listed, engagement: Engagement | None, file: CustomerFile) -> None:
+    @st.dialog(entry.sub_processor.name, width="medium", icon=":material/account_tree:", on_dismiss=_close)
+    def dialog() -> None:
+        _detail(entry, engagement, file)
+
+    dialog()
+
+
+def _detail(entry: Listed, engagement: Engagement | None, file: CustomerFile) -> None:
+    s, agreement = entry.sub_processor, file.agreement
+    with st.container(horizontal=True, gap="small"):
+        if entry.engaged:
+            st.badge("Engaged now", icon=":material/check_circle:", color="green")
+        else:
+            st.badge("Not engaged", icon=":material/circle:", color="gray")
+        if s.kind == "core":
+            st.badge("Core", icon=":material/lock:", color="blue")
+        else:
+            st.badge("Optional", icon=":material/toggle_on:", color="gray")
+        if show.outside(s, agreement):
+            partly = any(not agreement.place(location.place).third_country for location in s.locations)
+            where = "Partly outside the EU and EEA" if partly else "Outside the EU and EEA"
+            st.badge(where, icon=":material/public:", color="orange")
+        st.badge(s.clause, icon=":material/gavel:", color="gray", help=show.clause(s.clause, agreement))
+    if file.as_of is not None:
+        st.caption(f":material/history: :orange[As it stood on {words.day(file.as_of)}.]")
+    st.markdown(f"**Purpose:** {s.purpose}")
+    st.markdown(_standing(entry, engagement, file))
+    if entry.features:
+        lines = ["**Features that engage it**"]
+        for f in entry.features:
+            icon, word = ("check_circle", "on") if f.id in entry.on else ("circle", "off")
+            lines.append(f"- :material/{icon}: {f.name}: **{word}**")
+        st.markdown("\n".join(lines))
+    lines = ["**Places**"]
+    for location in s.locations:
+        place = agreement.place(location.place)
+        icon, where = ("public", ", outside the EU and EEA") if place.third_country else ("location_on", "")
+        note = f" {location.note}" if location.note else ""
+        lines.append(f"- :material/{icon}: **{place.name}**{where}. {HAPPENS[location.role]}.{note}")
+    st.markdown("\n".join(lines))
+    lines = ["**Transfer mechanisms**"]
+    for m in (agreement.mechanism(id) for id in s.mechanisms):
+        lines.append(f"- **{m.code}**, {m.name}. {m.summary}")
+    if not s.mechanisms:
+        lines.append("- None needed: no data leaves the EU and EEA.")
+    st.markdown("\n".join(lines))
+    with st.container(border=True, gap="small"):
+        st.markdown(f":material/format_quote: **In the agreement’s own words** ({s.clause})")
+        if s.features_wording:
+            st.caption(f"Feature: “{words.plain(s.features_wording)}”")
+        st.caption(f"Place: “{words.plain(s.location_wording)}”")
+        wording = [m.wording or m.code for m in agreement.mechanisms if m.id in s.mechanisms]
+        st.caption(f"Transfer mechanism: “{words.plain(' + '.join(wording) or 'N/A')}”")
+        if s.source_note:
+            st.caption(f":material/info: {words.plain(s.source_note)}")
+    if s.kind == "optional":
+        st.page_link("pages/features.py", label="Switch its features", icon=":material/toggle_on:")
+
+
+def _standing(entry: Listed, engagement: Engagement | None, file: CustomerFile) -> str:
+    """Whether it is engaged, since when and by whose instruction, or what would engage it."""
+    if entry.sub_processor.kind == "core":
+        since = f" since {words.day(file.state.customer.since)}" if file.state.customer.since else ""
+        return (
+            f":material/lock: Engaged{since}, when you entered the agreement. It is core and can’t be "
+            f"switched off: the service cannot run without it ({CORE_CLAUSE})."
+        )
+    if engagement:
+        return (
+            f"Engaged since {words.day(engagement.since)}, by {words.plain(engagement.by)} "
+            f"(instruction {engagement.sequence})."
+        )
+    names = words.listed([f.name for f in entry.features]).replace(" and ", " or ")
+    return f"Not engaged, so it does not touch your data. Switching on {names} would engage it."
+
+
+# --- charts --------------------------------------------------------------------------------------
+
+
+def _paths(listed: Sequence[Listed], agreement: Agreement) -> tuple[charts.Path, ...]:
+    """Every way from a feature through a sub-processor to a place."""
+    return tuple(
+        charts.Path(
+            feature=name,
+            sub_processor=_short(entry.sub_processor.name),
+            place=show.place(location, agreement),
+            now=on,
+            role=HAPPENS[location.role],
+            mechanisms=show.mechanisms(entry.sub_processor, agreement),
+            clause=entry.sub_processor.clause,
+        )
+        for name, on, entry in _pairs(listed, agreement)
+        for location in entry.sub_processor.locations
+    )
+
+
+def _pairs(listed: Sequence[Listed], agreement: Agreement) -> list[tuple[str, bool, Listed]]:
+    core = [(EVERYONE, True, e) for e in listed if e.sub_processor.kind == "core"]
+    return core + [
+        (f.name, f.id in e.on, e)
+        for f in agreement.features
+        for e in listed
+        if f.id in e.sub_processor.features
+    ]
+
+
+def _short(name: str) -> str:
+    """The abbreviation that a long name ends with: `AWS` for `Amazon Web Services, Inc. (AWS)`."""
+    head, _, last = name.rpartition(" (")
+    return last.removesuffix(")") if len(head) > 20 and last.endswith(")") else name
+
+
+_KEY = (
+    ":small[● filled, heavier text: **engaged now** · ○ hollow: only if the feature is switched on]",
+    ":small[● filled, solid line, heavier text: **engaged now** · ○ hollow, dashed line: only if the "
+    "feature is switched on]",
+)
+
+
+def _matrix(paths: tuple[charts.Path, ...]) -> None:
+    st.subheader("Which feature engages whom", anchor=False)
+    chart, table = st.tabs(["Chart", "As a table"], key="sub_processors.matrix")
+    with chart:
+        st.markdown(_KEY[0])
+        st.vega_lite_chart(charts.matrix(paths), alt=charts.matrix_in_words(paths))
+    with table:
+        state = {(p.feature, p.sub_processor): "● Now" if p.now else "○ If on" for p in paths}
+        rows, columns = dict.fromkeys(p.feature for p in paths), dict.fromkeys(p.sub_processor for p in paths)
+        st.dataframe(
+            {"Feature": list(rows), **{c: [state.get((r, c), "") for r in rows] for c in columns}},
+            hide_index=True,
+            height="content",
+            column_config={
+                "Feature": st.column_config.TextColumn(pinned=True),
+                **{c: st.column_config.TextColumn(width=max(80, 9 * len(c))) for c in columns},
+            },
+            alt="Features against sub-processors",
+        )
+
+
+def _flow(paths: tuple[charts.Path, ...]) -> None:
+    st.subheader("Where each feature sends data", anchor=False)
+    chart, table = st.tabs(["Chart", "As a table"], key="sub_processors.flow")
+    with chart:
+        st.markdown(_KEY[1])
+        # A row that does not wrap scrolls inside itself where the screen is narrower than the chart.
+        with st.container(horizontal=True, wrap=False):
+            st.vega_lite_chart(charts.flow(paths), width="content", alt=charts.flow_in_words(paths))
+    with table:
+        st.dataframe(
+            {
+                "Feature": [p.feature for p in paths],
+                "Sub-processor": [p.sub_processor for p in paths],
+                "Place": [p.place for p in paths],
+                "Now": [[_ENGAGED if p.now else _NOT] for p in paths],
+                "What happens there": [p.role for p in paths],
+                "Mechanisms": [p.mechanisms for p in paths],
+                "Clause": [p.clause for p in paths],
+            },
+            hide_index=True,
+            height="content",
+            column_config={
+                "Feature": st.column_config.TextColumn(width=165),
+                "Sub-processor": st.column_config.TextColumn(width=150),
+                "Place": st.column_config.TextColumn(width=210),
+                "Now": _COLUMNS["Now"],
+            },
+            alt="Ways from feature through sub-processor to place",
+        )
+
+
+draw(current(), read(current()))

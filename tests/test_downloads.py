@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from dpa_core import web
+from dpa_core import demo, web
 from dpa_core.access import Forbidden, Person
 from dpa_core.agreement import load_all
 from dpa_core.clock import Clock
@@ -50,7 +50,7 @@ def office(tmp_path: Path, clock: StandingClock) -> Iterator[Office]:
 
 @pytest.fixture
 def operator() -> Person:
-    return Person("operator", "Operator", (_grant("privacy_officer", None),))
+    return demo.operator(START)
 
 
 @pytest.fixture
@@ -81,9 +81,6 @@ def _served(office: Office, callback: object, logout: object) -> Starlette:
     guard = Middleware(web._Guard, secure=False)
     return Starlette(routes=[*web._routes(office), *routes], middleware=[guard])
 
-
-def _grant(role: grants.Role, customer_id: str | None) -> grants.Grant:
-    return grants.Grant(role=role, customer_id=customer_id, since=START, by="operator")
 
 
 def _sign_in(client: TestClient) -> str:

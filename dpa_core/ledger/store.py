@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
@@ -45,9 +46,24 @@ def _utc(at: datetime) -> datetime:
 
 
 def _event(row: Sequence[Any]) -> Event:
-    customer_id, sequence, at, actor, behalf, version, kind, body, previous, digest = row
+    customer_id, sequence, at, actor, behalf, version, kind, text, previous, digest = row
     at = at.replace(tzinfo=UTC)
-    return Event(customer_id, sequence, at, actor, behalf, version, kind, json.loads(body), previous, digest)
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(
+            f"{customer_id}, sequence {sequence} cannot be read: it was damaged or tampered with. "
+            "`dpa ledger verify` says more."
+        ) from error
+    return Event(customer_id, sequence, at, actor, behalf, version, kind, body, previous, digest)
+
+
+_UNWRITABLE = ("No space left", "File too large", "Could not write", "has been invalidated")
+"""What DuckDB's errors say of a full or unwritable disk, of whichever class they are."""
+
+
+def _unwritable(error: Exception) -> bool:
+    return any(sign in str(error) for sign in _UNWRITABLE)
 
 
 @contextmanager
@@ -55,19 +71,21 @@ def _plain_errors() -> Iterator[None]:
     """DuckDB's errors as one line that says what to do."""
     try:
         yield
-    except duckdb.TransactionException:
-        raise
-    except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, OSError) as error:
+    except (
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.InternalException,
+        duckdb.TransactionException,  # a commit that could not be written is one too
+        duckdb.ConnectionException,
+        OSError,
+    ) as error:
         text = str(error)
         if "Could not set lock" in text:
             raise StoreError(
                 "The database file is in use by another process (the running server, as a rule). "
                 "Stop that process first, then try again."
             ) from error
-        if any(
-            sign in text
-            for sign in ("No space left", "File too large", "Could not write", "has been invalidated")
-        ):
+        if _unwritable(error):
             raise StoreError(
                 "The database could not be written: the disk is full or cannot be written to. Nothing of "
                 "this step was stored. Free some space, restart the server, then try again."
@@ -83,11 +101,17 @@ class Transaction:
 
     def head(self, customer_id: str) -> Head | None:
         """The head of one ledger, by key; None where it has no event yet."""
-        row = self._cursor.execute(
-            "SELECT customer_id, sequence, digest, state, state_schema FROM heads WHERE customer_id = ?",
-            [customer_id],
-        ).fetchone()
-        return Head(*row) if row else None
+        return self.heads(customer_id).get(customer_id)
+
+    def heads(self, *customer_ids: str) -> dict[str, Head]:
+        """The heads of some ledgers, by key; without those that have no event yet."""
+        keys = ", ".join("?" * len(customer_ids))
+        rows = self._cursor.execute(
+            "SELECT customer_id, sequence, digest, state, state_schema FROM heads "  # noqa: S608
+            f"WHERE customer_id IN ({keys})",
+            customer_ids,
+        ).fetchall()
+        return {row[0]: Head(*row) for row in rows}
 
     def append(self, head: Head | None, events: Sequence[Event], state: str, state_schema: int) -> Head:
         """Write events behind `head`, and the state folded over them.
@@ -95,18 +119,23 @@ class Transaction:
         The events must have been chained to `head`. Raises Conflict where the ledger has moved on
         (here, or at commit when both wrote at the same instant).
         """
-        last = events[-1]
         expected = head.sequence if head else 0
+        try:
+            return self._append(head, events, state, state_schema, expected)
+        except duckdb.ConstraintException as error:  # a row or a head with that key is there already
+            raise Conflict(events[-1].customer_id, expected) from error
+
+    def _append(
+        self, head: Head | None, events: Sequence[Event], state: str, state_schema: int, expected: int
+    ) -> Head:
+        last = events[-1]
         insert = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         for e in events:
             row = [
                 e.customer_id, e.sequence, _utc(e.recorded_at), e.actor, e.on_behalf_of,
                 e.agreement_version, e.kind, canonical(e.body), e.previous_digest, e.digest,
             ]  # fmt: skip
-            try:
-                self._cursor.execute(insert, row)
-            except duckdb.ConstraintException as error:
-                raise Conflict(last.customer_id, expected) from error
+            self._cursor.execute(insert, row)
         if head is None:
             self._cursor.execute(
                 "INSERT INTO heads (customer_id, sequence, digest, state, state_schema) "
@@ -168,6 +197,10 @@ class Ledger:
             path.parent.mkdir(parents=True, exist_ok=True)
             connection = duckdb.connect(str(path))
             migrate(connection)
+            # Instructions and pages touch a few rows by key: one thread a query is quicker than handing
+            # so little from thread to thread, and visits run side by side as it is.
+            connection.execute("SET threads = 1")
+            connection.execute("SET memory_limit = '256MB'")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
         return cls(connection, path.parent)
@@ -204,14 +237,18 @@ class Ledger:
             except BaseException as error:
                 with _suppressed():
                     cursor.rollback()
-                if isinstance(error, duckdb.TransactionException):
+                if isinstance(error, duckdb.TransactionException) and not _unwritable(error):
                     raise Conflict("this ledger", -1) from error
                 raise
 
     def head(self, customer_id: str) -> Head | None:
         """The head of one ledger, by key; None where it has no event yet."""
+        return self.heads(customer_id).get(customer_id)
+
+    def heads(self, *customer_ids: str) -> dict[str, Head]:
+        """The heads of some ledgers, by key; without those that have no event yet."""
         with _plain_errors():
-            return Transaction(self._cursor()).head(customer_id)
+            return Transaction(self._cursor()).heads(*customer_ids)
 
     def events(self, customer_id: str, *, after: int = 0, until: datetime | None = None) -> list[Event]:
         """One ledger's events in order: those after a sequence, up to and with a moment in UTC."""
@@ -235,7 +272,7 @@ class Ledger:
                 for row in rows:
                     try:
                         yield _event(row), row[7]
-                    except ValueError:  # no JSON any more: an empty body never fits its text
+                    except StoreError:  # no JSON any more: an empty body never fits its text
                         yield _event((*row[:7], "{}", *row[8:])), row[7]
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -252,11 +289,12 @@ class Ledger:
         """Read and write once, leaving nothing behind. Raises StoreError."""
         with _plain_errors():
             cursor = self._connection.cursor()
-            cursor.begin()
             cursor.execute("SELECT count(*) FROM heads").fetchone()
-            cursor.execute("INSERT INTO migrations VALUES ('check')")
-            cursor.execute("DELETE FROM migrations WHERE name = 'check'")
-            cursor.commit()
+            # Two commits: what one transaction both puts in and takes out never reaches the disk. And
+            # 4 kB, so that there is room for an instruction and not only for this.
+            row = [uuid4().hex * 128]
+            cursor.execute("INSERT INTO health VALUES (?)", row)
+            cursor.execute("DELETE FROM health WHERE id = ?", row)
 
 
 @contextmanager

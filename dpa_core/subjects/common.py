@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, Protocol
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
@@ -31,6 +32,11 @@ Moment = Annotated[
     PlainSerializer(lambda at: at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), return_type=str),
 ]
 """A time in UTC, in JSON always with microseconds and a Z."""
+
+
+def local_day(at: datetime) -> date:
+    """The calendar day in Stockholm, where the provider is."""
+    return at.astimezone(ZoneInfo("Europe/Stockholm")).date()
 
 
 class Record(BaseModel):

@@ -13,16 +13,13 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
+from dpa_core.subjects.common import local_day as local_day
+
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 OFFICE_HOURS = (time(8, 30), time(17, 0))
 """The provider's normal working hours. A setting of the provider: clause 3.1(xii) names no hours."""
 
 _HOLIDAYS = holidays.country_holidays("SE", categories=("public", "de_facto"), language="en_US")
-
-
-def local_day(at: datetime) -> date:
-    """The calendar day in Stockholm."""
-    return at.astimezone(STOCKHOLM).date()
 
 
 def start_of(day: date) -> datetime:

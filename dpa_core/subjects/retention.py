@@ -12,7 +12,15 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from dpa_core.agreement import Agreement, DataType
-from dpa_core.subjects.common import Moment, NewEvent, Record, RecordedEvent, Refusal, checked_reason
+from dpa_core.subjects.common import (
+    Moment,
+    NewEvent,
+    Record,
+    RecordedEvent,
+    Refusal,
+    checked_reason,
+    local_day,
+)
 
 CLAUSE = "Sch. 1 2"
 
@@ -36,6 +44,8 @@ class Hold(Record):
     by: str
     reason: str
     sequence: int
+    keeps_from: date
+    """The oldest day of which data was still stored when the hold began."""
 
 
 class Setting(Record):
@@ -49,6 +59,8 @@ class Setting(Record):
     hold: Hold | None = None
     deletion_resumes_at: Moment | None = None
     """After a hold was released: until then nothing is deleted."""
+    keeps_from: date | None = None
+    """After a hold was released: the oldest day of which it kept data."""
 
 
 class State(Record):
@@ -75,6 +87,10 @@ class Period:
     hold: Hold | None
     deletion_resumes_at: datetime | None
     """Set while the days after a released hold run."""
+    sequence: int | None
+    """The instruction that set the days; None for the default."""
+    stored_since: date
+    """The oldest day of which data is still stored."""
 
     @property
     def deletes(self) -> bool:
@@ -106,15 +122,21 @@ def period(data_type: str, state: State, agreement: Agreement, now: datetime) ->
     kind = agreement.data_type(data_type)
     setting = _settled(state.of(data_type), now)
     resumes = setting.deletion_resumes_at
+    if resumes and now >= resumes:
+        resumes = None
+    days = kind.default_days if setting.days is None else setting.days
+    kept = setting.hold.keeps_from if setting.hold else setting.keeps_from if resumes else None
     return Period(
         data_type=kind,
-        days=kind.default_days if setting.days is None else setting.days,
+        days=days,
         is_default=setting.days is None,
         since=setting.since,
         by=setting.by,
         pending=setting.pending,
         hold=setting.hold,
-        deletion_resumes_at=resumes if resumes and now < resumes else None,
+        deletion_resumes_at=resumes,
+        sequence=setting.sequence,
+        stored_since=kept or local_day(now) - timedelta(days=days),
     )
 
 
@@ -165,6 +187,7 @@ def losses(
     """What goes on `at` when a period of `kept_now` days becomes one of `kept_then` days.
 
     Usage figures are monthly, so a month that is cut in two is taken as evenly spread over its days.
+    Shares are cut, never rounded up, so that the parts of a month never add up to more than the month.
     What is older than `kept_now` is gone already and does not count.
     """
     oldest_now = at - timedelta(days=kept_now)
@@ -173,14 +196,15 @@ def losses(
     for figure in usage:
         end = _next_month(figure.month)
         first, last = max(figure.month, oldest_now), min(end, oldest_then)
-        days, gone = (end - figure.month).days, (last - first).days
-        if gone > 0:
+        days = (end - figure.month).days
+        since, until = (first - figure.month).days, (last - figure.month).days
+        if until > since:
             result.append(
                 MonthlyLoss(
                     figure.month,
-                    round(figure.records * gone / days),
-                    round(figure.bytes * gone / days),
-                    whole=gone == days,
+                    figure.records * until // days - figure.records * since // days,
+                    figure.bytes * until // days - figure.bytes * since // days,
+                    whole=until - since == days,
                 )
             )
     return tuple(sorted(result, key=lambda loss: loss.month))
@@ -225,6 +249,8 @@ class HoldPlaced(Record):
     v: Literal[1] = 1
     data_type: str
     reason: str
+    keeps_from: date
+    """The oldest day of which data is still stored, in Stockholm's calendar."""
 
 
 class HoldReleased(Record):
@@ -297,6 +323,8 @@ class Consequences:
     """From when."""
     losses: tuple[MonthlyLoss, ...]
     """What would be deleted then, by month; empty where nothing is, or a hold stops it."""
+    stored_since: date
+    """The oldest day of which data is still stored when it takes effect."""
     held: bool
     """A legal hold stops the deletion for as long as it stands."""
     reason_required: bool
@@ -372,21 +400,22 @@ def consequences(
             if not longer:
                 effective_at = now + grace
                 if not stands.hold:
-                    gone = losses(usage, kept_now=stands.days, kept_then=days, at=effective_at.date())
+                    gone = losses(usage, kept_now=stands.days, kept_then=days, at=local_day(effective_at))
         case ReleaseHold():
             effective_at = now + grace
-            # What the hold kept is all that is older than the period.
-            gone = losses(
-                usage,
-                kept_now=(effective_at.date() - date.min).days,
-                kept_then=stands.days,
-                at=effective_at.date(),
-            )
+            # A shortening that waits now has taken effect by then.
+            days = period(command.data_type, state, agreement, effective_at).days
+            at = local_day(effective_at)
+            kept = (at - stands.stored_since).days
+            gone = losses(usage, kept_now=kept, kept_then=days, at=at)
     return Consequences(
         period=stands,
         days=days,
         effective_at=effective_at,
         losses=gone,
+        stored_since=stands.stored_since
+        if stands.hold
+        else local_day(effective_at) - timedelta(days=stands.days),
         held=stands.hold is not None and not isinstance(command, ReleaseHold),
         reason_required=longer or isinstance(command, PlaceHold),
         clauses=(CLAUSE, "3.1(i)"),
@@ -432,7 +461,12 @@ def decide(command: Command, state: State, agreement: Agreement, now: datetime) 
                 )
             ]
         case PlaceHold():
-            return [NewEvent("retention.hold_placed", HoldPlaced(data_type=data_type, reason=reason))]
+            return [
+                NewEvent(
+                    "retention.hold_placed",
+                    HoldPlaced(data_type=data_type, reason=reason, keeps_from=stands.stored_since),
+                )
+            ]
         case ReleaseHold():
             return [
                 NewEvent(
@@ -460,10 +494,16 @@ def evolve(state: State, event: RecordedEvent) -> State:
         case ShorteningCancelled():
             new = old.model_copy(update={"pending": None})
         case HoldPlaced():
-            hold = Hold(reason=body.reason, **stamp)
+            hold = Hold(reason=body.reason, keeps_from=body.keeps_from, **stamp)
             new = old.model_copy(update={"hold": hold, "deletion_resumes_at": None})
         case HoldReleased():
-            new = old.model_copy(update={"hold": None, "deletion_resumes_at": body.resumes_at})
+            new = old.model_copy(
+                update={
+                    "hold": None,
+                    "deletion_resumes_at": body.resumes_at,
+                    "keeps_from": old.hold.keeps_from if old.hold else None,
+                }
+            )
     return State(settings=state.settings | {body.data_type: new})
 
 
@@ -474,7 +514,7 @@ def describe(event: RecordedEvent, agreement: Agreement) -> str:
     name = names.get(body.data_type, body.data_type)
     match body:
         case Shortened():
-            day = body.effective_at.strftime("%-d %b %Y")
+            day = f"{local_day(body.effective_at):%-d %b %Y}"
             return f"Shortened retention of {name} from {body.before:,} to {body.days:,} days from {day}"
         case Lengthened():
             return f"Lengthened retention of {name} from {body.before:,} to {body.days:,} days"
@@ -483,5 +523,5 @@ def describe(event: RecordedEvent, agreement: Agreement) -> str:
         case HoldPlaced():
             return f"Placed a legal hold on {name}"
         case HoldReleased():
-            day = body.resumes_at.strftime("%-d %b %Y")
+            day = f"{local_day(body.resumes_at):%-d %b %Y}"
             return f"Released the legal hold on {name}; deletion resumes on {day}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from dpa_core.ledger import Event, Fault, check_chain
-from dpa_core.office import CustomerFile
+from dpa_core.office import AgreementMissing, CustomerFile
 from dpa_core.subjects import describe
 
 SUBJECTS = {
@@ -48,12 +48,20 @@ def in_words(events: Iterable[Event], file: CustomerFile) -> list[Instruction]:
             on_behalf_of=e.on_behalf_of,
             agreement_version=e.agreement_version,
             subject=SUBJECTS.get(e.kind.split(".")[0], e.kind),
-            what=describe(e, file.version(e.agreement_version, e.recorded_at)),
-            reason=str(e.body.get("reason", "")),
+            what=_what(e, file),
+            reason=str(e.body.get("reason", "")) if isinstance(e.body, Mapping) else "",
             digest=e.digest,
         )
         for e in events
     ]
+
+
+def _what(event: Event, file: CustomerFile) -> str:
+    try:
+        return describe(event, file.version(event.agreement_version, event.recorded_at))
+    except (AgreementMissing, ValueError):
+        # Tampered with, or a version's data is gone: the rest of the history must still be seen.
+        return "An entry that cannot be read"
 
 
 def instructions(file: CustomerFile, last: int | None = None) -> list[Instruction]:

@@ -15,6 +15,8 @@ from pages.parts import words
 from pages.parts.scope import Scope, enter
 
 if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
+
     from dpa_core.web import Desk
 
 ICON = Path(__file__).parent / "icon.svg"
@@ -29,28 +31,39 @@ def visit(desk: Desk) -> None:
     person = _person(desk)
     file = _customer(desk, person)
     enter(Scope(desk.office, file, desk.is_demo))
-    desk_page = st.Page("pages/desk.py", title="Desk", icon=":material/inbox:")
-    page = st.navigation(
-        [
-            *([desk_page] if may(person, "govern", None).allowed else []),
+    page = st.navigation(_pages(person), expanded=True)
+    with st.sidebar:
+        _side_bar(desk, file)
+    _banners(desk, file)
+    page.run()
+
+
+def _pages(person: Person) -> dict[str, list[StreamlitPage]]:
+    """The pages under their headings; the desk for whoever acts for the provider."""
+    desk = [st.Page("pages/desk.py", title="Desk", icon=":material/inbox:")]
+    return {
+        "": [
+            *(desk if may(person, "govern", None).allowed else []),
             st.Page("pages/overview.py", title="Overview", icon=":material/dashboard:", default=True),
+        ],
+        "Configuration": [
             st.Page("pages/features.py", title="Features", icon=":material/toggle_on:"),
             st.Page("pages/sub_processors.py", title="Sub-processors", icon=":material/account_tree:"),
             st.Page("pages/retention.py", title="Retention", icon=":material/auto_delete:"),
+        ],
+        "Requests and notices": [
             st.Page("pages/notices.py", title="Changes", icon=":material/campaign:"),
             st.Page("pages/audits.py", title="Audits", icon=":material/policy:"),
             st.Page("pages/data_return.py", title="Return and deletion", icon=":material/inventory_2:"),
             st.Page("pages/assistance.py", title="Assistance", icon=":material/support_agent:"),
             st.Page("pages/incidents.py", title="Incidents", icon=":material/crisis_alert:"),
+        ],
+        "Record": [
             st.Page("pages/history.py", title="History", icon=":material/history:"),
             st.Page("pages/agreement.py", title="Agreement", icon=":material/contract:"),
             st.Page("pages/access.py", title="Access", icon=":material/group:"),
-        ]
-    )
-    with st.sidebar:
-        _side_bar(desk, file)
-    _banners(desk, file)
-    page.run()
+        ],
+    }
 
 
 # --- who -----------------------------------------------------------------------------------------
@@ -63,11 +76,11 @@ def _person(desk: Desk) -> Person:
         st.stop()
     try:
         # The real time, not the demo's: a sign-in does not last longer because a date was moved.
-        who = identity(st.user.to_dict(), datetime.now(UTC))
+        who = identity(st.user.to_dict(), desk.office.clock.real_now())
     except SignInAgain as again:
         _message("Please sign in again", str(again), "Sign in again")
         st.stop()
-    person = desk.office.person(who.email, who.name)
+    person = desk.office.person(who.email, who.name, who.expires)
     if not person.grants:
         _message(
             "You have no access yet",
@@ -238,7 +251,8 @@ def _demo_clock(desk: Desk, person: Person) -> None:
 def _banners(desk: Desk, file: CustomerFile) -> None:
     if file.as_of is not None:
         st.warning(
-            f"**As it stood on {words.day(file.as_of)}.** You are looking at the past. Nothing can be changed here.",
+            f"**As it stood on {words.day(file.as_of)}.** You are looking at the past. "
+            "Nothing can be changed here.",
             icon=":material/history:",
         )
         st.button("Back to today", on_click=look_at, args=[None], type="primary", icon=":material/undo:")

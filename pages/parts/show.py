@@ -6,21 +6,30 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from dpa_core.access import Forbidden
-from dpa_core.agreement import Agreement, SubProcessor
+from dpa_core.access import Forbidden, SignInAgain
+from dpa_core.agreement import Agreement, Location, SubProcessor
 from dpa_core.office import Changed, CustomerFile, Refusal
 from dpa_core.subjects.common import MAX_REASON
 from dpa_core.views import history
 from pages.parts import words
 from pages.parts.scope import Scope
 
+_RECORDED = "recorded"
+
+
+def recorded(sentence: str) -> None:
+    """Tell the person, when the page is drawn next, what was just recorded."""
+    st.session_state[_RECORDED] = sentence
+
 
 def header(title: str, sentence: str, file: CustomerFile) -> None:
-    """The page's title, what it is for, and whose matters are shown."""
+    """The page's title, what it is for, whose matters are shown, and what was just recorded."""
     st.title(title, anchor=False)
     moment = f" · :orange[as it stood on {words.day(file.as_of)}]" if file.as_of else ""
     st.caption(f"{words.plain(file.name)} · Agreement of {words.day(file.agreement.published)}{moment}")
     st.markdown(sentence)
+    if just := st.session_state.pop(_RECORDED, None):
+        st.success(just, icon=":material/task_alt:")
 
 
 def clause(id: str, agreement: Agreement) -> str:
@@ -86,13 +95,12 @@ def read_only(file: CustomerFile) -> None:
 def reopened(scope: Scope) -> CustomerFile:
     """In a dialog: the customer, and the person's roles, as they stand at this moment.
 
-    A dialog runs again alone, without the page and the sign-in gate around it. So whoever lost access
-    since it was opened is told here, and can confirm nothing.
+    A dialog runs again alone, without the page and the sign-in gate around it. So whoever lost access,
+    or whose sign-in has ended, since it was opened is told here, and can confirm nothing.
     """
-    who = scope.file.person
     try:
-        return scope.office.open(scope.office.person(who.email, who.name), scope.file.customer_id)
-    except Forbidden as problem:
+        return scope.office.open(scope.file.person, scope.file.customer_id)
+    except (Forbidden, SignInAgain) as problem:
         st.error(words.plain(str(problem)), icon=":material/error:")
         st.stop()
 

@@ -74,3 +74,8 @@ def listed(names: list[str] | tuple[str, ...]) -> str:
 def plain(text: str) -> str:
     """Text somebody typed, so that Markdown shows it as typed."""
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])", r"\\\1", text).replace("\n", "  \n")
+
+
+def cell(text: str) -> str:
+    """Text for a table that can be downloaded: nothing a spreadsheet would take for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

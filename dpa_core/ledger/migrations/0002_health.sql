@@ -1,0 +1,3 @@
+CREATE TABLE health (
+    id VARCHAR NOT NULL
+);

@@ -1,0 +1,62 @@
+"""Which sub-processors are engaged for a customer, and since when. Clauses: 3.1(v), Sch. 2 2.1, Sch. 2 2.2"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dpa_core.agreement import Feature, SubProcessor
+from dpa_core.office import CustomerFile
+from dpa_core.subjects import features
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A sub-processor of the agreement, and how it stands for the customer."""
+
+    sub_processor: SubProcessor
+    engaged: bool
+    features: tuple[Feature, ...]
+    """Its features, in the agreement's order; none for a core one."""
+    on: frozenset[str]
+    """Identifiers of those that are on."""
+
+
+@dataclass(frozen=True)
+class Engagement:
+    """What engaged a sub-processor: the entry of the ledger, who made it and when (UTC)."""
+
+    since: datetime
+    by: str
+    sequence: int
+
+
+def listed(file: CustomerFile) -> list[Listed]:
+    """All sub-processors of the customer's agreement, in its order."""
+    on = file.state.features.on
+    engaged = {s.id for s in features.engaged(on, file.agreement)}
+    return [
+        Listed(
+            sub_processor=s,
+            engaged=s.id in engaged,
+            features=tuple(f for f in file.agreement.features if f.id in s.features),
+            on=on & frozenset(s.features),
+        )
+        for s in file.agreement.sub_processors
+    ]
+
+
+def engagement(file: CustomerFile, id: str) -> Engagement | None:
+    """The instruction that engaged an optional sub-processor for the time that still lasts; None where
+    it is not engaged. Reads the customer's ledger: features switched since do not move the date.
+    """
+    found = None
+    for event in file.ledger.events(file.customer_id, until=file.as_of):
+        if event.kind != features.KIND:
+            continue
+        body = features.Instructed.model_validate(event.body)
+        if id in body.engaged:
+            found = Engagement(event.recorded_at, event.actor, event.sequence)
+        elif id in body.released:
+            found = None
+    return found

@@ -1,0 +1,1 @@
+"""The pages: one short script each, run by Streamlit through `app.py`."""

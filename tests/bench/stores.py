@@ -1,0 +1,91 @@
+"""A store with many customers and long histories, made quickly: real events, chained, but written in bulk."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from dpa_core import demo, subjects
+from dpa_core.agreement import Agreement, load_all
+from dpa_core.ledger import Event, Head, Ledger, chain
+from dpa_core.ledger.chain import canonical
+from dpa_core.office import DEMO
+from dpa_core.subjects import customers, features
+
+BEGAN = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+_EVENTS = (
+    "customer_id sequence recorded_at actor on_behalf_of agreement_version kind body previous_digest digest"
+).split()
+_HEADS = "customer_id sequence digest state state_schema".split()
+
+
+def drafts(agreement: Agreement, number: int) -> list[tuple[str, dict]]:
+    """A customer's first `number` events: opened, then features switched on and off in turn."""
+    opened = customers.Opened(name="", agreement_version=agreement.version)
+    out = [(customers.KIND, opened.model_dump(mode="json"))]
+    state = features.State()
+    for turn in range(number - 1):
+        feature = agreement.features[turn % len(agreement.features)]
+        switch = {feature.id: feature.id not in state.on}
+        wanted = features.consequences(features.Instruct(switch), state, agreement, BEGAN).to_acknowledge
+        (draft,) = features.decide(
+            features.Instruct(switch, f"Change {turn}", wanted), state, agreement, BEGAN
+        )
+        body = draft.body.model_dump(mode="json")
+        out.append((draft.kind, body))
+        event = Event("", turn + 2, BEGAN, "", "", "", draft.kind, body, "", "")
+        state = features.evolve(state, event)
+    return out
+
+
+def crowd(path: Path, number: int, length: int) -> None:
+    """A demo store with `number` more customers (`c00000` …), each with `length` events and an admin."""
+    agreements = load_all()
+    agreement = agreements[max(agreements)]
+    template = drafts(agreement, length)
+    with Ledger.open(path) as ledger:
+        demo.fill(ledger, agreements, datetime.now(UTC))
+        for start in range(0, number, 500):
+            rows: list[Event] = []
+            heads: list[Head] = []
+            for n in range(start, min(start + 500, number)):
+                name = {**template[0][1], "name": f"Customer {n:05} AB"}
+                events = _spread(f"c{n:05}", [(template[0][0], name), *template[1:]])
+                state = subjects.fold(events).model_dump_json()
+                last = events[-1]
+                rows += events
+                heads.append(Head(last.customer_id, last.sequence, last.digest, state, subjects.STATE_SCHEMA))
+            _write(ledger, rows, heads)
+    assert DEMO
+
+
+def _spread(customer_id: str, template: list[tuple[str, dict]]) -> list[Event]:
+    head, events = None, []
+    for step, draft in enumerate(template):
+        (event,) = chain(
+            head,
+            [draft],
+            customer_id=customer_id,
+            recorded_at=BEGAN + timedelta(days=step * 2),
+            actor=f"admin@{customer_id}.example",
+            on_behalf_of=customer_id,
+            agreement_version="2026-01-29",
+        )
+        head = Head(customer_id, event.sequence, event.digest, "", 0)
+        events.append(event)
+    return events
+
+
+def _write(ledger: Ledger, rows: list[Event], heads: list[Head]) -> None:
+    columns = {name: [getattr(row, name) for row in rows] for name in _EVENTS}
+    columns["recorded_at"] = [row.recorded_at.replace(tzinfo=None) for row in rows]
+    columns["body"] = [canonical(row.body) for row in rows]
+    cursor = ledger._cursor()
+    cursor.register("rows", pa.table(columns))
+    cursor.register("heads_in", pa.table({name: [getattr(h, name) for h in heads] for name in _HEADS}))
+    cursor.begin()
+    cursor.execute(f"INSERT INTO events ({', '.join(_EVENTS)}) SELECT {', '.join(_EVENTS)} FROM rows")
+    cursor.execute(f"INSERT INTO heads ({', '.join(_HEADS)}) SELECT {', '.join(_HEADS)} FROM heads_in")
+    cursor.commit()

@@ -1,0 +1,54 @@
+"""A confirmed toggle, durable on disk, against a bare DuckDB commit of the same row."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from dpa_core.access import Person
+from dpa_core.agreement import load_all
+from dpa_core.clock import Clock
+from dpa_core.ledger import Ledger
+from dpa_core.ledger.chain import canonical
+from dpa_core.office import Office
+from dpa_core.subjects.features import Instruct
+from tests.bench import stores
+
+TURNS = 300
+
+
+def measure() -> list[tuple[str, float, float]]:
+    """(what, ratio, limit)."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "desk.duckdb"
+        stores.crowd(path, 20, 100)
+        with Ledger.open(path) as ledger, duckdb.connect(str(Path(folder) / "bare.duckdb")) as bare:
+            office = Office(ledger, load_all(), Clock())
+            bare.execute(
+                (Path(stores.__file__).parents[2] / "dpa_core/ledger/migrations/0001_ledger.sql").read_text()
+            )
+            ours, theirs = _race(office, office.person("admin@velo.example"), bare)
+    return [("confirmed toggle / bare commit of the same row", ours / theirs, 2.0)]
+
+
+def _race(office: Office, admin: Person, bare: duckdb.DuckDBPyConnection) -> tuple[float, float]:
+    sequence = office.open(admin, "velo").sequence
+    ours, theirs = [], []
+    for turn in range(TURNS):
+        command = Instruct({"voice": turn % 2 == 0}, "Measured")
+        began = time.perf_counter()
+        sequence = office.carry_out(admin, "velo", command, sequence).sequence
+        ours.append(time.perf_counter() - began)
+        (e,) = office.ledger.events("velo", after=sequence - 1)
+        row = [e.customer_id, e.sequence, e.recorded_at.replace(tzinfo=None), e.actor, e.on_behalf_of,
+               e.agreement_version, e.kind, canonical(e.body), e.previous_digest, e.digest]  # fmt: skip
+        began = time.perf_counter()
+        bare.begin()
+        bare.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        bare.commit()
+        theirs.append(time.perf_counter() - began)
+    return statistics.median(ours), statistics.median(theirs)

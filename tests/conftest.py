@@ -1,0 +1,167 @@
+"""What most tests start from: the real agreement, and an office with three customers and seven people.
+
+    def test_something(office, people, clock):
+        carry_out(office, people.anna, "nordfrakt", PlaceHold("chats", "Dispute"))
+        clock.pass_days(8)
+
+`office` works on a DuckDB file of this test's own (`store`), `clock` stands still until it is moved.
+`switch` and `carry_out` give instructions in a line; `recorded` makes events for tests of the rules alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from dpa_core import demo
+from dpa_core.access import Person
+from dpa_core.agreement import Agreement, load_all
+from dpa_core.clock import Clock
+from dpa_core.ledger import Event, Ledger
+from dpa_core.office import Instruction, Office, Receipt
+from dpa_core.subjects import customers, features, grants
+from dpa_core.subjects.common import NewEvent
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
+
+VERSION = "2026-01-29"
+BEGAN = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+"""When the customers were opened and the roles given."""
+NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+"""Where `clock` stands at the start of a test."""
+
+CUSTOMERS = {"nordfrakt": "Nordfrakt Logistik AB", "solsidan": "Solsidan AB", "fjallbank": "Fjällbank AB"}
+ROLES: dict[str, list[tuple[grants.Role, str | None]]] = {
+    "anna": [("customer_admin", "nordfrakt")],
+    "bo": [("customer_admin", "nordfrakt")],
+    "clara": [("customer_reader", "nordfrakt")],
+    "david": [("account_manager", "nordfrakt")],
+    "eva": [("privacy_officer", None)],
+    "farid": [],
+    "henrik": [("customer_admin", "solsidan"), ("customer_reader", "fjallbank")],
+}
+
+
+def email(name: str) -> str:
+    """The address of one of the people."""
+    return f"{name}@people.example"
+
+
+class SettableClock(Clock):
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def real_now(self) -> datetime:
+        return self.at
+
+    def pass_days(self, days: float) -> None:
+        self.at += timedelta(days=days)
+
+
+@dataclass(frozen=True)
+class People:
+    """Persons as they sign in, named for what they may do."""
+
+    anna: Person
+    """Customer admin of Nordfrakt."""
+    bo: Person
+    """The other customer admin of Nordfrakt."""
+    clara: Person
+    """Customer reader of Nordfrakt."""
+    david: Person
+    """Account manager of Nordfrakt."""
+    eva: Person
+    """Privacy officer of the provider."""
+    farid: Person
+    """Without any access."""
+    henrik: Person
+    """Customer admin of Solsidan, customer reader of Fjällbank."""
+
+
+@pytest.fixture(scope="session")
+def agreement() -> Agreement:
+    """The real agreement."""
+    return load_all()[VERSION]
+
+
+@pytest.fixture(scope="session")
+def _filled(agreement: Agreement, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store to be copied: filling one takes longer than copying it."""
+    path = tmp_path_factory.mktemp("store") / "desk.duckdb"
+    with Ledger.open(path) as ledger:
+        office = Office(ledger, {VERSION: agreement}, SettableClock(BEGAN))
+        operator = demo.operator(BEGAN)
+        for id, name in CUSTOMERS.items():
+            office.open_customer(operator, customers.Open(id, name))
+        for name, roles in ROLES.items():
+            for role, customer in roles:
+                office.change_access(operator, grants.GrantAccess(email(name), role, customer))
+    return path
+
+
+@pytest.fixture
+def store(_filled: Path, tmp_path: Path) -> Path:
+    """A closed DuckDB file with the customers and people. Use it or `office`, not both at once."""
+    return Path(shutil.copy(_filled, tmp_path / "desk.duckdb"))
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    """Stands at NOW."""
+    return SettableClock(NOW)
+
+
+@pytest.fixture
+def office(store: Path, agreement: Agreement, clock: SettableClock) -> Iterator[Office]:
+    """The door to `store`."""
+    with Ledger.open(store) as ledger:
+        yield Office(ledger, {VERSION: agreement}, clock)
+
+
+@pytest.fixture
+def people(office: Office) -> People:
+    """The people with their roles as the ledger has them."""
+    return People(**{name: office.person(email(name), name.title()) for name in ROLES})
+
+
+def switch(
+    agreement: Agreement, state: features.State | None = None, reason: str = "", **to: bool
+) -> features.Instruct:
+    """An instruction with every acknowledgement it wants: `switch(agreement, voice=True)`."""
+    bare = features.Instruct(to, reason)
+    wanted = features.consequences(bare, state or features.State(), agreement, NOW).to_acknowledge
+    return features.Instruct(to, reason, acknowledged=wanted)
+
+
+def carry_out(
+    office: Office, person: Person, customer_id: str, command: Instruction | None = None, **to: bool
+) -> Receipt:
+    """Look at the customer and give the instruction at once: a command, or features as `voice=True`."""
+    file = office.open(person, customer_id)
+    command = command or switch(file.agreement, file.state.features, **to)
+    return office.carry_out(person, customer_id, command, file.sequence)
+
+
+def recorded(
+    drafts: Iterable[NewEvent], at: datetime = NOW, *, after: int = 0, actor: str = "anna"
+) -> list[Event]:
+    """What rules want recorded, as events of a ledger whose chain does not matter."""
+    return [
+        Event("nordfrakt", n, at, actor, "nordfrakt", VERSION, d.kind, d.body.model_dump(mode="json"), "", "")
+        for n, d in enumerate(drafts, start=after + 1)
+    ]

@@ -1,0 +1,97 @@
+"""Old events stay readable for ever: `events.jsonl` has one of every kind and version ever written.
+
+Lines are added, never changed or removed. A new kind, or a new version of a body, gets a line.
+"""
+
+import json
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from dpa_core import subjects
+from dpa_core.ledger import Event, Head, chain, digest_of
+from dpa_core.office import DEMO, fold_ledger
+from dpa_core.subjects import customers, features, retention
+
+LINES = (Path(__file__).parent / "events.jsonl").read_text("utf-8").splitlines()
+
+
+def event(line):
+    record = json.loads(line)
+    return Event(**record | {"recorded_at": datetime.fromisoformat(record["recorded_at"])})
+
+
+EVENTS = [event(line) for line in LINES]
+names = [f"{e.kind}-{e.sequence}" for e in EVENTS]
+
+KNOWN = {
+    (customers.KIND, 1),
+    (features.KIND, 1),
+    *((kind, 1) for kind in retention.KINDS),
+    ("access.granted", 1),
+    ("access.revoked", 1),
+    ("demo.clock_advanced", 1),
+}
+
+
+def test_every_kind_and_version_that_the_program_writes_is_in_the_file():
+    assert {(e.kind, e.body["v"]) for e in EVENTS} >= KNOWN
+
+
+@pytest.mark.parametrize("old", EVENTS, ids=names)
+def test_its_digest_is_still_the_one_it_was_written_with(old):
+    assert digest_of(old) == old.digest
+    head = Head(old.customer_id, old.sequence - 1, old.previous_digest, "", 1)
+    (again,) = chain(
+        head if old.sequence > 1 else None,
+        [(old.kind, old.body)],
+        customer_id=old.customer_id,
+        recorded_at=old.recorded_at,
+        actor=old.actor,
+        on_behalf_of=old.on_behalf_of,
+        agreement_version=old.agreement_version,
+    )
+    assert again == old
+
+
+@pytest.mark.parametrize("old", EVENTS, ids=names)
+def test_it_still_changes_the_state(old):
+    if old.customer_id == DEMO:
+        assert fold_ledger(DEMO, [old]) == json.dumps({"days": old.body["days"]})
+    elif old.customer_id.startswith("@person:"):
+        assert subjects.fold_grants([old]).email == old.body["email"]
+    else:
+        assert subjects.fold([old]) != subjects.CustomerState()
+
+
+@pytest.mark.parametrize(
+    "old", [e for e in EVENTS if not e.customer_id.startswith("@")], ids=lambda e: e.kind
+)
+def test_it_is_still_described_in_a_sentence(old, agreement):
+    sentence = subjects.describe(old, agreement)
+    assert sentence != old.kind
+    assert sentence[0].isupper()
+
+
+def test_the_whole_file_folds_to_the_state_it_stood_for():
+    ledgers = {id: list(group) for id, group in groupby(EVENTS, key=lambda e: e.customer_id)}
+    state = subjects.fold(ledgers["nordfrakt"])
+    assert state.customer.name == "Nordfrakt Logistik AB"
+    assert state.features.on == {"voice", "speech_analytics"}
+    settings = state.retention.settings
+    assert (settings["chats"].days, settings["chats"].pending) == (None, None)
+    assert settings["sms"].days == 400
+    assert settings["emails"].hold is None
+    assert subjects.fold_grants(ledgers["@person:anna@people.example"]).grants == ()
+
+
+def test_an_event_of_another_subject_leaves_a_state_as_it_is():
+    for old in EVENTS:
+        state = subjects.fold([old])
+        touched = old.kind.split(".")[0]
+        empty = subjects.CustomerState()
+        for name, subject in (("customer", "customer"), ("features", "features"), ("retention", "retention")):
+            if subject != touched:
+                assert getattr(state, name) == getattr(empty, name)

@@ -1,0 +1,209 @@
+"""Append and read: together or not at all, in order, one writer winning."""
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from dpa_core.ledger import Conflict, Ledger, StoreError, chain, migrations
+from tests.conftest import BEGAN, NOW
+
+MIGRATIONS = Path(migrations.__file__).parent
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with Ledger.open(tmp_path / "desk.duckdb") as ledger:
+        yield ledger
+
+
+def rows(head, *drafts, customer="velo", at=NOW):
+    return chain(
+        head,
+        drafts or [("test.happened", {"v": 1})],
+        customer_id=customer,
+        recorded_at=at,
+        actor="anna",
+        on_behalf_of=customer,
+        agreement_version="2026-01-29",
+    )
+
+
+def append(ledger, *drafts, customer="velo", at=NOW):
+    with ledger.transaction() as tx:
+        head = tx.head(customer)
+        return tx.append(head, rows(head, *drafts, customer=customer, at=at), "{}", 1)
+
+
+def test_an_empty_ledger_has_no_head_and_no_events(ledger):
+    assert ledger.head("velo") is None
+    assert ledger.events("velo") == []
+
+
+def test_what_was_appended_comes_back_as_it_was(ledger):
+    body = {"v": 1, "reason": "<b>på</b> =1+1 🙂\n\x00", "list": [1, None, {"a": True}]}
+    written = rows(None, ("test.happened", body), ("test.again", {}))
+    with ledger.transaction() as tx:
+        tx.append(None, written, '{"a": 1}', 1)
+    assert ledger.events("velo") == written
+    head = ledger.head("velo")
+    assert (head.sequence, head.digest, head.state) == (2, written[-1].digest, '{"a": 1}')
+
+
+def test_it_is_still_there_after_closing_and_opening(tmp_path):
+    path = tmp_path / "desk.duckdb"
+    with Ledger.open(path) as ledger:
+        head = append(ledger)
+    with Ledger.open(path) as ledger:
+        assert ledger.head("velo") == head
+
+
+def test_events_can_be_read_after_a_sequence_and_until_a_moment(ledger):
+    for days in range(4):
+        append(ledger, at=NOW + timedelta(days=days))
+    assert [e.sequence for e in ledger.events("velo", after=2)] == [3, 4]
+    assert [e.sequence for e in ledger.events("velo", until=NOW + timedelta(days=1))] == [1, 2]
+    assert [e.sequence for e in ledger.events("velo", until=NOW + timedelta(days=1, microseconds=-1))] == [1]
+    assert [e.sequence for e in ledger.events("velo", after=1, until=NOW + timedelta(days=2))] == [2, 3]
+
+
+def test_whatever_goes_wrong_in_a_transaction_leaves_nothing_behind(ledger):
+    before = append(ledger)
+    with pytest.raises(ZeroDivisionError), ledger.transaction() as tx:
+        tx.append(before, rows(before), "{}", 1)
+        raise ZeroDivisionError
+    assert ledger.head("velo") == before
+    assert len(ledger.events("velo")) == 1
+    append(ledger)  # and the next one is not in its way
+
+
+def test_rows_behind_an_old_head_are_a_conflict_and_leave_nothing_behind(ledger):
+    old = append(ledger)
+    new = append(ledger)
+    with pytest.raises(Conflict), ledger.transaction() as tx:
+        tx.append(old, rows(old), "{}", 1)
+    assert ledger.head("velo") == new
+
+
+def test_a_second_first_row_is_a_conflict(ledger):
+    append(ledger)
+    with pytest.raises(Conflict), ledger.transaction() as tx:
+        tx.append(None, rows(None), "{}", 1)
+
+
+def at_the_same_time(*steps):
+    """Run each step in a thread of its own, each within an open transaction when the others begin."""
+    all_began = threading.Barrier(len(steps))
+    outcomes = [None] * len(steps)
+
+    def run(number, step):
+        try:
+            outcomes[number] = step(all_began)
+        except Exception as error:
+            outcomes[number] = error
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(steps)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+def test_of_two_that_append_to_one_ledger_at_the_same_time_one_wins(ledger):
+    append(ledger)
+
+    def step(all_began):
+        with ledger.transaction() as tx:
+            head = tx.head("velo")
+            all_began.wait()
+            return tx.append(head, rows(head), "{}", 1)
+
+    outcomes = at_the_same_time(step, step)
+    assert sorted(type(o).__name__ for o in outcomes) == ["Conflict", "Head"]
+    assert len(ledger.events("velo")) == 2
+
+
+def test_different_ledgers_do_not_get_in_each_others_way(ledger):
+    def step(customer):
+        def run(all_began):
+            with ledger.transaction() as tx:
+                all_began.wait()
+                head = tx.append(None, rows(None, customer=customer), "{}", 1)
+                all_began.wait()  # none waits for another's commit
+                return head
+
+        return run
+
+    outcomes = at_the_same_time(*(step(f"customer-{n}") for n in range(8)))
+    assert [o.sequence for o in outcomes] == [1] * 8
+
+
+def test_nobody_sees_what_is_not_committed(ledger):
+    with ledger.transaction() as tx:
+        tx.append(None, rows(None), "{}", 1)
+        seen = []
+        other = threading.Thread(target=lambda: seen.append(ledger.head("velo")))
+        other.start()
+        other.join()
+    assert seen == [None]
+
+
+def test_the_check_of_health_leaves_nothing_behind_even_when_asked_twice_at_once(ledger):
+    def step(all_began):
+        all_began.wait()
+        for _ in range(20):
+            ledger.check_writable()
+
+    assert at_the_same_time(step, step, step) == [None] * 3
+    assert ledger.rows("SELECT count(*) FROM health") == [(0,)]
+
+
+def test_figures_of_the_same_month_are_replaced_and_others_stay(ledger):
+    def put(*figures):
+        names = ["customer_id", "data_type", "month_start", "records", "bytes"]
+        with ledger.transaction() as tx:
+            tx.replace_usage(pa.Table.from_pylist([dict(zip(names, f, strict=True)) for f in figures]))
+
+    january, february = BEGAN.date().replace(month=1, day=1), BEGAN.date().replace(day=1)
+    put(("velo", "sms", january, 1, 1), ("velo", "sms", february, 2, 2))
+    put(("velo", "sms", february, 20, 20), ("velo", "chats", february, 3, 3))
+    stored = ledger.rows("SELECT data_type, month_start, records FROM usage_figures ORDER BY ALL")
+    assert stored == [("chats", february, 3), ("sms", january, 1), ("sms", february, 20)]
+
+
+def test_opening_twice_runs_each_migration_once(tmp_path):
+    for _ in range(2):
+        with Ledger.open(tmp_path / "desk.duckdb") as ledger:
+            done = ledger.rows("SELECT name FROM migrations ORDER BY name")
+    assert done == [(file.name,) for file in sorted(MIGRATIONS.glob("*.sql"))]
+
+
+def test_no_query_can_reach_files_or_change_settings(ledger, tmp_path):
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    for sql in (
+        f"SELECT * FROM '{tmp_path}/secret.csv'",
+        f"COPY events TO '{tmp_path}/out.csv'",
+        f"ATTACH '{tmp_path}/other.duckdb'",
+        "SET enable_external_access = true",
+    ):
+        with pytest.raises(duckdb.Error):
+            ledger.rows(sql)
+
+
+@pytest.mark.parametrize("content", [b"no database at all", b"\0" * 12_288])
+def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "desk.duckdb"
+    path.write_bytes(content)
+    with pytest.raises(StoreError) as caught:
+        Ledger.open(path)
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == content
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused_in_one_line(tmp_path):
+    with pytest.raises(StoreError, match="cannot be read or written"):
+        Ledger.open(tmp_path)

@@ -1,0 +1,357 @@
+"""Who may do what to which customer: every command and every reading, by every role, own and other."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from dpa_core.access import Forbidden, SignInAgain, identity, may, require
+from dpa_core.office import Changed, Refusal
+from dpa_core.subjects import customers, retention
+from dpa_core.subjects.features import Instruct
+from dpa_core.subjects.grants import ROLES, GrantAccess, RevokeAccess
+from dpa_core.views import history
+from dpa_core.views import people as who
+from dpa_core.views import usage as figures
+from tests.conftest import BEGAN, CUSTOMERS, NOW, carry_out, email
+
+OWN, OTHER = "nordfrakt", "solsidan"
+EVERYONE = {
+    "anna": "customer_admin",
+    "clara": "customer_reader",
+    "david": "account_manager",
+    "eva": "privacy_officer",
+    "farid": None,
+}
+"""All but the privacy officer, who is for all customers, have their role for OWN."""
+
+INSTRUCTIONS = {
+    "switch a feature": Instruct({"voice": True}),
+    "shorten a period": retention.SetPeriod("chats", 60),
+    "lengthen a period": retention.SetPeriod("chats", 400, "audit"),
+    "cancel a shortening": retention.CancelShortening("sms"),
+    "place a hold": retention.PlaceHold("chats", "case"),
+    "release a hold": retention.ReleaseHold("emails"),
+}
+
+
+@pytest.fixture
+def prepared(office, people):
+    """Both customers with a shortening that waits and a hold that stands."""
+    for admin, customer in ((people.anna, OWN), (people.henrik, OTHER)):
+        carry_out(office, admin, customer, retention.SetPeriod("sms", 30))
+        carry_out(office, admin, customer, retention.PlaceHold("emails", "case"))
+    return office
+
+
+def test_no_role_and_no_instruction_is_missing_from_these_tests():
+    assert {role for role in EVERYONE.values() if role} == set(ROLES)
+    assert {type(c) for c in INSTRUCTIONS.values()} == {Instruct, *retention.Command.__args__}
+
+
+def attempt(step):
+    """Whether the office let it happen; only being forbidden counts as not."""
+    try:
+        step()
+    except Forbidden:
+        return False
+    return True
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("customer", [OWN, OTHER])
+@pytest.mark.parametrize("name", EVERYONE)
+def test_who_may_open_a_customer(office, people, name, customer):
+    person = getattr(people, name)
+    allowed = EVERYONE[name] == "privacy_officer" or (EVERYONE[name] is not None and customer == OWN)
+    for as_of in (None, BEGAN + timedelta(days=1)):
+        assert attempt(lambda at=as_of: office.open(person, customer, at)) == allowed
+
+
+@pytest.mark.parametrize("name", [n for n, role in EVERYONE.items() if role])
+def test_whoever_may_open_a_customer_reads_what_the_pages_show(prepared, people, name):
+    file = prepared.open(getattr(people, name), OWN)
+    assert len(history.instructions(file)) == 3
+    assert history.fault(file) is None
+    assert {a.email for a in who.people(file)} == {email(n) for n in ("anna", "bo", "clara", "david")}
+    assert figures.monthly(file, "chats") == []
+    assert file.allows("read")
+    assert file.allows("instruct") == (name == "anna")
+    assert file.allows("grant_customer_roles") == (name in ("anna", "eva"))
+
+
+@pytest.mark.parametrize("name", ["anna", "eva"])
+def test_nobody_can_change_the_past(office, people, name):
+    file = office.open(getattr(people, name), OWN, BEGAN + timedelta(days=1))
+    assert file.allows("read")
+    for action in ("instruct", "grant_customer_roles", "grant_any_role", "open_customer", "import_usage"):
+        assert not file.allows(action)
+
+
+@pytest.mark.parametrize(
+    "asked", ["no-such", "", "@demo", f"@person:{email('anna')}", "x" * 5000, "<b>", "%"]
+)
+@pytest.mark.parametrize("name", EVERYONE)
+def test_a_customer_that_does_not_exist_looks_like_one_that_may_not_be_opened(office, people, name, asked):
+    person = getattr(people, name)
+    with pytest.raises(Forbidden) as unknown:
+        office.open(person, asked)
+    with pytest.raises(Forbidden) as forbidden:
+        office.open(people.farid, OTHER)
+    assert str(unknown.value) == str(forbidden.value).replace(OTHER, asked[:60])
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [
+        ("anna", ["nordfrakt"]),
+        ("clara", ["nordfrakt"]),
+        ("david", ["nordfrakt"]),
+        ("henrik", ["fjallbank", "solsidan"]),
+        ("eva", ["fjallbank", "nordfrakt", "solsidan"]),
+        ("farid", []),
+    ],
+)
+def test_the_directory_lists_what_may_be_opened(office, people, name, listed):
+    person = getattr(people, name)
+    assert office.directory(person) == [(id, CUSTOMERS[id]) for id in listed]
+    assert office.directory(person, limit=1) == [(id, CUSTOMERS[id]) for id in listed[:1]]
+    # A search finds no more than that.
+    assert [id for id, _ in office.directory(person, "a")] == listed
+
+
+def test_the_directory_is_searched_in_names_and_identifiers_as_typed(office, people):
+    assert [id for id, _ in office.directory(people.eva, "FJÄLL")] == ["fjallbank"]
+    assert [id for id, _ in office.directory(people.eva, "fjall")] == ["fjallbank"]
+    for wild in ("%", "_", "'", "' OR true --"):
+        assert office.directory(people.eva, wild) == []
+
+
+# --- instructions ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("customer", [OWN, OTHER])
+@pytest.mark.parametrize("name", EVERYONE)
+def test_only_an_admin_of_the_customer_gives_instructions(prepared, people, name, customer):
+    person = getattr(people, name)
+    for command in INSTRUCTIONS.values():
+        before = prepared.ledger.head(customer)
+        try:
+            happened = attempt(
+                lambda c=command, h=before: prepared.carry_out(person, customer, c, h.sequence)
+            )
+        except Refusal:  # a period that is waiting already: past the check of access
+            happened = True
+        assert happened == (name == "anna" and customer == OWN)
+        if not happened:
+            assert prepared.ledger.head(customer) == before
+
+
+def test_each_instruction_is_recorded_under_the_admins_name_for_the_customer(office, people):
+    receipt = carry_out(office, people.anna, OWN, voice=True)
+    event = office.ledger.events(OWN)[-1]
+    assert (event.actor, event.on_behalf_of) == (email("anna"), OWN)
+    assert (event.sequence, event.digest) == (receipt.sequence, receipt.digest)
+
+
+def test_an_instruction_for_no_customer_is_forbidden_before_anything_is_read(office, people):
+    for customer in ("no-such", "@demo", f"@person:{email('anna')}"):
+        with pytest.raises(Forbidden):
+            office.carry_out(people.anna, customer, Instruct({"voice": True}), 1)
+
+
+# --- roles ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("customer", [OWN, OTHER])
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", EVERYONE)
+def test_who_may_give_and_take_which_role(office, people, name, role, customer):
+    person = getattr(people, name)
+    of = None if role == "privacy_officer" else customer
+    by_admin = name == "anna" and customer == OWN and role in ("customer_admin", "customer_reader")
+    allowed = name == "eva" or by_admin
+    new = "new@people.example"
+    assert attempt(lambda: office.change_access(person, GrantAccess(new, role, of))) == allowed
+    assert bool(office.person(new).grants) == allowed
+    if not allowed:
+        office.change_access(people.eva, GrantAccess(new, role, of))
+    assert attempt(lambda: office.change_access(person, RevokeAccess(new, role, of))) == allowed
+    assert bool(office.person(new).grants) != allowed
+
+
+def test_a_role_given_is_held_at_once_and_one_taken_is_gone_at_once(office, people):
+    office.change_access(people.anna, GrantAccess(email("farid"), "customer_reader", OWN))
+    assert office.open(office.person(email("farid")), OWN).role == "customer_reader"
+    office.change_access(people.anna, RevokeAccess(email("farid"), "customer_reader", OWN))
+    with pytest.raises(Forbidden):
+        office.open(office.person(email("farid")), OWN)
+
+
+STEPS = {
+    "reading": lambda office, person: office.open(person, OWN),
+    "an instruction": lambda office, person: office.carry_out(person, OWN, Instruct({"voice": True}), 1),
+    "a role given": lambda office, person: office.change_access(
+        person, GrantAccess("new@people.example", "customer_reader", OWN)
+    ),
+}
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_a_dialog_left_open_does_not_outlive_the_role_it_was_opened_under(office, people, step):
+    held_before = people.anna
+    office.change_access(people.eva, RevokeAccess(email("anna"), "customer_admin", OWN))
+    with pytest.raises(Forbidden):
+        step(office, held_before)
+    assert office.ledger.head(OWN).sequence == 1
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_nor_the_sign_in(office, people, step):
+    with pytest.raises(SignInAgain, match="expired"):
+        step(office, replace(people.anna, expires=office.clock.real_now()))
+    assert office.ledger.head(OWN).sequence == 1
+    step(office, replace(people.anna, expires=office.clock.real_now() + timedelta(minutes=1)))
+
+
+def test_a_role_that_someone_claims_to_hold_is_looked_up(office, people):
+    with pytest.raises(Forbidden):
+        office.open(replace(people.farid, grants=people.eva.grants), OWN)
+
+
+def test_an_address_counts_however_it_was_typed(office, people):
+    office.change_access(people.eva, GrantAccess(" Farid@People.Example ", "customer_reader", OWN))
+    assert office.person(email("farid")).customer_ids == (OWN,)
+
+
+def test_a_role_for_a_customer_that_does_not_exist_is_refused(office, people):
+    for customer in ("no-such", "@demo"):
+        with pytest.raises(Refusal, match="There is no customer"):
+            office.change_access(people.eva, GrantAccess(email("farid"), "customer_reader", customer))
+
+
+def test_someone_with_several_roles_acts_under_the_one_that_allows_most(office, people):
+    office.change_access(people.eva, GrantAccess(email("anna"), "customer_reader", OWN))
+    office.change_access(people.eva, GrantAccess(email("anna"), "privacy_officer"))
+    anna = office.person(email("anna"))
+    assert anna.role_for(OWN) == "customer_admin"
+    assert anna.role_for(OTHER) == "privacy_officer"
+    assert anna.is_provider
+    assert not people.anna.is_provider
+    assert people.david.is_provider
+
+
+# --- the provider's matters -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", EVERYONE)
+def test_only_a_privacy_officer_opens_customers_and_imports_figures(office, people, name):
+    person = getattr(people, name)
+    table = pa.table(
+        {"customer_id": [OWN], "data_type": ["sms"], "month_start": [date(2026, 1, 1)], "records": [1],
+         "bytes": [1]}
+    )  # fmt: skip
+    assert attempt(lambda: office.open_customer(person, customers.Open("velo", "Velo"))) == (name == "eva")
+    assert attempt(lambda: office.import_usage(person, table)) == (name == "eva")
+    assert (office.ledger.head("velo") is not None) == (name == "eva")
+    assert office.ledger.rows("SELECT count(*) FROM usage_figures") == [(int(name == "eva"),)]
+
+
+@pytest.mark.parametrize("name", EVERYONE)
+def test_nobody_moves_the_date_outside_the_demo(office, people, clock, name):
+    with pytest.raises(Forbidden, match="in the demo only"):
+        office.advance_clock(getattr(people, name), 7)
+    assert clock.now() == NOW
+    assert office.ledger.head("@demo") is None
+
+
+# --- the decision can explain itself --------------------------------------------------------------
+
+
+def test_a_decision_names_the_rule_behind_it(people):
+    assert may(people.anna, "instruct", OWN).rule == "Customer admin of nordfrakt may instruct"
+    assert may(people.eva, "read", OWN).rule == "Privacy officer of the provider may read"
+    refusal = may(people.clara, "instruct", OWN)
+    assert not refusal.allowed
+    assert refusal.rule == "no grant of clara@people.example allows instruct on nordfrakt"
+
+
+def test_what_the_screen_says_tells_nothing_of_the_customer(people):
+    with pytest.raises(Forbidden) as caught:
+        require(people.clara, "instruct", OWN)
+    assert "ordfrakt" not in str(caught.value)
+
+
+def test_an_outdated_page_does_not_get_around_the_check(prepared, people):
+    # Forbidden comes before Changed: what others did is not told to someone who may not know it.
+    with pytest.raises(Forbidden):
+        prepared.carry_out(people.clara, OWN, Instruct({"voice": True}), 1)
+    with pytest.raises(Changed):
+        prepared.carry_out(people.anna, OWN, Instruct({"voice": True}), 1)
+
+
+# --- identity (OpenID Connect Core 1.0) -----------------------------------------------------------
+
+
+def claims(**changes):
+    good = {
+        "email": "anna@people.example",
+        "email_verified": True,
+        "exp": NOW.timestamp() + 60,
+        "name": "Anna",
+    }
+    return {k: v for k, v in (good | changes).items() if v is not ...}
+
+
+def test_a_verified_address_with_time_left_is_an_identity():
+    who = identity(claims(), NOW)
+    assert (who.email, who.name) == ("anna@people.example", "Anna")
+    assert who.expires == NOW + timedelta(seconds=60)
+
+
+def test_the_address_is_compared_in_lower_case_and_stands_in_for_a_missing_name():
+    who = identity(claims(email=" Anna@People.Example ", name=...), NOW)
+    assert (who.email, who.name) == ("anna@people.example", "anna@people.example")
+
+
+@pytest.mark.parametrize("verified", [True, "true"])
+def test_true_and_the_text_true_count_as_verified(verified):
+    assert identity(claims(email_verified=verified), NOW)
+
+
+@pytest.mark.parametrize(
+    "verified", [..., None, False, "false", "True", "yes", "", 0, 1, 1.0, [True], {"a": 1}]
+)
+def test_nothing_else_counts_as_verified(verified):
+    with pytest.raises(SignInAgain, match="has not verified"):
+        identity(claims(email_verified=verified), NOW)
+
+
+@pytest.mark.parametrize("address", [..., None, "", "  "])
+def test_without_an_address_there_is_no_identity(address):
+    with pytest.raises(SignInAgain, match="has not verified"):
+        identity(claims(email=address), NOW)
+
+
+@pytest.mark.parametrize(("seconds", "valid"), [(-1, False), (0, False), (1, True)])
+def test_a_token_counts_until_the_second_it_expires(seconds, valid):
+    given = claims(exp=int(NOW.timestamp()) + seconds)
+    if valid:
+        assert identity(given, NOW)
+    else:
+        with pytest.raises(SignInAgain, match="has expired"):
+            identity(given, NOW)
+
+
+@pytest.mark.parametrize("exp", [..., None, "", "soon", "nan", "inf", float("inf"), 1e300, [], {}, True])
+def test_a_token_without_a_readable_expiry_does_not_count(exp):
+    with pytest.raises(SignInAgain, match="has expired"):
+        identity(claims(exp=exp), datetime(2026, 11, 24, tzinfo=UTC))
+
+
+def test_no_claims_at_all_are_no_identity():
+    with pytest.raises(SignInAgain):
+        identity({}, NOW)

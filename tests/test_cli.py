@@ -1,0 +1,288 @@
+"""`dpa` on the command line: what it prints, its exit codes, and one line for whatever goes wrong."""
+
+import hashlib
+import json
+import shutil
+import socket
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from dpa_core import cli
+from dpa_core.agreement.load import AGREEMENTS, load_all
+from dpa_core.ledger import Ledger
+from dpa_core.office import Office
+from dpa_core.settings import STORE
+from tests.agreement.texts import write_text
+from tests.conftest import VERSION, carry_out, email
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty data folder."""
+    monkeypatch.setenv("DPA_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("DPA_SETTINGS", raising=False)
+    monkeypatch.chdir(tmp_path)  # no `.env` of the developer's
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def filled(folder, store):
+    """The data folder, with the customers and people of conftest."""
+    folder.mkdir()
+    return store.rename(folder / STORE)
+
+
+@pytest.fixture
+def dpa(monkeypatch, capsys):
+    """Run a command in this process; give (exit code, standard output, standard error)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["dpa", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+            raise SystemExit(0)
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return run
+
+
+def refused(result):
+    """The one line of a command that ended with exit code 1."""
+    code, out, err = result
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    return err.strip()
+
+
+# --- agreement ------------------------------------------------------------------------------------
+
+
+def test_the_agreement_is_printed_as_json(dpa, agreement):
+    code, out, _ = dpa("agreement", "show", "--json")
+    assert code == 0
+    assert json.loads(out) == agreement.model_dump(mode="json")
+
+
+def test_the_agreement_is_printed_in_words(dpa):
+    code, out, _ = dpa("agreement", "show", "--version", VERSION)
+    assert code == 0
+    assert "Speech Analytics: OpenAI, DeepGram" in out
+    assert "OpenAI (optional): USA [SCC + TIA]" in out
+
+
+def test_an_unknown_version_is_refused_with_those_there_are(dpa):
+    assert refused(dpa("agreement", "show", "--version", "1999-01-01")) == (
+        f"There is no version 1999-01-01. There are: {VERSION}."
+    )
+
+
+def test_a_text_that_says_what_the_data_says_agrees(dpa, agreement, tmp_path):
+    (tmp_path / "text").write_text(write_text(agreement), "utf-8")
+    assert dpa("agreement", "check", tmp_path / "text") == (0, "The text and the data agree.\n", "")
+
+
+def test_each_difference_of_a_text_is_a_line(dpa, agreement, tmp_path):
+    (tmp_path / "text").write_text(write_text(agreement).replace("DeepGram", "DeepGramme"), "utf-8")
+    code, out, err = dpa("agreement", "check", tmp_path / "text")
+    assert code == 1
+    assert len(out.splitlines()) == int(err.split()[0])
+    assert "DeepGram" in out
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"nothing of an agreement"])
+def test_a_text_that_cannot_be_compared_is_refused_in_a_line(dpa, tmp_path, content):
+    path = tmp_path / "text"
+    if content:
+        path.write_bytes(content)
+    assert refused(dpa("agreement", "check", path))
+
+
+# --- customers, access ----------------------------------------------------------------------------
+
+
+def test_from_an_empty_folder_to_the_first_customer_and_privacy_officer(dpa, folder):
+    assert dpa("customers") == (0, "", "")
+    assert dpa("customers", "add", "velo", "--name", "Velo A/S")[:2] == (
+        0,
+        f"Velo A/S is bound to the agreement of {VERSION} now.\n",
+    )
+    assert dpa("access", "grant", "eva@x.example", "privacy_officer")[:2] == (
+        0,
+        "eva@x.example is Privacy officer now.\n",
+    )
+    assert dpa("access", "grant", "anna@x.example", "customer_admin", "--customer", "velo")[0] == 0
+    assert dpa("customers") == (0, "velo  Velo A/S\n", "")
+    assert dpa("ledger", "verify") == (0, "All is well: 3 events in 3 ledgers.\n", "")
+    with Ledger.open(folder / STORE) as ledger:
+        assert [(e.actor, e.on_behalf_of) for e in ledger.events("velo")] == [("operator", "processor")]
+
+
+def test_customers_are_listed_by_name_and_by_identifier_only_if_asked(dpa, filled):
+    assert dpa("customers", "--ids")[1].splitlines() == ["fjallbank", "nordfrakt", "solsidan"]
+
+
+def test_a_role_can_be_taken_away(dpa, filled):
+    revoke = ("access", "revoke", email("bo"), "customer_admin", "--customer", "nordfrakt")
+    assert dpa(*revoke)[1] == f"{email('bo')} is no longer Customer admin of nordfrakt.\n"
+    assert "is not Customer admin" in refused(dpa(*revoke))
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("customers add nordfrakt --name X", "There is a customer “nordfrakt” already"),
+        ("customers add @demo --name X", "is no identifier"),
+        ("customers add velo --name X --agreement 1999-01-01", "There is no version 1999-01-01"),
+        ("access grant nobody customer_admin --customer nordfrakt", "is no e-mail address"),
+        ("access grant a@b.example root", "There is no role “root”"),
+        ("access grant a@b.example customer_admin", "Name the customer"),
+        ("access grant a@b.example customer_admin --customer no-such", "There is no customer “no-such”"),
+        ("access grant a@b.example privacy_officer --customer nordfrakt", "Leave the customer out"),
+        ("access revoke a@b.example privacy_officer", "is not Privacy officer"),
+        ("ledger export no-such", "There is no customer “no-such”"),
+        ("ledger export @demo", "There is no customer “@demo”"),
+        ("usage import no.csv", "there is no such file"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(dpa, filled, command, says):
+    before = dpa("ledger", "verify")
+    assert says in refused(dpa(*command.split()))
+    assert dpa("ledger", "verify") == before
+
+
+# --- ledger ---------------------------------------------------------------------------------------
+
+
+def test_verify_names_the_first_broken_row_and_exits_with_1(dpa, filled):
+    with duckdb.connect(str(filled)) as con:
+        con.execute("UPDATE events SET actor = 'x' WHERE customer_id = 'solsidan'")
+    assert dpa("ledger", "verify") == (
+        1,
+        "solsidan, sequence 1: was changed after it was written\n",
+        "The ledger was tampered with or is damaged.\n",
+    )
+
+
+def test_an_export_can_be_verified_by_anybody_with_sha_256(dpa, filled, agreement, clock):
+    with Ledger.open(filled) as ledger:
+        office = Office(ledger, {VERSION: agreement}, clock)
+        anna = office.person(email("anna"))
+        carry_out(office, anna, "nordfrakt", speech_analytics=True)
+        carry_out(office, anna, "nordfrakt", speech_analytics=False)
+    code, out, _ = dpa("ledger", "export", "nordfrakt")
+    assert code == 0
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["sequence"] for row in rows] == [1, 2, 3]
+    previous = "0" * 64
+    for row in rows:
+        digest = row.pop("digest")
+        assert row["previous_digest"] == previous
+        # RFC 8785, as far as these rows need it: sorted keys, no blanks, UTF-8.
+        text = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert hashlib.sha256(text.encode()).hexdigest() == digest
+        previous = digest
+
+
+def test_an_export_of_a_damaged_row_ends_in_a_line(dpa, filled):
+    with duckdb.connect(str(filled)) as con:
+        con.execute("UPDATE events SET body = 'no JSON' WHERE customer_id = 'solsidan'")
+    assert "solsidan, sequence 1 cannot be read" in refused(dpa("ledger", "export", "solsidan"))
+
+
+# --- usage ----------------------------------------------------------------------------------------
+
+
+def test_figures_are_imported_and_counted(dpa, filled, tmp_path):
+    (tmp_path / "u.csv").write_text(
+        "customer,data_type,month,records,bytes\nnordfrakt,sms,2026-10,1,2\nsolsidan,chats,2026-10,3,4\n"
+    )
+    assert dpa("usage", "import", tmp_path / "u.csv") == (0, "2 rows imported.\n", "")
+    with Ledger.open(filled) as ledger:
+        assert ledger.rows("SELECT sum(records), sum(bytes) FROM usage_figures") == [(4, 6)]
+
+
+def test_a_file_with_one_wrong_row_imports_nothing(dpa, filled, tmp_path):
+    (tmp_path / "u.csv").write_text(
+        "customer,data_type,month,records,bytes\nnordfrakt,sms,2026-10,1,2\nvelo,chats,2026-10,3,4\n"
+    )
+    assert refused(dpa("usage", "import", tmp_path / "u.csv")) == "row 3: customer “velo” is unknown"
+    with Ledger.open(filled) as ledger:
+        assert ledger.rows("SELECT count(*) FROM usage_figures") == [(0,)]
+
+
+# --- the store, and servers -----------------------------------------------------------------------
+
+
+def test_a_database_that_another_process_has_open_is_said_in_a_line(dpa, filled):
+    holder = (
+        "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(filled)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout.readline() == b"open\n"
+        for command in ("ledger verify", "customers", "access grant a@b.example privacy_officer"):
+            line = refused(dpa(*command.split()))
+            assert line.startswith("The database file is in use by another process")
+            assert "Stop that process first" in line
+        other.stdin.close()
+    assert dpa("ledger", "verify")[0] == 0
+
+
+def test_a_file_that_is_no_database_is_said_in_a_line(dpa, folder):
+    folder.mkdir()
+    (folder / STORE).write_bytes(b"no database")
+    assert "not a valid DuckDB database file" in refused(dpa("ledger", "verify"))
+
+
+def test_the_demo_is_prepared_twice_and_verified(dpa, folder):
+    for _ in range(2):
+        assert dpa("demo", "--prepare") == (0, f"Demo data is ready in {folder}.\n", "")
+    assert dpa("ledger", "verify")[0] == 0
+    assert len(dpa("customers")[1].splitlines()) == 12
+
+
+def test_the_demo_refuses_a_folder_with_real_data(dpa, filled):
+    assert "holds real data" in refused(dpa("demo", "--prepare"))
+
+
+def test_serve_names_every_missing_setting_in_a_line(dpa, folder, monkeypatch):
+    for name in ("PUBLIC_URL", "OIDC_METADATA_URL", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "COOKIE_SECRET"):
+        monkeypatch.delenv(f"DPA_{name}", raising=False)
+    line = refused(dpa("serve"))
+    assert "DPA_PUBLIC_URL is missing" in line
+    assert "DPA_COOKIE_SECRET is missing" in line
+    assert not folder.exists()
+
+
+def test_a_port_in_use_is_said_in_a_line(dpa, folder):
+    with socket.socket() as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert refused(dpa("demo", "--port", port)).startswith(f"Port {port} is in use.")
+
+
+def test_a_broken_agreement_is_named_in_lines_not_in_a_traceback(dpa, filled, monkeypatch, tmp_path):
+    broken = shutil.copytree(AGREEMENTS, tmp_path / "agreements")
+    (broken / VERSION / "terms.toml").write_text("[[terms", "utf-8")
+    monkeypatch.setattr(cli, "load_all", lambda: load_all(broken))
+    code, out, err = dpa("ledger", "verify")
+    assert (code, out) == (1, "")
+    assert "terms.toml" in err
+    assert "Traceback" not in err
+
+
+def test_the_command_that_is_installed_is_this_one():
+    dpa = subprocess.run(
+        [sys.executable, "-c", "from dpa_core.cli import main; main()", "--help"],
+        capture_output=True,
+        text=True,
+    )
+    assert dpa.returncode == 0
+    for command in ("demo", "serve", "agreement", "ledger", "access", "customers", "usage"):
+        assert command in dpa.stdout

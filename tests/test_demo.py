@@ -1,0 +1,147 @@
+"""The demo's data: the same for everybody, never mixed with real data, and all of it by the rules."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from dpa_core import demo, web
+from dpa_core.agreement import load_all
+from dpa_core.ledger import Ledger
+from dpa_core.office import demo_days
+from dpa_core.settings import STORE, SettingsError, read_settings
+from tests.conftest import VERSION
+
+AGREEMENTS = load_all()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DPA_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "data"
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A filled demo office, for tests that only look."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DPA_DATA_DIR", str(tmp_path_factory.mktemp("demo")))
+        office = demo.open_office(AGREEMENTS)
+        yield office
+        office.ledger.close()
+
+
+def contents(office):
+    """All that a store holds, less the digests and times that follow from when it was filled."""
+    events = "SELECT customer_id, sequence, actor, kind, body FROM events WHERE kind <> 'retention.shortened'"
+    return [
+        office.ledger.rows(f"{events} ORDER BY ALL"),
+        office.ledger.rows("FROM usage_figures ORDER BY ALL"),
+    ]
+
+
+def test_every_chain_head_and_state_of_the_demo_fits(filled):
+    assert filled.verify() == []
+
+
+def test_the_demo_has_12_customers_and_24_months_of_every_data_type(filled):
+    assert len(filled.directory(demo.operator(datetime.now(UTC)))) == 12
+    counted = filled.ledger.rows(
+        "SELECT count(DISTINCT customer_id), count(DISTINCT month_start), count(DISTINCT data_type), "
+        "count(*) FROM usage_figures"
+    )
+    types = len(AGREEMENTS[VERSION].retention.data_types)
+    assert counted == [(12, 24, types, 12 * 24 * types)]
+
+
+def test_every_persona_has_the_access_its_description_says(filled):
+    roles = {p.email.split("@")[0]: filled.person(p.email).grants for p in demo.personas()}
+    assert [(g.role, g.customer_id) for g in roles["anna.lindqvist"]] == [("customer_admin", "nordfrakt")]
+    assert [g.role for g in roles["eva.sund"]] == ["privacy_officer"]
+    assert roles["farid.amini"] == ()
+    assert len(roles["david.nyman"]) == 4
+
+
+def test_the_demo_shows_a_hold_a_shortening_that_waits_and_a_set_period(filled):
+    operator = demo.operator(datetime.now(UTC))
+    assert filled.open(operator, "nordfrakt").state.retention.of("emails").hold
+    assert filled.open(operator, "solsidan").state.retention.of("transcripts").pending
+    assert filled.open(operator, "fjallbank").state.retention.of("interaction_metadata").days == 1095
+
+
+def test_nothing_in_the_demo_lies_in_the_future(filled):
+    ((latest,),) = filled.ledger.rows("SELECT max(recorded_at) FROM events")
+    assert latest.replace(tzinfo=UTC) <= datetime.now(UTC)
+
+
+def test_the_same_seed_gives_the_same_figures(filled):
+    assert demo.usage_figures(date(2026, 11, 24)).equals(demo.usage_figures(date(2026, 11, 2)))
+    ((records,),) = filled.ledger.rows("SELECT min(records) FROM usage_figures")
+    assert records > 0
+
+
+def test_two_demos_filled_at_the_same_moment_are_the_same(tmp_path):
+    now = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+    stores = []
+    for name in ("one", "two"):
+        with Ledger.open(tmp_path / name) as ledger:
+            demo.fill(ledger, AGREEMENTS, now)
+            stores.append(ledger.rows("SELECT * FROM events ORDER BY ALL"))
+    assert stores[0] == stores[1]
+
+
+def test_preparing_twice_leaves_what_was_done_in_between(folder):
+    office = demo.open_office(AGREEMENTS)
+    first = contents(office)
+    office.advance_clock(demo.operator(datetime.now(UTC)), 9)
+    office.ledger.close()
+    again = demo.open_office(AGREEMENTS)
+    assert demo_days(again.ledger) == 9
+    assert again.clock.offset.days == 9
+    events, usage = contents(again)
+    assert [e for e in events if e[3] != "demo.clock_advanced"] == [
+        e for e in first[0] if e[3] != "demo.clock_advanced"
+    ]
+    assert usage == first[1]
+    again.ledger.close()
+
+
+def test_a_demo_interrupted_while_it_was_filled_is_filled_anew(folder):
+    folder.mkdir()
+    (folder / f"{STORE}.new").write_bytes(b"half a database")
+    (folder / f"{STORE}.new.wal").write_bytes(b"half a log")
+    office = demo.open_office(AGREEMENTS)
+    assert office.verify() == []
+    office.ledger.close()
+    assert [f.name for f in folder.iterdir()] == [STORE]
+
+
+def test_a_store_that_another_command_made_and_left_empty_becomes_the_demo(folder):
+    Ledger.open(folder / STORE).close()
+    office = demo.open_office(AGREEMENTS)
+    assert demo_days(office.ledger) == 0
+    office.ledger.close()
+
+
+def test_the_demo_refuses_a_store_with_real_data_and_leaves_it_alone(folder, store):
+    folder.mkdir()
+    real = folder / STORE
+    store.rename(real)
+    before = real.read_bytes()
+    with pytest.raises(SettingsError, match="holds real data"):
+        demo.open_office(AGREEMENTS)
+    assert real.read_bytes() == before
+
+
+def test_production_refuses_a_store_with_demo_data(folder):
+    demo.open_office(AGREEMENTS).ledger.close()
+    settings = read_settings(
+        public_url="https://dpa.connectel.example",
+        oidc_metadata_url="https://id.example/.well-known/openid-configuration",
+        oidc_client_id="desk",
+        oidc_client_secret="secret",
+        cookie_secret="0123456789abcdef0123456789abcdef",
+    )
+    with pytest.raises(SettingsError, match="holds demo data"):
+        web.serving(settings)
+    demo.open_office(AGREEMENTS).ledger.close()  # and has let go of the file

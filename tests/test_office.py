@@ -1,0 +1,294 @@
+"""The one door: two people at once, a moment in the past, and instructions in every wrong state."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dpa_core.clock import Clock, DemoClock
+from dpa_core.ledger import Ledger, StoreError
+from dpa_core.office import AgreementMissing, Changed, Office, Refusal, demo_days
+from dpa_core.subjects import customers
+from dpa_core.subjects.features import Instruct
+from dpa_core.subjects.grants import GrantAccess
+from dpa_core.subjects.retention import CancelShortening, PlaceHold, SetPeriod, period
+from dpa_core.views import history
+from tests.conftest import BEGAN, NOW, VERSION, carry_out, email, switch
+
+
+def together(*steps):
+    """Run all steps at once, each in a thread of its own; give what each returned or raised."""
+    start = threading.Barrier(len(steps))
+    outcomes = [None] * len(steps)
+
+    def run(number, step):
+        start.wait()
+        try:
+            outcomes[number] = step()
+        except Exception as error:
+            outcomes[number] = error
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(steps)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+# --- an instruction -------------------------------------------------------------------------------
+
+
+def test_an_instruction_is_there_for_whoever_looks_next_and_after_a_restart(office, people, store, agreement):
+    receipt = carry_out(office, people.anna, "nordfrakt", speech_analytics=True)
+    assert office.open(people.clara, "nordfrakt").state.features.on == {"speech_analytics"}
+    office.ledger.close()
+    with Ledger.open(store) as ledger:
+        again = Office(ledger, {VERSION: agreement}, Clock())
+        file = again.open(again.person(email("clara")), "nordfrakt")
+        assert (file.state.features.on, file.sequence) == ({"speech_analytics"}, receipt.sequence)
+
+
+def test_a_refused_instruction_leaves_nothing_behind(office, people):
+    before = office.ledger.head("nordfrakt")
+    for command in (
+        Instruct({"speech_analytics": True}),  # not acknowledged
+        Instruct({"voice": True}, reason="x" * 10_000),
+        SetPeriod("chats", 99_999),
+        CancelShortening("chats"),
+    ):
+        with pytest.raises(Refusal):
+            office.carry_out(people.anna, "nordfrakt", command, before.sequence)
+    assert office.ledger.head("nordfrakt") == before
+    assert office.verify() == []
+
+
+@pytest.mark.parametrize(
+    "reason", ["<script>alert(1)</script>", "=1+1", "'; DROP TABLE events; --", "a\x00b 🙂"]
+)
+def test_whatever_stands_in_a_reason_comes_back_as_typed(office, people, reason):
+    carry_out(office, people.anna, "nordfrakt", PlaceHold("chats", reason))
+    file = office.open(people.clara, "nordfrakt")
+    assert history.instructions(file, last=1)[0].reason == reason
+    assert file.state.retention.of("chats").hold.reason == reason
+    assert office.verify() == []
+
+
+def test_a_customer_bound_to_a_version_that_is_not_there_says_which(office, people):
+    without = Office(office.ledger, {}, office.clock)
+    with pytest.raises(AgreementMissing, match=VERSION):
+        without.open(people.anna, "nordfrakt")
+
+
+def test_an_identifier_that_belongs_to_another_ledger_is_refused(office, people):
+    for id in ("@demo", f"@person:{email('anna')}", "nordfrakt"):
+        with pytest.raises(Refusal):
+            office.open_customer(people.eva, customers.Open(id, "Someone"))
+
+
+# --- two at once ----------------------------------------------------------------------------------
+
+
+def test_the_second_of_two_people_is_told_what_the_first_did(office, people):
+    seen_by_both = office.open(people.anna, "nordfrakt")
+    carry_out(office, people.bo, "nordfrakt", voice=True)
+    carry_out(office, people.bo, "nordfrakt", PlaceHold("chats", "case"))
+    with pytest.raises(Changed) as caught:
+        office.carry_out(people.anna, "nordfrakt", Instruct({"text_messages": True}), seen_by_both.sequence)
+    told = history.in_words(caught.value.events, office.open(people.anna, "nordfrakt"))
+    assert [(i.actor, i.what) for i in told] == [
+        (email("bo"), "Switched on Voice"),
+        (email("bo"), "Placed a legal hold on Chats"),
+    ]
+    assert office.open(people.anna, "nordfrakt").state.features.on == {"voice"}
+
+
+def test_after_being_told_the_second_can_go_on(office, people):
+    old = office.open(people.anna, "nordfrakt").sequence
+    carry_out(office, people.bo, "nordfrakt", voice=True)
+    with pytest.raises(Changed):
+        office.carry_out(people.anna, "nordfrakt", Instruct({"text_messages": True}), old)
+    carry_out(office, people.anna, "nordfrakt", text_messages=True)
+    assert office.open(people.anna, "nordfrakt").state.features.on == {"voice", "text_messages"}
+
+
+def test_of_many_at_the_same_instant_one_is_recorded_and_every_other_is_told_of_it(office, people):
+    def toggle(person, on):
+        def run():
+            return office.carry_out(person, "nordfrakt", Instruct({"voice": on}), sequence)
+
+        return run
+
+    for round in range(10):
+        sequence = office.open(people.anna, "nordfrakt").sequence
+        on = round % 2 == 0
+        outcomes = together(*(toggle(p, on) for p in (people.anna, people.bo) * 3))
+        losers = [o for o in outcomes if isinstance(o, Changed)]
+        (winner,) = (o for o in outcomes if o not in losers)
+        assert winner.sequence == sequence + 1
+        assert [[e.sequence for e in loser.events] for loser in losers] == [[sequence + 1]] * 5
+    assert office.verify() == []
+
+
+def test_different_customers_do_not_stand_in_each_others_way(office, people):
+    def five_times(person, customer):
+        def run():
+            return [carry_out(office, person, customer, voice=n % 2 == 0).sequence for n in range(5)]
+
+        return run
+
+    assert together(five_times(people.anna, "nordfrakt"), five_times(people.henrik, "solsidan")) == [
+        [2, 3, 4, 5, 6],
+        [2, 3, 4, 5, 6],
+    ]
+    assert office.verify() == []
+
+
+def test_roles_given_to_one_person_at_the_same_instant_are_all_given(office, people):
+    def give(role):
+        return lambda: office.change_access(people.eva, GrantAccess("new@x.example", role, "nordfrakt"))
+
+    roles = ("customer_admin", "customer_reader", "account_manager")
+    together(*map(give, roles))
+    assert {g.role for g in office.person("new@x.example").grants} == set(roles)
+
+
+def test_a_customer_opened_by_two_at_the_same_instant_is_opened_once(office, people):
+    def open_it(name):
+        return lambda: office.open_customer(people.eva, customers.Open("velo", name))
+
+    outcomes = together(open_it("Velo A/S"), open_it("Velo Cykel A/S"))
+    assert sorted(type(o).__name__ for o in outcomes) == ["Receipt", "Refusal"]
+    assert len(office.ledger.events("velo")) == 1
+
+
+def test_a_closed_database_does_not_pretend_that_an_instruction_was_recorded(office, people):
+    sequence = office.open(people.anna, "nordfrakt").sequence
+    office.ledger.close()
+    with pytest.raises(StoreError):
+        office.carry_out(people.anna, "nordfrakt", Instruct({"voice": True}), sequence)
+
+
+# --- the past -------------------------------------------------------------------------------------
+
+
+def test_a_customer_can_be_looked_at_as_it_stood(office, people, clock):
+    carry_out(office, people.anna, "nordfrakt", voice=True)
+    clock.pass_days(1)
+    carry_out(office, people.anna, "nordfrakt", voice=False, text_messages=True)
+    clock.pass_days(1)
+    then = office.open(people.anna, "nordfrakt", NOW)
+    assert (then.state.features.on, then.sequence, then.now, then.as_of) == ({"voice"}, 2, NOW, NOW)
+    assert office.open(people.anna, "nordfrakt", NOW - timedelta(microseconds=1)).state.features.on == set()
+    assert office.open(people.anna, "nordfrakt").state.features.on == {"text_messages"}
+    assert [i.sequence for i in history.instructions(then)] == [2, 1]
+    assert [i.sequence for i in history.instructions(then, last=1)] == [2]
+
+
+def test_the_past_counts_time_from_the_past(office, people, clock):
+    carry_out(office, people.anna, "nordfrakt", SetPeriod("chats", 60))
+    clock.pass_days(30)
+
+    def days(as_of):
+        file = office.open(people.anna, "nordfrakt", as_of)
+        return period("chats", file.state.retention, file.agreement, file.now).days
+
+    assert days(NOW + timedelta(days=6)) == 365
+    assert days(NOW + timedelta(days=7)) == 60
+    assert days(None) == 60
+
+
+@pytest.mark.parametrize(
+    ("moment", "fine"),
+    [
+        (datetime.min.replace(tzinfo=UTC), False),
+        (BEGAN - timedelta(microseconds=1), False),
+        (BEGAN, True),
+        (NOW, True),
+        (NOW + timedelta(microseconds=1), False),
+        (datetime.max.replace(tzinfo=UTC), False),
+    ],
+)
+def test_before_the_customer_began_and_in_the_future_there_is_nothing_to_see(office, people, moment, fine):
+    if fine:
+        assert office.open(people.anna, "nordfrakt", moment).as_of == moment
+    else:
+        with pytest.raises(Refusal) as caught:
+            office.open(people.anna, "nordfrakt", moment)
+        assert caught.value.field == "as_of"
+        assert "from 2 Feb 2026 until today" in caught.value.remedy
+
+
+# --- the demo's clock -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def demo_office(office):
+    return Office(office.ledger, office.agreements, DemoClock())
+
+
+def test_in_the_demo_the_date_moves_and_stays_moved_after_a_restart(demo_office, people):
+    before = demo_office.clock.now()
+    demo_office.advance_clock(people.clara, 7)
+    demo_office.advance_clock(people.clara, 30)
+    assert timedelta(days=37) <= demo_office.clock.now() - before < timedelta(days=38)
+    assert demo_days(demo_office.ledger) == 37
+    assert demo_office.verify() == []
+
+
+@pytest.mark.parametrize("days", [-1, 0, 367])
+def test_the_date_moves_forward_only_and_by_a_year_at_most(demo_office, people, days):
+    with pytest.raises(Refusal):
+        demo_office.advance_clock(people.clara, days)
+    assert demo_days(demo_office.ledger) is None
+    with pytest.raises(ValueError, match="forward only"):
+        DemoClock().advance(-abs(days) % 1)
+
+
+def test_periods_lapse_when_the_date_moves(demo_office, people):
+    carry_out(demo_office, people.anna, "nordfrakt", SetPeriod("chats", 60))
+    demo_office.advance_clock(people.anna, 7)
+    file = demo_office.open(people.anna, "nordfrakt")
+    assert period("chats", file.state.retention, file.agreement, file.now).days == 60
+
+
+def test_the_clock_of_production_has_no_way_to_be_moved():
+    assert not hasattr(Clock(), "advance")
+    assert abs(Clock().now() - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+# --- what holds whatever people do ----------------------------------------------------------------
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["anna", "bo"]),
+        st.sampled_from(["voice", "speech_analytics", "chats", "sms", "hold"]),
+        st.integers(0, 9),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps)
+def test_the_state_kept_is_always_the_state_replayed_and_the_chain_always_fits(office, people, clock, steps):
+    for name, what, days in steps:
+        clock.pass_days(days)
+        file = office.open(people.anna, "nordfrakt")
+        if what in ("voice", "speech_analytics"):
+            command = switch(
+                file.agreement, file.state.features, **{what: what not in file.state.features.on}
+            )
+        elif what == "hold":
+            command = PlaceHold("emails", "case")
+        else:
+            command = SetPeriod(what, 30 + days, "policy")
+        try:
+            office.carry_out(getattr(people, name), "nordfrakt", command, file.sequence)
+        except Refusal:
+            assert office.open(people.anna, "nordfrakt").sequence == file.sequence
+    assert office.verify() == []
+    present = office.open(people.anna, "nordfrakt")
+    assert office.open(people.anna, "nordfrakt", clock.now()).state == present.state

@@ -1,0 +1,156 @@
+"""Settings of a production server: where they come from, and one clear line for a wrong one."""
+
+from pathlib import Path
+
+import pytest
+
+from dpa_core.settings import SettingsError, data_folder, read_settings
+
+GOOD = {
+    "DPA_PUBLIC_URL": "https://dpa.connectel.example",
+    "DPA_OIDC_METADATA_URL": "https://id.example/.well-known/openid-configuration",
+    "DPA_OIDC_CLIENT_ID": "desk",
+    "DPA_OIDC_CLIENT_SECRET": "a secret of the provider",
+    "DPA_COOKIE_SECRET": "0123456789abcdef0123456789abcdef",
+}
+
+
+@pytest.fixture(autouse=True)
+def empty_place(tmp_path, monkeypatch):
+    """No setting from outside the test, and a folder of its own for `.env`."""
+    monkeypatch.chdir(tmp_path)
+    for name in (*GOOD, "DPA_DATA_DIR", "DPA_SETTINGS", "DPA_PORT", "DPA_ADDRESS", "DPA_CONTACT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def good(monkeypatch):
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+
+
+def problem():
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def toml(name="desk.toml", **values):
+    text = "".join(f'{key} = "{value}"\n' for key, value in values.items())
+    Path(name).write_text(text, "utf-8")
+    return str(Path(name).resolve())
+
+
+def test_settings_come_from_the_environment(good):
+    settings = read_settings()
+    assert str(settings.public_url) == "https://dpa.connectel.example/"
+    assert settings.cookie_secret.get_secret_value() == GOOD["DPA_COOKIE_SECRET"]
+    assert (settings.address, settings.port) == ("127.0.0.1", 8501)
+
+
+def test_settings_come_from_an_env_file():
+    Path(".env").write_text("".join(f"{k}={v}\n" for k, v in GOOD.items()), "utf-8")
+    assert read_settings().oidc_client_id == "desk"
+
+
+def test_settings_come_from_a_toml_file(monkeypatch):
+    values = {name.removeprefix("DPA_").lower(): value for name, value in GOOD.items()}
+    monkeypatch.setenv("DPA_SETTINGS", toml(**values))
+    assert read_settings().oidc_client_id == "desk"
+
+
+def test_the_environment_goes_before_env_and_env_before_toml(good, monkeypatch):
+    monkeypatch.setenv("DPA_SETTINGS", toml(contact="toml@x.example", address="toml", port="1003"))
+    Path(".env").write_text("DPA_ADDRESS=env\nDPA_PORT=1002\n", "utf-8")
+    monkeypatch.setenv("DPA_PORT", "1001")
+    settings = read_settings()
+    assert (settings.contact, settings.address, settings.port) == ("toml@x.example", "env", 1001)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_missing_setting_is_named(good, monkeypatch, name):
+    monkeypatch.delenv(name)
+    assert f"{name} is missing" in problem()
+    monkeypatch.setenv(name, "")
+    assert f"{name} is missing" in problem()
+
+
+def test_all_that_is_missing_is_named_at_once():
+    told = problem()
+    assert all(f"{name} is missing" in told for name in GOOD)
+    assert "README" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DPA_PORT", "many"),
+        ("DPA_PORT", "0"),
+        ("DPA_PORT", "65536"),
+        ("DPA_PUBLIC_URL", "dpa.connectel.example"),
+        ("DPA_PUBLIC_URL", "ftp://dpa.connectel.example"),
+        ("DPA_OIDC_METADATA_URL", "no address"),
+        ("DPA_COOKIE_SECRET", "0123456789abcdef0123456789abcde"),
+    ],
+)
+def test_a_wrong_setting_is_named(good, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    assert f"{name} is wrong" in problem()
+
+
+def test_no_secret_is_ever_shown(good, monkeypatch):
+    assert GOOD["DPA_COOKIE_SECRET"] not in repr(read_settings())
+    assert GOOD["DPA_OIDC_CLIENT_SECRET"] not in repr(read_settings())
+    monkeypatch.setenv("DPA_COOKIE_SECRET", "hunter2")
+    assert "hunter2" not in problem()
+
+
+@pytest.mark.parametrize("content", ["port = ", "port = 1\nport = 2\n", "\0", "[["])
+def test_a_broken_toml_file_is_named(good, monkeypatch, content):
+    Path("desk.toml").write_text(content, "utf-8")
+    monkeypatch.setenv("DPA_SETTINGS", "desk.toml")
+    assert "desk.toml is no valid TOML" in problem()
+
+
+def test_a_toml_file_that_is_not_utf_8_is_named(good, monkeypatch):
+    Path("desk.toml").write_bytes("contact = 'å'".encode("latin-1"))
+    monkeypatch.setenv("DPA_SETTINGS", "desk.toml")
+    assert "desk.toml is no valid TOML" in problem()
+
+
+@pytest.mark.parametrize("name", ["no.toml", "."])
+def test_a_toml_file_that_is_not_there_is_named(good, monkeypatch, name):
+    monkeypatch.setenv("DPA_SETTINGS", name)
+    assert problem() == f"DPA_SETTINGS names {name}, which is no file."
+
+
+# --- where state lives ----------------------------------------------------------------------------
+
+
+def test_without_a_setting_state_lives_in_the_users_data_folder(monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
+    assert data_folder() == Path("/somewhere/dpa-desk")
+
+
+@pytest.mark.parametrize("source", ["environment", ".env", "TOML"])
+def test_the_server_and_every_command_look_for_the_store_in_the_same_place(good, monkeypatch, source):
+    if source == "environment":
+        monkeypatch.setenv("DPA_DATA_DIR", "/var/lib/desk")
+    elif source == ".env":
+        Path(".env").write_text("DPA_DATA_DIR=/var/lib/desk\n", "utf-8")
+    else:
+        monkeypatch.setenv("DPA_SETTINGS", toml(data_dir="/var/lib/desk"))
+    assert data_folder() == read_settings().data_dir == Path("/var/lib/desk")
+
+
+def test_an_empty_setting_is_none(monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
+    monkeypatch.setenv("DPA_DATA_DIR", "")
+    assert data_folder() == Path("/somewhere/dpa-desk")
+
+
+def test_a_command_that_needs_only_the_store_minds_no_other_setting(monkeypatch):
+    monkeypatch.setenv("DPA_DATA_DIR", "/var/lib/desk")
+    monkeypatch.setenv("DPA_PORT", "many")
+    assert data_folder() == Path("/var/lib/desk")
