@@ -171,9 +171,9 @@ def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[s
         st.markdown(f"{KIND_NAMES[incident.kind]} · learnt of {words.minute(first)} · {clause}")
         if incident.waiting and not incident.closed_at:
             _clock(scope, incident)
-        missing = [label for item, label in ITEMS.items() if item not in incident.items]
-        if missing and not incident.closed_at:
-            st.caption(f":material/pending: Not told yet: {', '.join(missing)}")
+        if incident.missing and not incident.closed_at:
+            missing = ", ".join(ITEMS[item] for item in incident.missing)
+            st.caption(f":material/pending: Not told to everyone yet: {missing}")
         rows = []
         for customer_id, aware in incident.aware.items():
             told = [n for n in incident.notices if customer_id in n.customers]

@@ -82,7 +82,6 @@ def _served(office: Office, callback: object, logout: object) -> Starlette:
     return Starlette(routes=[*web._routes(office), *routes], middleware=[guard])
 
 
-
 def _sign_in(client: TestClient) -> str:
     client.get("/oauth2callback?code=x", follow_redirects=False)
     return client.cookies[web.BROWSER]

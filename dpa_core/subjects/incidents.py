@@ -88,6 +88,12 @@ class Incident(Record):
         return known
 
     @property
+    def missing(self) -> tuple[Item, ...]:
+        """Items that not every customer concerned was told."""
+        told = {c: {i for n in self.notices if c in n.customers for i in n.items} for c in self.aware}
+        return tuple(item for item in ITEMS if any(item not in known for known in told.values()))
+
+    @property
     def waiting(self) -> tuple[str, ...]:
         """Customers concerned that were not notified yet."""
         told = {c for n in self.notices for c in n.customers}
@@ -261,11 +267,11 @@ def decide_provider(
                     "Notify them first.",
                     "incident",
                 )
-            missing = [name for item, name in ITEMS.items() if item not in incident.items]
-            if missing:
+            if incident.missing:
+                names = ", ".join(ITEMS[item] for item in incident.missing)
                 raise Refusal(
                     clause,
-                    f"Not told yet: {', '.join(missing)}.",
+                    f"Not told to every customer concerned: {names}.",
                     "Send an update with what was found, or with why it can't be known.",
                     "incident",
                 )
@@ -286,7 +292,7 @@ def _notified(command: Notify, incident: Incident, agreement: Agreement, now: da
     if not items:
         raise Refusal(clause, "The notice says nothing.", "Fill in what is known.", "nature")
     first = [c for c in told if c in incident.waiting]
-    if first and not (items.get("nature") or incident.items.get("nature")):
+    if first and "nature" not in items:
         raise Refusal(
             clause,
             "A first notice describes at least the nature of what happened.",
@@ -303,8 +309,6 @@ def _notified(command: Notify, incident: Incident, agreement: Agreement, now: da
             "delay",
         )
     delay = checked_reason(command.delay) if late else ""
-    if first:  # whoever hears of it for the first time hears all that is known
-        items = incident.items | items
     return Notified(incident=incident.id, items=items, customers=told, delay=delay, files=command.files)
 
 
@@ -316,9 +320,12 @@ _PROVIDER_BODIES: dict[str, type[Recorded | Widened | Notified | Closed]] = {
 }
 
 
+PROVIDER_KINDS = frozenset(_PROVIDER_BODIES)
+
+
 def evolve_provider(state: ProviderState, event: RecordedEvent) -> ProviderState:
     """The provider's state after an event; one of another subject leaves it as it is."""
-    if event.kind not in _PROVIDER_BODIES:
+    if event.kind not in PROVIDER_KINDS:
         return state
     body = _PROVIDER_BODIES[event.kind].model_validate(event.body)
     if isinstance(body, Recorded):
@@ -368,8 +375,7 @@ def provider_matters(state: ProviderState, agreement: Agreement) -> Iterator[Mat
             due = min(notify_until(i, c, agreement) for c in i.waiting)
             yield replace(base, next_step=f"Notify the customers concerned ({len(i.waiting)})", due=due)
         else:
-            missing = any(item not in i.items for item in ITEMS)
-            yield replace(base, next_step="Send an update" if missing else "Update, or close it")
+            yield replace(base, next_step="Send an update" if i.missing else "Update, or close it")
 
 
 def describe_provider(event: RecordedEvent) -> str:

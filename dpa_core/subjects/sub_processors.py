@@ -393,9 +393,12 @@ _PROVIDER_BODIES: dict[str, type[Drafted | Discarded | Announced | TakenBack]] =
 }
 
 
+PROVIDER_KINDS = frozenset(_PROVIDER_BODIES)
+
+
 def evolve_provider(state: ProviderState, event: RecordedEvent) -> ProviderState:
     """The provider's state after an event; one of another subject leaves it as it is."""
-    if event.kind not in _PROVIDER_BODIES:
+    if event.kind not in PROVIDER_KINDS:
         return state
     drafts, published = dict(state.drafts), dict(state.published)
     match _PROVIDER_BODIES[event.kind].model_validate(event.body):

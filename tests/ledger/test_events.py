@@ -12,8 +12,17 @@ import pytest
 
 from dpa_core import subjects
 from dpa_core.ledger import Event, Head, chain, digest_of
-from dpa_core.office import DEMO, fold_ledger
-from dpa_core.subjects import customers, features, retention
+from dpa_core.office import DEMO, PROVIDER, fold_ledger
+from dpa_core.subjects import (
+    assistance,
+    audits,
+    customers,
+    data_return,
+    features,
+    incidents,
+    retention,
+    sub_processors,
+)
 
 LINES = (Path(__file__).parent / "events.jsonl").read_text("utf-8").splitlines()
 
@@ -29,7 +38,12 @@ names = [f"{e.kind}-{e.sequence}" for e in EVENTS]
 KNOWN = {
     (customers.KIND, 1),
     (features.KIND, 1),
-    *((kind, 1) for kind in retention.KINDS),
+    *((kind, 1) for subject in (retention, audits, data_return, assistance) for kind in subject.KINDS),
+    *(
+        (kind, 1)
+        for subject in (sub_processors, incidents)
+        for kind in subject.KINDS | subject.PROVIDER_KINDS
+    ),
     ("access.granted", 1),
     ("access.revoked", 1),
     ("demo.clock_advanced", 1),
@@ -63,7 +77,8 @@ def test_it_still_changes_the_state(old):
     elif old.customer_id.startswith("@person:"):
         assert subjects.fold_grants([old]).email == old.body["email"]
     else:
-        assert subjects.fold([old]) != subjects.CustomerState()
+        before = [e for e in EVENTS if e.customer_id == old.customer_id and e.sequence < old.sequence]
+        assert fold_ledger(old.customer_id, [*before, old]) != fold_ledger(old.customer_id, before)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +86,13 @@ def test_it_still_changes_the_state(old):
 )
 def test_it_is_still_described_in_a_sentence(old, agreement):
     sentence = subjects.describe(old, agreement)
+    assert sentence != old.kind
+    assert sentence[0].isupper()
+
+
+@pytest.mark.parametrize("old", [e for e in EVENTS if e.customer_id == PROVIDER], ids=lambda e: e.kind)
+def test_the_providers_own_is_still_described_in_a_sentence(old):
+    sentence = subjects.describe_provider(old)
     assert sentence != old.kind
     assert sentence[0].isupper()
 

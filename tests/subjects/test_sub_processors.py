@@ -161,11 +161,14 @@ def test_every_kind_of_change_reaches_the_list(kind):
     after = in_effect(AGREEMENT, p.state, change.effective_at)
     on = frozenset({"speech_analytics"})
     engaged = [s.name for s in features.engaged(on, after)]
-    assert engaged == {
-        "addition": ["Amazon Web Services, Inc. (AWS)", "OpenAI", "DeepGram", "Talvox"],
-        "removal": ["Amazon Web Services, Inc. (AWS)", "OpenAI"],
-        "change": ["Amazon Web Services, Inc. (AWS)", "OpenAI", "DeepGram"],
-    }[kind]
+    assert (
+        engaged
+        == {
+            "addition": ["Amazon Web Services, Inc. (AWS)", "OpenAI", "DeepGram", "Talvox"],
+            "removal": ["Amazon Web Services, Inc. (AWS)", "OpenAI"],
+            "change": ["Amazon Web Services, Inc. (AWS)", "OpenAI", "DeepGram"],
+        }[kind]
+    )
     if kind == "change":
         entry = after.sub_processor("deepgram")
         assert ([at.place for at in entry.locations], entry.mechanisms) == (["eu_eea"], ())
@@ -249,7 +252,9 @@ def test_a_removal_is_for_information():
     assert "can't be objected to" in c.refused(Object(1, "No", True)).message
 
 
-@pytest.mark.parametrize("at", [NOW, datetime(2027, 1, 15, 9, tzinfo=UTC), datetime(2028, 1, 1, 9, tzinfo=UTC)])
+@pytest.mark.parametrize(
+    "at", [NOW, datetime(2027, 1, 15, 9, tzinfo=UTC), datetime(2028, 1, 1, 9, tzinfo=UTC)]
+)
 def test_sixty_days_to_resolve_then_either_side_may_end_the_affected_features(at):
     p, change = published(at)
     c = customer(p, at)
@@ -297,17 +302,17 @@ def test_what_nobody_uses_cannot_be_ended():
 
 
 def test_a_change_taken_back_leaves_nothing_to_wait_for():
-    p, change = published()
+    p, _change = published()
     c = customer(p)
     c.go(Object(1, "No assessment", True))
-    assert [m.next_step for m in sub_processors.matters(c.state, p.state.published, AGREEMENT)][0]
+    assert next(m.next_step for m in sub_processors.matters(c.state, p.state.published, AGREEMENT))
     p.go(WithdrawChange(1, "Sold"))
     assert not list(sub_processors.matters(c.state, p.state.published, AGREEMENT))
     assert standing(p.state.published[1], c.state, AGREEMENT, c.now) == "withdrawn by the provider"
 
 
 def test_what_waits_for_whom():
-    p, change = published()
+    p, _change = published()
     c = customer(p)
 
     def open_now():
