@@ -20,7 +20,7 @@ _STATUS = {
     "delivered": (":material/inventory:", "orange"),
     "does not match": (":material/report:", "red"),
     "returned": (":material/check_circle:", "green"),
-    "deletion due": (":material/delete_clock:", "orange"),
+    "deletion due": (":material/auto_delete:", "orange"),
     "deleted": (":material/delete_forever:", "green"),
     "withdrawn": (":material/cancel:", "gray"),
 }

@@ -157,6 +157,9 @@ def _features(data: Data) -> None:
     st.page_link("pages/features.py", label="Switch features", icon=":material/arrow_forward:")
 
 
+_NAMES = {"notices": "changes", "data_return": "return and deletion"}
+
+
 def _waits(data: Data, now: datetime) -> None:
     st.subheader("What waits", anchor=False)
     if not data.waiting:
@@ -173,7 +176,7 @@ def _waits(data: Data, now: datetime) -> None:
             st.markdown(w.what)
             st.page_link(
                 f"pages/{w.page}.py",
-                label=f"Open {w.page.replace('_', ' ')} ({w.clause})",
+                label=f"Open {_NAMES.get(w.page, w.page)} ({w.clause})",
                 icon=":material/arrow_forward:",
             )
 

@@ -20,7 +20,7 @@ from pages.parts.scope import Scope
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-_SEEN, _TURN, _OPEN = "steps.seen", "steps.turn", "steps.open"
+_SEEN, _TURN, _OPEN, _DONE = "steps.seen", "steps.turn", "steps.open", "steps.done"
 
 
 # --- what the person had before their eyes -------------------------------------------------------
@@ -32,6 +32,9 @@ def saw(scope: Scope, provider: ProviderFile | None = None) -> None:
     if provider:
         seen[PROVIDER] = provider.sequence
     st.session_state[_SEEN] = seen
+    if st.session_state.pop(_DONE, False):
+        # Said here and not where it was done: a toast of a run that is cut short may never be seen.
+        st.toast("Recorded.", icon=":material/task_alt:")
 
 
 def turn(name: str) -> str:
@@ -69,7 +72,7 @@ def _send(scope: Scope, name: str, act: Callable[[int], object], ledger: str | N
     else:
         turns = st.session_state[_TURN]
         turns[name] = turns.get(name, 0) + 1
-        st.toast("Recorded.", icon=":material/task_alt:")
+        st.session_state[_DONE] = True
         st.rerun()
 
 
@@ -163,6 +166,8 @@ def uploads(scope: Scope, key: str, label: str = "Files (optional)") -> list[Upl
         label,
         accept_multiple_files=True,
         key=key,
+        # A little more than is taken, so that a file just too large is refused in our words.
+        max_upload_size=limit // 1_000_000 + 5,
         help=f"{', '.join(ENDINGS)}; up to {words.size(limit)} each. Checked when you send.",
     )
 
