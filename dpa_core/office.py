@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -45,6 +47,8 @@ PROVIDER = "@provider"
 """The provider's own ledger: changes to the list of sub-processors, and incidents."""
 
 _PERSON = "@person:"
+
+T = TypeVar("T")
 
 _ATTEMPTS = 200
 _PAUSE = 0.005
@@ -120,6 +124,7 @@ class CustomerFile:
     ledger: Ledger = field(repr=False)
     agreements: Mapping[str, Agreement] = field(repr=False)
     files: FileStore = field(repr=False)
+    answers: Answers = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -186,6 +191,35 @@ def _attached(store: FileStore, named: Sequence[FileRef], sha256: str) -> File:
         )
     return File(ref.name, ref.media_type or "application/octet-stream", content)
 
+    def kept(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """The answer to a question that rests on the customer's events alone, up to the file's moment.
+
+        Computed once for each customer, sequence and moment: what lies in a ledger does not change.
+        """
+        return self.answers.get((self.customer_id, self.sequence, self.as_of, question), answer)
+
+
+class Answers:
+    """Answers given lately. Reached through an opened file only, and kept by customer."""
+
+    MOST = 500
+
+    def __init__(self) -> None:
+        self._given: dict[Hashable, Any] = {}
+        self.roles_changed = 0
+        """How many roles were given or taken since the start: part of a question about roles."""
+
+    def get(self, key: Hashable, answer: Callable[[], T]) -> T:
+        """The answer kept under this key, or else the one computed now, which is kept."""
+        if key in self._given:
+            found: T = self._given[key]
+            return found
+        computed = answer()
+        if len(self._given) >= self.MOST:
+            self._given.clear()
+        self._given[key] = computed
+        return computed
+
 
 def _version(agreements: Mapping[str, Agreement], version: str) -> Agreement:
     try:
@@ -238,8 +272,15 @@ class Office:
         self.agreements = agreements
         self.clock = clock
         self.files = FileStore(ledger.folder / "files", max_file_bytes)
-        self._provider_read: tuple[str, ProviderState] = ("", ProviderState())
         self._downloads = Downloads()
+        # Kept by what they were read from, so that none is ever out of date.
+        self._parsed = lru_cache(1_000)(CustomerState.model_validate_json)
+        self._parsed_grants = lru_cache(1_000)(grants.State.model_validate_json)
+        self._parsed_provider = lru_cache(4)(ProviderState.model_validate_json)
+        self._listed = lru_cache(100)(self._query_directory)
+        self._answers = Answers()
+        self._openings = 0
+        """How many customers were opened since the start: the directory of before counts no more."""
 
     # --- people ----------------------------------------------------------------------------------
 
@@ -248,10 +289,8 @@ class Office:
         only what that person may do. `expires`: when the sign-in ends, in UTC."""
         return self._enter(Person(email, name or email, (), expires))[0]
 
-    def _enter(
-        self, person: Person, customer_id: str | None = None, tx: Transaction | None = None
-    ) -> tuple[Person, Head | None]:
-        """The person with the grants held at this moment, and a customer's head, both by key in one query.
+    def _enter(self, person: Person, customer_id: str | None = None) -> tuple[Person, Head | None]:
+        """The person with the grants held at this moment, and a customer's head.
 
         The grants a person came with may be gone: a dialog outlives the page and its sign-in gate, so
         every step through this door asks again. Raises SignInAgain where the sign-in has ended.
@@ -261,7 +300,7 @@ class Office:
         own = _PERSON + person.email
         # An “@” begins the ledgers that are no customer's.
         wanted = customer_id if customer_id and not customer_id.startswith("@") else own
-        heads = (tx or self.ledger).heads(own, wanted)
+        heads = self.ledger.heads(own, wanted)
         if not person.is_operator:
             person = replace(person, grants=self._grants(own, heads.get(own)).grants)
         return person, heads.get(wanted) if wanted != own else None
@@ -271,7 +310,7 @@ class Office:
             return grants.State()
         if head.state_schema != subjects.STATE_SCHEMA:
             return subjects.fold_grants(self.ledger.events(ledger_id))
-        return grants.State.model_validate_json(head.state)
+        return self._parsed_grants(head.state)
 
     def change_access(self, person: Person, command: grants.Command) -> Receipt:
         """Give or take a role. Raises Forbidden, Refusal.
@@ -295,7 +334,9 @@ class Office:
             tx.append(head, events, new.model_dump_json(), subjects.STATE_SCHEMA)
             return events
 
-        return self._until_written(write)
+        receipt = self._until_written(write)
+        self._answers.roles_changed += 1
+        return receipt
 
     def _until_written(self, write: Callable[[Transaction], list[Event]]) -> Receipt:
         """Write, and once more where another writer got in between: each attempt decides anew."""
@@ -328,14 +369,16 @@ class Office:
             drafts = customers.decide(command, state.customer, agreement, now)
             return self._write(tx, command.customer_id, head, state, drafts, person, agreement, now)
 
-        return self._until_written(write)
+        receipt = self._until_written(write)
+        self._openings += 1
+        return receipt
 
     def _state(self, customer_id: str, head: Head | None) -> CustomerState:
         if head is None:
             return CustomerState()
         if head.state_schema != subjects.STATE_SCHEMA:
             return subjects.fold(self.ledger.events(customer_id))
-        return CustomerState.model_validate_json(head.state)
+        return self._parsed(head.state)
 
     def open(self, person: Person, customer_id: str, as_of: datetime | None = None) -> CustomerFile:
         """A customer as it stands now, or stood at a past moment (UTC), for reading.
@@ -379,6 +422,7 @@ class Office:
             ledger=self.ledger,
             agreements=self.agreements,
             files=self.files,
+            answers=self._answers,
         )
 
     def directory(self, person: Person, text: str = "", limit: int = 20) -> list[tuple[str, str]]:
@@ -388,21 +432,23 @@ class Office:
         first ones only: `limit` rows at the most.
         """
         person, _ = self._enter(person)
-        sql = (
+        if person.sees_all:
+            return list(self._listed(self._openings, text, limit))
+        heads = self.ledger.heads(*person.customer_ids).values()
+        named = [(h.customer_id, self._state(h.customer_id, h).customer.name) for h in heads]
+        wanted = text.lower()
+        found = [(id, name) for id, name in named if wanted in name.lower() or wanted in id]
+        return sorted(found, key=lambda row: (row[1].lower(), row[0]))[:limit]
+
+    def _query_directory(self, _openings: int, text: str, limit: int) -> tuple[tuple[str, str], ...]:
+        rows = self.ledger.rows(
             "SELECT customer_id, json_extract_string(state, '$.customer.name') AS name FROM heads "
-            "WHERE customer_id NOT LIKE '@%'"
+            "WHERE customer_id NOT LIKE '@%' "
+            "AND (contains(lower(name), lower(?)) OR contains(customer_id, lower(?))) "
+            "ORDER BY lower(name), customer_id LIMIT ?",
+            [text, text, limit],
         )
-        values: list[str | int | list[str]] = []
-        if not person.sees_all:
-            sql += " AND list_contains(?::VARCHAR[], customer_id)"
-            values.append(list(person.customer_ids))
-        if text:
-            sql += " AND (contains(lower(name), lower(?)) OR contains(customer_id, lower(?)))"
-            values += [text, text]
-        return [
-            (id, name) for id, name in self.ledger.rows(sql + " ORDER BY lower(name), customer_id LIMIT ?",
-                                                        [*values, limit])
-        ]  # fmt: skip
+        return tuple((id, name) for id, name in rows)
 
     # --- instructions ----------------------------------------------------------------------------
 
@@ -417,7 +463,7 @@ class Office:
         """
 
         def write(tx: Transaction) -> list[Event]:
-            present, head = self._enter(person, customer_id, tx)
+            present, head = self._enter(person, customer_id)
             responds = isinstance(command, ByProvider) or (
                 isinstance(command, ByBoth) and not may(present, "instruct", customer_id).allowed
             )
@@ -428,7 +474,7 @@ class Office:
             if head.sequence != expected_sequence:
                 raise Changed(self.ledger.events(customer_id, after=expected_sequence))
             state, now = self._state(customer_id, head), self.clock.now()
-            provider = self._provider(tx.head(PROVIDER))
+            provider = self._provider(self.ledger.head(PROVIDER))
             bound = _version(self.agreements, state.customer.agreement_version)
             agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
             about = _About(customer_id, state, provider, agreement, now, side)
@@ -596,17 +642,11 @@ class Office:
     # --- the provider's matters ------------------------------------------------------------------
 
     def _provider(self, head: Head | None) -> ProviderState:
-        """The provider's state. Parsed once a change, as every page of every customer needs it."""
         if head is None:
             return ProviderState()
-        digest, state = self._provider_read
-        if digest != head.digest:
-            if head.state_schema == subjects.STATE_SCHEMA:
-                state = ProviderState.model_validate_json(head.state)
-            else:
-                state = subjects.fold_provider(self.ledger.events(PROVIDER))
-            self._provider_read = (head.digest, state)
-        return state
+        if head.state_schema != subjects.STATE_SCHEMA:
+            return subjects.fold_provider(self.ledger.events(PROVIDER))
+        return self._parsed_provider(head.state)
 
     def _provider_at(self, as_of: datetime | None) -> ProviderState:
         if as_of is None:
@@ -640,7 +680,7 @@ class Office:
         """
 
         def write(tx: Transaction) -> list[Event]:
-            present, _ = self._enter(person, tx=tx)
+            present, _ = self._enter(person)
             require(present, "govern", None)
             head, now = tx.head(PROVIDER), self.clock.now()
             if (head.sequence if head else 0) != expected_sequence:

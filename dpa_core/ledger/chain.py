@@ -53,7 +53,7 @@ def canonical(value: Any) -> str:
 
 def moment(at: datetime) -> str:
     """A time in UTC as it enters the digest: `2026-11-24T14:00:00.000000Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def as_record(event: Event) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import uuid4
 
@@ -98,6 +99,8 @@ class Transaction:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
+        self.written: dict[str, Head] = {}
+        """The heads that this transaction wrote."""
 
     def head(self, customer_id: str) -> Head | None:
         """The head of one ledger, by key; None where it has no event yet."""
@@ -150,7 +153,9 @@ class Transaction:
             ).fetchone()
             if changed is None or changed[0] != 1:
                 raise Conflict(last.customer_id, expected)
-        return Head(last.customer_id, last.sequence, last.digest, state, state_schema)
+        head = Head(last.customer_id, last.sequence, last.digest, state, state_schema)
+        self.written[last.customer_id] = head
+        return head
 
     def replace_matters(self, customer_id: str, rows: Sequence[Sequence[Any]]) -> None:
         """Put what waits in one ledger's matters in place of what did. Times are in UTC.
@@ -181,6 +186,39 @@ class Transaction:
         self._cursor.unregister("incoming")
 
 
+class _Heads:
+    """Heads read or written lately. Sound because the process that holds the file is its only writer."""
+
+    MOST = 2_000
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._heads: dict[str, Head] = {}
+        self._writes = 0
+
+    def known(self, customer_ids: Iterable[str]) -> tuple[dict[str, Head], int]:
+        """Those that are known, and how many writes there have been when they were looked up."""
+        with self._lock:
+            return {id: self._heads[id] for id in customer_ids if id in self._heads}, self._writes
+
+    def read(self, heads: dict[str, Head], writes: int) -> None:
+        """Keep heads that were read, unless one was written since: they may be older than it."""
+        with self._lock:
+            if writes == self._writes:
+                self._keep(heads)
+
+    def wrote(self, heads: dict[str, Head]) -> None:
+        """Keep heads whose transaction has been committed."""
+        with self._lock:
+            self._writes += 1
+            self._keep(heads)
+
+    def _keep(self, heads: dict[str, Head]) -> None:
+        if len(self._heads) + len(heads) > self.MOST:
+            self._heads.clear()
+        self._heads.update(heads)
+
+
 class Ledger:
     """A store that is open. Close it, or use it as a context manager."""
 
@@ -188,7 +226,8 @@ class Ledger:
         self._connection = connection
         self.folder = folder
         """Where the database file lies, and what is kept beside it."""
-        self._local = threading.local()
+        self._idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
+        self._heads = _Heads()
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
@@ -215,11 +254,18 @@ class Ledger:
         """Write everything to the file and let it go."""
         self._connection.close()
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        cursor: duckdb.DuckDBPyConnection | None = getattr(self._local, "cursor", None)
-        if cursor is None:
-            cursor = self._local.cursor = self._connection.cursor()
-        return cursor
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for this block alone. Used ones are kept: the first query on a new one takes four
+        times as long (measured: 1.2 ms against 0.3 ms), and every visit comes on a new thread."""
+        try:
+            cursor = self._idle.get_nowait()
+        except Empty:
+            cursor = self._connection.cursor()
+        try:
+            yield cursor
+        finally:
+            self._idle.put(cursor)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -228,12 +274,13 @@ class Ledger:
         Raises Conflict where another transaction got there first, StoreError where the file cannot
         be written.
         """
-        cursor = self._cursor()
-        with _plain_errors():
+        with _plain_errors(), self._cursor() as cursor:
             cursor.begin()
             try:
-                yield Transaction(cursor)
+                transaction = Transaction(cursor)
+                yield transaction
                 cursor.commit()
+                self._heads.wrote(transaction.written)
             except BaseException as error:
                 with _suppressed():
                     cursor.rollback()
@@ -247,8 +294,13 @@ class Ledger:
 
     def heads(self, *customer_ids: str) -> dict[str, Head]:
         """The heads of some ledgers, by key; without those that have no event yet."""
-        with _plain_errors():
-            return Transaction(self._cursor()).heads(*customer_ids)
+        known, writes = self._heads.known(customer_ids)
+        if missing := [id for id in customer_ids if id not in known]:
+            with _plain_errors(), self._cursor() as cursor:
+                read = Transaction(cursor).heads(*missing)
+            self._heads.read(read, writes)
+            known |= read
+        return known
 
     def events(self, customer_id: str, *, after: int = 0, until: datetime | None = None) -> list[Event]:
         """One ledger's events in order: those after a sequence, up to and with a moment in UTC."""
@@ -277,13 +329,13 @@ class Ledger:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a parameterised query."""
-        with _plain_errors():
-            return self._cursor().execute(sql, values).fetchall()
+        with _plain_errors(), self._cursor() as cursor:
+            return cursor.execute(sql, values).fetchall()
 
     def table(self, sql: str, values: dict[str, Any]) -> pa.Table:
         """The rows of a query with named parameters (`$name`), as an Arrow table."""
-        with _plain_errors():
-            return self._cursor().execute(sql, values).to_arrow_table()
+        with _plain_errors(), self._cursor() as cursor:
+            return cursor.execute(sql, values).to_arrow_table()
 
     def check_writable(self) -> None:
         """Read and write once, leaving nothing behind. Raises StoreError."""

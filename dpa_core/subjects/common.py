@@ -26,10 +26,14 @@ def _as_utc(value: Any) -> Any:
     return datetime.fromisoformat(value).astimezone(UTC) if isinstance(value, str) else value
 
 
+def _written(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 Moment = Annotated[
     datetime,
     BeforeValidator(_as_utc),
-    PlainSerializer(lambda at: at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), return_type=str),
+    PlainSerializer(_written, return_type=str),
 ]
 """A time in UTC, in JSON always with microseconds and a Z."""
 

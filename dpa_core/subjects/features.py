@@ -156,8 +156,9 @@ def consequences(command: Instruct, state: State, agreement: Agreement, now: dat
     before = engaged(state.on, agreement)
     after_on = (state.on | on) - off
     after = engaged(after_on, agreement)
-    added = tuple(s for s in after if s not in before)
-    removed = tuple(s for s in before if s not in after)
+    ids_before, ids_after = {s.id for s in before}, {s.id for s in after}
+    added = tuple(s for s in after if s.id not in ids_before)
+    removed = tuple(s for s in before if s.id not in ids_after)
     kept = tuple(
         (s, tuple(f for f in agreement.features if f.id in after_on and f.id in s.features))
         for s in after
@@ -168,6 +169,7 @@ def consequences(command: Instruct, state: State, agreement: Agreement, now: dat
     of_switched_on = tuple(s for s in agreement.sub_processors if on & frozenset(s.features))
     crossing = transfers(of_switched_on, agreement)
     processed_before = {t.place.id for t in transfers(before, agreement) if t.role != "delivery"}
+    processed_after = {t.place.id for t in transfers(added, agreement) if t.role != "delivery"}
     touched = {c for id in on for c in agreement.feature(id).data_categories}
     used = {m for s in added for m in s.mechanisms}
     return Consequences(
@@ -177,12 +179,7 @@ def consequences(command: Instruct, state: State, agreement: Agreement, now: dat
         removed=removed,
         kept=kept,
         transfers=crossing,
-        new_third_countries=tuple(
-            p
-            for p in agreement.places
-            if p.id not in processed_before
-            and any(t.place == p and t.role != "delivery" for t in transfers(added, agreement))
-        ),
+        new_third_countries=tuple(p for p in agreement.places if p.id in processed_after - processed_before),
         mechanisms=tuple(m for m in agreement.mechanisms if m.id in used),
         data_categories=tuple(c for c in agreement.data_categories if c.id in touched),
         clauses=(CLAUSE, "3.1(i)", "3.1(v)", *((TRANSFER_CLAUSE,) if crossing else ())),

@@ -66,9 +66,13 @@ def _what(event: Event, file: CustomerFile) -> str:
 
 def instructions(file: CustomerFile, last: int | None = None) -> list[Instruction]:
     """The customer's instructions that count at the file's moment, newest first; the `last` few, or all."""
-    after = max(0, file.sequence - last) if last else 0
-    events = file.ledger.events(file.customer_id, after=after, until=file.as_of)
-    return in_words(reversed(events), file)
+
+    def read() -> list[Instruction]:
+        after = max(0, file.sequence - last) if last else 0
+        events = file.ledger.events(file.customer_id, after=after, until=file.as_of)
+        return in_words(reversed(events), file)
+
+    return file.kept(("history.instructions", last), read)
 
 
 def fault(file: CustomerFile) -> Fault | None:

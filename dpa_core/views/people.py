@@ -22,6 +22,10 @@ class Access:
 def people(file: CustomerFile) -> list[Access]:
     """Everyone with a role for this customer, by role and address. Shows the present, whatever the
     file's moment: access is no part of the customer's configuration."""
+    return file.kept(("people", file.answers.roles_changed), lambda: _people(file))
+
+
+def _people(file: CustomerFile) -> list[Access]:
     rows = file.ledger.rows(
         "SELECT state FROM heads WHERE customer_id LIKE '@person:%' AND contains(state, ?)",
         [f'"{file.customer_id}"'],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -69,14 +70,20 @@ def _pages(person: Person) -> dict[str, list[StreamlitPage]]:
 # --- who -----------------------------------------------------------------------------------------
 
 
+def claims() -> Mapping[str, Any]:
+    """What the identity provider said of whoever is at the browser."""
+    return st.user.to_dict()
+
+
 def _person(desk: Desk) -> Person:
     """The signed-in person with a grant; draws the page that helps on, and stops, for anyone else."""
-    if not st.user.get("is_logged_in"):
+    said = claims()
+    if not said.get("is_logged_in"):
         _sign_in_page(desk)
         st.stop()
     try:
         # The real time, not the demo's: a sign-in does not last longer because a date was moved.
-        who = identity(st.user.to_dict(), desk.office.clock.real_now())
+        who = identity(said, desk.office.clock.real_now())
     except SignInAgain as again:
         _message("Please sign in again", str(again), "Sign in again")
         st.stop()

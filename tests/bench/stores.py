@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,16 +10,15 @@ import pyarrow as pa
 
 from dpa_core import demo, subjects
 from dpa_core.agreement import Agreement, load_all
+from dpa_core.clock import Clock
 from dpa_core.ledger import Event, Head, Ledger, chain
 from dpa_core.ledger.chain import canonical
-from dpa_core.office import DEMO
-from dpa_core.subjects import customers, features
+from dpa_core.office import Office
+from dpa_core.subjects import customers, features, grants
 
 BEGAN = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
-_EVENTS = (
-    "customer_id sequence recorded_at actor on_behalf_of agreement_version kind body previous_digest digest"
-).split()
-_HEADS = "customer_id sequence digest state state_schema".split()
+_EVENTS = tuple(f.name for f in fields(Event))
+_HEADS = tuple(f.name for f in fields(Head))
 
 
 def drafts(agreement: Agreement, number: int) -> list[tuple[str, dict]]:
@@ -41,7 +41,8 @@ def drafts(agreement: Agreement, number: int) -> list[tuple[str, dict]]:
 
 
 def crowd(path: Path, number: int, length: int) -> None:
-    """A demo store with `number` more customers (`c00000` …), each with `length` events and an admin."""
+    """A demo store with `number` more customers (`c00000` …), each with `length` events, every 500th
+    with an admin."""
     agreements = load_all()
     agreement = agreements[max(agreements)]
     template = drafts(agreement, length)
@@ -58,7 +59,10 @@ def crowd(path: Path, number: int, length: int) -> None:
                 rows += events
                 heads.append(Head(last.customer_id, last.sequence, last.digest, state, subjects.STATE_SCHEMA))
             _write(ledger, rows, heads)
-    assert DEMO
+        office = Office(ledger, agreements, Clock())
+        for n in range(0, number, 500):
+            grant = grants.GrantAccess(f"admin@c{n:05}.example", "customer_admin", f"c{n:05}")
+            office.change_access(demo.operator(BEGAN), grant)
 
 
 def _spread(customer_id: str, template: list[tuple[str, dict]]) -> list[Event]:
@@ -82,10 +86,11 @@ def _write(ledger: Ledger, rows: list[Event], heads: list[Head]) -> None:
     columns = {name: [getattr(row, name) for row in rows] for name in _EVENTS}
     columns["recorded_at"] = [row.recorded_at.replace(tzinfo=None) for row in rows]
     columns["body"] = [canonical(row.body) for row in rows]
-    cursor = ledger._cursor()
-    cursor.register("rows", pa.table(columns))
-    cursor.register("heads_in", pa.table({name: [getattr(h, name) for h in heads] for name in _HEADS}))
-    cursor.begin()
-    cursor.execute(f"INSERT INTO events ({', '.join(_EVENTS)}) SELECT {', '.join(_EVENTS)} FROM rows")
-    cursor.execute(f"INSERT INTO heads ({', '.join(_HEADS)}) SELECT {', '.join(_HEADS)} FROM heads_in")
-    cursor.commit()
+    with ledger._cursor() as cursor:
+        cursor.register("rows", pa.table(columns))
+        cursor.register("heads_in", pa.table({name: [getattr(h, name) for h in heads] for name in _HEADS}))
+        cursor.begin()
+        for table, names, source in (("events", _EVENTS, "rows"), ("heads", _HEADS, "heads_in")):
+            listed = ", ".join(names)
+            cursor.execute(f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {source}")
+        cursor.commit()

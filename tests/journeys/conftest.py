@@ -32,7 +32,7 @@ GRETA = "greta.berg@nordfrakt.example"  # e-mail address not verified
 HENRIK = "henrik.dahl@solsidan.example"  # customer admin of Solsidan, reader of Apotek Ett
 
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
-_FLAGS = [
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -67,7 +67,7 @@ def serving(command: list[str | Path], folder: Path, port: int, **environment: s
     url = f"http://localhost:{port}"
     try:
         deadline = time.monotonic() + 60
-        while not _answers(url):
+        while not answers(url):
             if process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"the server did not start:\n{log.read_text()}")
             time.sleep(0.05)
@@ -79,7 +79,7 @@ def serving(command: list[str | Path], folder: Path, port: int, **environment: s
         assert "Traceback" not in log.read_text(), log.read_text()
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
             return bool(answer.status == 200)
@@ -118,7 +118,7 @@ def browser() -> Iterator[Browser]:
             "No Chromium found. Install it with your system's packages (Debian: apt-get install chromium)."
         )
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield chromium
         chromium.close()
 
@@ -129,6 +129,14 @@ class Visit:
 
     page: Page
     url: str
+
+    def sign_in(self, email: str) -> None:
+        """Through the provider, from the start page."""
+        self.open("/")
+        self.click("Sign in")
+        self.page.get_by_role("button", name=email).click()
+        self.page.wait_for_url(f"{self.url}/**")
+        self.page.get_by_role("button", name="Sign in", exact=True).wait_for(state="detached")
 
     def settle(self) -> None:
         """Wait until the script has run."""
@@ -177,11 +185,7 @@ def sign_in(browser: Browser, server: str) -> Iterator[SignIn]:
         context = browser.new_context(**options)  # type: ignore[arg-type]
         contexts.append(context)
         visit = Visit(context.new_page(), server)
-        visit.open("/")
-        visit.click("Sign in")
-        visit.page.get_by_role("button", name=email).click()
-        visit.page.wait_for_url(f"{server}/**")
-        visit.page.get_by_role("button", name="Sign in", exact=True).wait_for(state="detached")
+        visit.sign_in(email)
         visit.open(path)
         return visit
 

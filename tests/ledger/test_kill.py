@@ -12,10 +12,10 @@ from tests.conftest import VERSION, SettableClock, email
 ROOT = Path(__file__).parents[2]
 
 
-def killed_after(lines, store):
+def killed_after(lines, store, address):
     """Stream toggles until `lines` are acknowledged, kill -9, and give all that was acknowledged."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.ledger.streaming", str(store), email("anna"), "nordfrakt"],
+        [sys.executable, "-m", "tests.ledger.streaming", str(store), address, "nordfrakt"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -31,7 +31,7 @@ def killed_after(lines, store):
 def test_no_acknowledged_toggle_is_lost_when_the_server_is_killed_ten_times(store, agreement):
     last = 1
     for round in range(10):
-        acknowledged = killed_after(3 + 2 * round, store)
+        acknowledged = killed_after(3 + 2 * round, store, email("anna"))
         assert acknowledged == list(range(last + 1, last + 1 + len(acknowledged)))
         with Ledger.open(store) as ledger:
             office = Office(ledger, {VERSION: agreement}, SettableClock(AT))

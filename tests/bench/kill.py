@@ -1,0 +1,34 @@
+"""Kill -9 during a stream of toggles, 100 times on one file: how many acknowledged toggles were lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from dpa_core.agreement import load_all
+from dpa_core.clock import Clock
+from dpa_core.ledger import Ledger
+from dpa_core.office import Office
+from tests.bench import stores
+from tests.journeys.conftest import ANNA
+from tests.ledger.test_kill import killed_after
+
+TIMES = 100
+
+
+def measure() -> list[tuple[str, float, float]]:
+    """(what, number lost or broken, limit)."""
+    lost = faults = 0
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "desk.duckdb"
+        stores.crowd(path, 0, 1)
+        for turn in range(TIMES):
+            acknowledged = killed_after(1 + turn % 17, path, ANNA)
+            with Ledger.open(path) as ledger:
+                faults += len(Office(ledger, load_all(), Clock()).verify())
+                stored = {event.sequence for event in ledger.events("nordfrakt")}
+                lost += len(set(acknowledged) - stored)
+    return [
+        (f"acknowledged toggles lost in {TIMES} kills", float(lost), 0.0),
+        (f"faults found by verify in {TIMES} kills", float(faults), 0.0),
+    ]

@@ -1,0 +1,141 @@
+"""Script time of each page against a page that draws the same widgets from constants, in one run.
+
+Both run the whole frame (gate, customer, side bar, banners) and the page's own code. The constant one gets
+everything that ours asks of the store, from the person's roles to the page's data, ready-made.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import CodeType
+from typing import Any
+
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dpa_core.agreement import load_all
+from dpa_core.clock import DemoClock
+from dpa_core.ledger import Ledger
+from dpa_core.office import Office
+from dpa_core.web import Desk
+from pages.parts import shell
+from pages.parts.scope import current
+from tests.bench import stores
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ["overview", "features", "sub_processors", "retention", "history", "agreement", "access"]
+TURNS = 40
+LIMIT = 1.25
+
+
+class _Constants:
+    """An office whose answers were all given beforehand."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._said: dict[Any, Any] = {}
+        self.clock = office.clock
+
+    def __getattr__(self, name: str) -> Any:
+        def answer(*args: Any, **options: Any) -> Any:
+            key = (name, *map(repr, args[1:]), *options)
+            if key not in self._said:
+                self._said[key] = getattr(self._office, name)(*args, **options)
+            return self._said[key]
+
+        return answer
+
+
+@dataclass
+class _Run:
+    """What one script run is to do, and how long it took."""
+
+    page: CodeType
+    office: Any
+    claims: dict[str, Any]
+    data: Any = None
+    seconds: list[float] = field(default_factory=list)
+
+
+run: _Run
+"""The run under way; the script below has no other way to reach it."""
+
+
+def _script() -> None:
+    from tests.bench import pages as bench
+
+    bench.visit()
+
+
+def visit() -> None:
+    """One script run, timed from the inside."""
+    began = time.perf_counter()
+    st.session_state["customer"] = run.claims["customer"]
+    shell.visit(Desk(run.office, "privacy@connectel.example", ()))
+    run.seconds.append(time.perf_counter() - began)
+
+
+class _Page:
+    """Stands for st.Page and what st.navigation gives: pages run from the text, and links lead nowhere."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def run(self) -> None:
+        names: dict[str, Any] = {"__name__": "__main__"}
+        exec(run.page, names)  # Streamlit runs the whole file on every visit, and so do both of ours
+        if run.data is None:
+            names["draw"](current(), names["read"](current()))
+        else:
+            names["draw"](current(), run.data)
+
+
+def measure() -> list[tuple[str, float, float]]:
+    """(what, ratio, limit) of each page, in a small store and in a large one."""
+    st.Page = _Page  # type: ignore[assignment, misc]
+    st.navigation = lambda *_, **__: _Page()  # type: ignore[assignment]
+    st.page_link = lambda *_, **__: None  # type: ignore[assignment]
+    anna, eva = "anna.lindqvist@nordfrakt.example", "eva.sund@connectel.example"
+    with TemporaryDirectory() as folder:
+        few, many = Path(folder) / "few.duckdb", Path(folder) / "many.duckdb"
+        stores.crowd(few, 0, 1)
+        stores.crowd(many, 10_000, 100)
+        return [
+            *_every_page(few, "12 customers", anna, "nordfrakt"),
+            *_every_page(many, "10,000 customers x 100, admin", "admin@c00500.example", "c00500"),
+            *_every_page(many, "10,000 customers x 100, officer", eva, "c00500"),
+        ]
+
+
+def _every_page(path: Path, title: str, email: str, customer: str) -> list[tuple[str, float, float]]:
+    with Ledger.open(path) as ledger:
+        office = Office(ledger, load_all(), DemoClock())
+        who = {"email": email, "customer": customer}
+        return [(f"{page}, {title}", _ratio(office, page, who), LIMIT) for page in PAGES]
+
+
+def _ratio(office: Office, page: str, who: dict[str, Any]) -> float:
+    global run
+    text = (ROOT / "pages" / f"{page}.py").read_text().replace("draw(current(), read(current()))", "")
+    code = compile(text, page, "exec")
+    expires = datetime.now(UTC) + timedelta(hours=1)
+    claims = {**who, "is_logged_in": True, "email_verified": True, "exp": expires.timestamp()}
+    shell.claims = lambda: claims
+    ours = _Run(code, office, claims)
+    theirs = _Run(code, _Constants(office), claims)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(code, names)
+    for turn in range(TURNS):
+        for which in (ours, theirs) if turn % 2 else (theirs, ours):
+            run = which
+            at = AppTest.from_function(_script, default_timeout=60).run()
+            if at.exception:
+                raise RuntimeError(at.exception[0].message)
+            if turn == 0:
+                theirs.data = names["read"](at.session_state["scope"])
+    return statistics.median(ours.seconds[2:]) / statistics.median(theirs.seconds[2:])
