@@ -159,6 +159,13 @@ class CustomerFile:
         ]
         return _attached(self.files, named, sha256)
 
+    def kept(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """The answer to a question that rests on the customer's events alone, up to the file's moment.
+
+        Computed once for each customer, sequence and moment: what lies in a ledger does not change.
+        """
+        return self.answers.get((self.customer_id, self.sequence, self.as_of, question), answer)
+
 
 @dataclass(frozen=True)
 class ProviderFile:
@@ -190,13 +197,6 @@ def _attached(store: FileStore, named: Sequence[FileRef], sha256: str) -> File:
             "file",
         )
     return File(ref.name, ref.media_type or "application/octet-stream", content)
-
-    def kept(self, question: Hashable, answer: Callable[[], T]) -> T:
-        """The answer to a question that rests on the customer's events alone, up to the file's moment.
-
-        Computed once for each customer, sequence and moment: what lies in a ledger does not change.
-        """
-        return self.answers.get((self.customer_id, self.sequence, self.as_of, question), answer)
 
 
 class Answers:
