@@ -251,7 +251,8 @@ class _About:
     side: Side
 
 
-def _row(matter: Matter, customer_name: str) -> tuple[str | datetime | None, ...]:
+def matter_row(matter: Matter, customer_name: str) -> tuple[str | datetime | None, ...]:
+    """A matter as the ledger keeps it beside the heads, in `replace_matters`' order."""
     m = matter
     return (
         customer_name, m.key, m.page, m.title, m.waits_for, m.next_step, m.clause, m.due, m.begins, m.ends,
@@ -553,7 +554,7 @@ class Office:
         before = list(subjects.requests(old, provider, agreement))
         after = list(subjects.requests(new, provider, agreement))
         if before != after:
-            tx.replace_matters(customer_id, [_row(m, new.customer.name) for m in after])
+            tx.replace_matters(customer_id, [matter_row(m, new.customer.name) for m in after])
 
     def _write(
         self,
@@ -695,7 +696,9 @@ class Office:
             events = self._chain(PROVIDER, head, drafts, present, None, agreement.version, now, "provider")
             new = subjects.fold_provider(events, state)
             tx.append(head, events, new.model_dump_json(), subjects.STATE_SCHEMA)
-            tx.replace_matters(PROVIDER, [_row(m, "") for m in subjects.provider_matters(new, agreement)])
+            tx.replace_matters(
+                PROVIDER, [matter_row(m, "") for m in subjects.provider_matters(new, agreement)]
+            )
             if isinstance(command, sub_processors.WithdrawChange):
                 self._put_objectors(tx, command.change, new, now)
             return events
@@ -717,7 +720,7 @@ class Office:
             bound = _version(self.agreements, state.customer.agreement_version)
             agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
             after = subjects.requests(state, provider, agreement)
-            tx.replace_matters(customer_id, [_row(m, state.customer.name) for m in after])
+            tx.replace_matters(customer_id, [matter_row(m, state.customer.name) for m in after])
 
     def import_usage(self, person: Person, figures: pa.Table) -> None:
         """Store monthly figures, all or none; those of the same month are replaced."""
