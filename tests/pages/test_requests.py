@@ -1,4 +1,4 @@
-"""The pages of requests and notices: who finds which step, and what is refused without losing what was typed."""
+"""The pages of requests: who finds which step, and what is refused without losing what was typed."""
 
 from __future__ import annotations
 
@@ -208,18 +208,7 @@ def test_the_desk_is_closed_to_everyone_else(office: Office, people: People, who
         office.open_provider(getattr(people, who))
 
 
-# --- overview ------------------------------------------------------------------------------------
-
-
-def test_the_overview_says_what_waits_for_whom_by_when_under_which_clause(
-    office: Office, people: People
-) -> None:
-    act(office, people.anna, HELP)
-    announce(office, people)
-    text = shown(visit("overview", office, people.anna, "nordfrakt"))
-    assert "Connectel AB: Answer" in text
-    assert "8 Dec 2026 (in 14 days)" in text
-    assert "Object, or accept by silence" in text
+# --- changes, as time goes by ----------------------------------------------------------------------
 
 
 def test_notices_show_their_standing_in_words(office: Office, people: People, clock: SettableClock) -> None:
