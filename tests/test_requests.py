@@ -176,7 +176,7 @@ def test_a_notice_says_what_changes_for_the_own_configuration(office, people):
     (theirs,) = notices.notices(office.open(people.henrik, "solsidan"))
     assert [f.name for f in mine.effect.features] == ["Speech Analytics"]
     assert (mine.effect.before.name, mine.effect.after.name) == ("DeepGram", "Talvox")
-    assert not theirs.effect.touches
+    assert (theirs.effect.features, theirs.effect.core) == ((), False)
     touched = notices.touched(office.open_provider(people.eva), mine.published.change)
     assert touched == [("nordfrakt", "Nordfrakt Logistik AB", ("Speech Analytics",))]
 

@@ -28,11 +28,6 @@ class Effect:
     transfers: tuple[Transfer, ...]
     """Transfers outside the EU and EEA of the entry as it will be."""
 
-    @property
-    def touches(self) -> bool:
-        """Whether anything changes for this configuration."""
-        return self.core or bool(self.features)
-
 
 @dataclass(frozen=True)
 class Notice:

@@ -70,7 +70,7 @@ def _send(scope: Scope, name: str, act: Callable[[int], object], ledger: str | N
     except Changed as changed:
         _meanwhile(scope, ledger, changed)
     else:
-        turns = st.session_state[_TURN]
+        turns = st.session_state.setdefault(_TURN, {})
         turns[name] = turns.get(name, 0) + 1
         st.session_state[_DONE] = True
         st.rerun()
@@ -231,9 +231,3 @@ def due(at: datetime | None, now: datetime, *, hours: bool = False) -> None:
     soon = left < timedelta(days=3)
     icon = ":material/alarm:" if soon else ":material/schedule:"
     st.badge(f"Due {when} ({note})", icon=icon, color="orange" if soon else "blue")
-
-
-def picked(name: str) -> int | None:
-    """The number in the address that picks one matter, as a link from the desk or overview sets it."""
-    text = st.query_params.get(name, "")
-    return int(text) if text.isdigit() else None

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dpa_core.access import Forbidden
 from dpa_core.office import Office
-from dpa_core.subjects import assistance, audits, data_return, dates, sub_processors
+from dpa_core.subjects import assistance, audits, data_return, dates, incidents, sub_processors
 from tests.conftest import NOW, People, SettableClock
 from tests.pages import labels, shown, visit
 from tests.test_requests import AUDIT, BREACH, HELP, ORDER, TALVOX, act, announce, govern
@@ -220,3 +220,13 @@ def test_notices_show_their_standing_in_words(office: Office, people: People, cl
     theirs = shown(visit("notices", office, people.henrik, "solsidan"))
     assert "No assessment" not in theirs
     assert audits.CLAUSE not in theirs
+
+
+def test_an_acknowledgement_is_one_press_and_a_readers_is_refused(office: Office, people: People) -> None:
+    number = govern(office, people.eva, BREACH)
+    govern(office, people.eva, incidents.Notify(number, {"nature": "A leak"}, ("nordfrakt",)))
+    with pytest.raises(Forbidden):
+        act(office, people.clara, incidents.Acknowledge(number, 1))
+    at = press(visit("incidents", office, people.anna, "nordfrakt"), "Acknowledge the notice")
+    assert not at.exception
+    assert office.open(people.anna, "nordfrakt").state.incidents.handling[number].seen == 1
