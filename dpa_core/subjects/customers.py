@@ -16,6 +16,8 @@ from dpa_core.subjects.common import Moment, NewEvent, Record, RecordedEvent, Re
 CLAUSE = "1.2"
 KIND = "customer.opened"
 
+_RESERVED = frozenset({"processor", "demo"})
+"""What `on_behalf_of` says of others than a customer."""
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
 
@@ -52,7 +54,7 @@ def decide(command: Open, state: State, agreement: Agreement, now: datetime) -> 
             "Choose another identifier.",
             "customer_id",
         )
-    if not _ID.fullmatch(command.customer_id):
+    if not _ID.fullmatch(command.customer_id) or command.customer_id in _RESERVED:
         raise Refusal(
             CLAUSE,
             f"“{command.customer_id[:80]}” is no identifier for a customer.",

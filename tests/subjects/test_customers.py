@@ -28,7 +28,8 @@ def test_an_identifier_of_letters_digits_and_hyphens_is_fine(agreement, id):
 
 
 @pytest.mark.parametrize(
-    "id", ["", "-a", "A", "å", "a b", "a/b", "@demo", "@person:x@y.z", "a\n", "a" * 61, "../a", "<b>"]
+    "id",
+    ["", "-a", "A", "å", "a b", "a/b", "@demo", "@person:x@y.z", "a\n", "a" * 61, "../a", "<b>", "processor"],
 )
 def test_any_other_identifier_is_refused(agreement, id):
     assert refused(Open(id, "A"), agreement).field == "customer_id"

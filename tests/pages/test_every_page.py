@@ -1,0 +1,73 @@
+"""Every page, seen by every role: one's own customer whole, another's not at all."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dpa_core.web import Desk
+from pages.parts import shell
+from tests.conftest import CUSTOMERS, ROLES, email
+from tests.pages import shown
+
+PAGES = sorted((Path(__file__).parents[2] / "pages").glob("[a-z]*.py"))
+
+
+@pytest.fixture
+def visit(office, monkeypatch):
+    """`visit(page, name, customer)`: the whole frame around one page, for somebody signed in."""
+    monkeypatch.setattr(st, "page_link", lambda *_, **__: None)  # needs the browser's navigation
+
+    def look(page: Path, name: str, customer: str, signed_in_for: float = 1) -> AppTest:
+        expires = office.clock.real_now() + timedelta(hours=signed_in_for)
+        claims = {
+            "is_logged_in": True,
+            "email": email(name),
+            "email_verified": True,
+            "exp": expires.timestamp(),
+        }
+        code = compile(page.read_text("utf-8"), page, "exec")
+
+        class Chosen:
+            def run(self):
+                exec(code, {"__name__": "__main__"})
+
+        monkeypatch.setattr(shell, "claims", lambda: claims)
+        monkeypatch.setattr(st, "navigation", lambda *_, **__: Chosen())
+        monkeypatch.setattr(st, "Page", lambda *_, **__: None)
+
+        def script(desk):
+            from pages.parts import shell
+
+            shell.visit(desk)
+
+        at = AppTest.from_function(script, args=(Desk(office, "privacy@people.example"),), default_timeout=30)
+        at.query_params["customer"] = customer
+        return at.run()
+
+    return look
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("name", ROLES)
+def test_a_page_shows_a_customer_to_those_with_a_role_for_it_and_to_nobody_else(visit, page, name):
+    for customer, title in CUSTOMERS.items():
+        at = visit(page, name, customer)
+        said = shown(at)
+        may = any(of in (customer, None) for _, of in ROLES[name])
+        if may:
+            assert title in said
+            assert "cannot be shown" not in said
+        else:
+            assert title not in said
+            wanted = "There is no customer" if ROLES[name] else "You have no access yet"
+            assert wanted in said
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_nobody_sees_a_page_after_the_sign_in_has_expired(visit, page):
+    said = shown(visit(page, "anna", "nordfrakt", signed_in_for=0))
+    assert "Your sign-in has expired" in said
+    assert CUSTOMERS["nordfrakt"] not in said
