@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 
+from dpa_core.access import may
 from dpa_core.office import ProviderFile
 from dpa_core.views import matters
 from pages.parts import show, steps, words
@@ -41,6 +42,9 @@ class Data:
 
 def read(scope: Scope) -> Data:
     """What is open, under the filters the person has set."""
+    if not may(scope.file.person, "govern", None).allowed:
+        st.error("The desk is the privacy officer’s. Open one of the other pages.", icon=":material/lock:")
+        st.stop()
     state = st.session_state
     provider = scope.office.open_provider(scope.file.person)
     who = {"The provider": "provider", "The customer": "customer", "Both": None}
@@ -103,18 +107,21 @@ def _filters() -> None:
 def _first(scope: Scope, data: Data) -> None:
     """The most urgent ones, each with its next step as a button."""
     for number, row in enumerate(data.inbox.slice(0, FIRST).to_pylist()):
-        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"matter_{number}"):
-            steps.due(row["due"], data.provider.now, hours=row["page"] == "incidents")
+        with st.container(border=True, key=f"matter_{number}"):
+            left, middle, right = st.columns([2.2, 4.6, 2.4], vertical_alignment="center")
+            with left:
+                steps.due(row["due"], data.provider.now, hours=row["page"] == "incidents")
             who = row["customer"] or "All customers concerned"
-            st.markdown(f"**{words.plain(who)}** · {words.plain(row['title'])} · {row['clause']}")
+            middle.markdown(f"**{words.plain(who)}** · {words.plain(row['title'])} · {row['clause']}")
             mine = row["waits_for"] == "provider"
             if not mine:
-                st.badge("Waits for the customer", icon=":material/person:", color="gray")
+                middle.badge("Waits for the customer", icon=":material/person:", color="gray")
             label = row["next_step"] if mine else f"See: {row['next_step']}"
-            if st.button(
+            if right.button(
                 label,
                 key=f"go_{row['customer_id']}_{row['key']}_{number}",
                 type="primary" if mine else "secondary",
+                width="stretch",
             ):
                 _go(scope, row)
 
