@@ -18,6 +18,8 @@ Action = Literal[
     "instruct",
     "respond",
     "govern",
+    "take_snapshot",
+    "hold_review",
     "grant_customer_roles",
     "grant_any_role",
     "open_customer",
@@ -26,14 +28,16 @@ Action = Literal[
 """`respond`: act for the provider in a customer's matters. `govern`: in the provider's own."""
 
 _ALLOWED: dict[roles.Role, frozenset[Action]] = {
-    "customer_admin": frozenset({"read", "instruct", "grant_customer_roles"}),
+    "customer_admin": frozenset({"read", "instruct", "take_snapshot", "grant_customer_roles"}),
     "customer_reader": frozenset({"read"}),
-    "account_manager": frozenset({"read"}),
+    "account_manager": frozenset({"read", "take_snapshot", "hold_review"}),
     "privacy_officer": frozenset(
         {
             "read",
             "respond",
             "govern",
+            "take_snapshot",
+            "hold_review",
             "grant_customer_roles",
             "grant_any_role",
             "open_customer",

@@ -7,21 +7,27 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_args
 
-import streamlit as st
 import typer
 
-from dpa_core import demo, manifest, web
+from dpa_core import demo, manifest
 from dpa_core.access import Forbidden
 from dpa_core.agreement import AgreementError, TextError, compare, load_all
-from dpa_core.clock import Clock, DemoClock
+from dpa_core.clock import Clock, DemoClock, end_of
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.ledger.chain import as_record, canonical
 from dpa_core.office import AgreementMissing, Office, demo_days
-from dpa_core.settings import ROOT, STORE, SettingsError, data_folder, read_settings
+from dpa_core.settings import ROOT, STORE, SettingsError, data_folder, read_settings, signing_key
+from dpa_core.snapshots import files
+from dpa_core.snapshots.diff import NotComparable, diff
+from dpa_core.snapshots.freeze import freeze
+from dpa_core.snapshots.model import Snapshot, json_schema
+from dpa_core.snapshots.sign import KEYS, KeyFileError, key_ring, public_keys, rotate
+from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, Verdict, unverified
+from dpa_core.snapshots.verify import verify as verify_file
 from dpa_core.subjects import Refusal, customers, grants
 from dpa_core.usage import UsageError, read_usage
 
@@ -32,6 +38,7 @@ access = typer.Typer(no_args_is_help=True, help="Who has which role.")
 customer = typer.Typer(invoke_without_command=True, help="The customers; without a command: list them.")
 usage = typer.Typer(no_args_is_help=True, help="Monthly usage figures.")
 returned = typer.Typer(no_args_is_help=True, help="Files of a data return and their manifest.")
+snapshot = typer.Typer(no_args_is_help=True, help="Configuration snapshots.")
 for name, group in (
     ("agreement", agreement),
     ("ledger", ledger),
@@ -39,6 +46,7 @@ for name, group in (
     ("customers", customer),
     ("usage", usage),
     ("return", returned),
+    ("snapshot", snapshot),
 ):
     app.add_typer(group, name=name)
 
@@ -62,6 +70,11 @@ def _operator() -> Any:
 
 
 def _run(parts: dict[str, Any], address: str, port: int) -> None:
+    # Imported here: the other commands do without a web server, and start in half the time.
+    import streamlit as st
+
+    from dpa_core import web
+
     st.App(ROOT / "app.py", **parts).run(config=web.config(address, port))
 
 
@@ -89,6 +102,8 @@ def demo_command(
         typer.echo(f"Demo data is ready in {data_folder()}.")
         return
     _check_port("localhost", port)
+    from dpa_core import web
+
     parts = web.serving_demo(port)
     typer.echo(f"DPA Desk with demo data: http://localhost:{port}")
     _run(parts, "localhost", port)
@@ -99,6 +114,8 @@ def serve() -> None:
     """Run the app in production, with settings from the environment, `.env` or a TOML file."""
     settings = read_settings()
     _check_port(settings.address, settings.port)
+    from dpa_core import web
+
     parts = web.serving(settings)
     typer.echo(f"DPA Desk: {settings.public_url}")
     _run(parts, settings.address, settings.port)
@@ -296,6 +313,116 @@ def check_manifest(
     typer.echo(f"The folder matches: {len(items):,} {'file' if len(items) == 1 else 'files'}.")
 
 
+# --- snapshots -----------------------------------------------------------------------------------
+
+_EXIT = {"genuine": 0, "altered": 1, "unknown_key": 3}
+_Keys = Annotated[
+    Path | None, typer.Option("--keys", help="The provider's keys, a JWK set; this server's by default.")
+]
+
+
+@snapshot.command("export")
+def export_snapshot(
+    customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER")],
+    format: Annotated[str, typer.Option(help=", ".join(files.FORMATS))] = "json",
+    as_of: Annotated[str | None, typer.Option(help="A past day, as 2026-11-24; today by default.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write; standard output by default.")] = None,
+) -> None:
+    """Write a customer's configuration, now or as it stood at the end of a day, as a signed file."""
+    if format not in files.FORMATS:
+        _fail(f"There is no format “{format}”. Choose one of: {', '.join(files.FORMATS)}.")
+    if output is None and format != "json" and sys.stdout.isatty():
+        _fail(f"A terminal cannot show {format}. Name a file with --output.")
+    keys = key_ring(data_folder(), signing_key())
+    with _office() as office:
+        try:
+            moment = end_of(date.fromisoformat(as_of), office.clock.now()) if as_of else None
+        except (ValueError, OverflowError):
+            _fail(f"“{as_of}” is no date such as 2026-11-24.")
+        frozen = freeze(office.open(_operator(), customer_id, moment))
+    content = files.make(frozen, keys, format).content
+    if output is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        _fail(f"{output} cannot be written: {error.strerror}.")
+    typer.echo(f"{output}: {frozen.customer.name} as at {frozen.as_at}, verification code {frozen.digest}")
+
+
+@snapshot.command("verify")
+def verify_snapshot(file: Path, keys: _Keys = None) -> None:
+    """Tell whether a snapshot (JSON, or the PDF) is genuine. Needs no network and no database.
+
+    Exit code: 0 genuine, 1 altered or unreadable, 3 signed with an unknown key.
+    """
+    verdict = verify_file(_content(file), _public_keys(keys))
+    typer.echo(verdict.sentence)
+    if verdict.status == "genuine" and verdict.snapshot:
+        typer.echo(f"Verification code: {verdict.snapshot.digest}")
+    raise typer.Exit(_EXIT[verdict.status])
+
+
+@snapshot.command("diff")
+def diff_snapshots(a: Path, b: Path, keys: _Keys = None) -> None:
+    """Say what differs in snapshot B from snapshot A: what changed, who did it, by which instruction."""
+    known = _public_keys(keys)
+    old, new = (_comparable(file, known) for file in (a, b))
+    changes = diff(old, new)
+    typer.echo(f"{old.customer.name}: {old.as_at} (entry {old.ledger.sequence}) against "
+               f"{new.as_at} (entry {new.ledger.sequence})")  # fmt: skip
+    for c in changes:
+        who = f" [{c.by}, instruction {c.instruction}]" if c.by else ""
+        typer.echo(f"  {c.part}: {c.what}: {c.before} -> {c.after}{who}")
+    if not changes:
+        typer.echo("  Nothing differs.")
+
+
+@snapshot.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of a snapshot."""
+    typer.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2))
+
+
+@snapshot.command("rotate-key")
+def rotate_key() -> None:
+    """Sign with a new key from now on; what the old ones signed stays verifiable. Restart the server."""
+    if signing_key():
+        _fail("The key comes from DPA_SNAPSHOT_KEY. Put a new one there; the old one stays known.")
+    ring = rotate(data_folder())
+    typer.echo(f"New snapshots are signed with {ring.active.thumbprint()}. Restart the server.")
+
+
+def _content(file: Path) -> bytes:
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            _fail(f"{file} is larger than {MAX_BYTES / 1e6:.0f} MB, which no snapshot is.")
+        return file.read_bytes()
+    except OSError as error:
+        _fail(f"{file} cannot be read: {error.strerror}.")
+
+
+def _public_keys(file: Path | None) -> dict[str, dict[str, Any]]:
+    path = file or data_folder() / KEYS
+    try:
+        return public_keys(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        _fail(f"{path} cannot be read: {error.strerror}. Name the provider's keys with --keys.")
+    except ValueError:
+        _fail(f"{path} is no JSON. Name the provider's keys with --keys.")
+
+
+def _comparable(file: Path, keys: dict[str, dict[str, Any]]) -> Snapshot:
+    content = _content(file)
+    verdict: Verdict = verify_file(content, keys)
+    if verdict.status == "altered":
+        _fail(f"{file}: {verdict.sentence}")
+    if verdict.snapshot is None:
+        typer.echo(f"{file}: {verdict.sentence}", err=True)
+    return verdict.snapshot or unverified(content)
+
+
 def main() -> None:
     """Run a command. What goes wrong in a way we know ends in one line and exit code 1."""
     try:
@@ -305,6 +432,9 @@ def main() -> None:
         AgreementMissing,
         Forbidden,
         manifest.ManifestError,
+        KeyFileError,
+        NotASnapshot,
+        NotComparable,
         Refusal,
         SettingsError,
         StoreError,

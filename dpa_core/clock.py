@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+STOCKHOLM = ZoneInfo("Europe/Stockholm")
+"""Calendar days are counted there."""
+
+
+def end_of(day: date, now: datetime) -> datetime | None:
+    """The last moment of a day in Stockholm, in UTC; None for today, whose end has not come yet.
+
+    OverflowError for the last day that a calendar knows.
+    """
+    if day == now.astimezone(STOCKHOLM).date():
+        return None
+    midnight = datetime.combine(day + timedelta(days=1), time(), STOCKHOLM)
+    return midnight.astimezone(UTC) - timedelta(microseconds=1)
 
 
 class Clock:

@@ -36,6 +36,8 @@ from dpa_core.subjects import (
     grants,
     incidents,
     retention,
+    reviews,
+    snapshots,
     sub_processors,
 )
 from dpa_core.subjects.common import PROCESSOR, FileRef, Matter, NewEvent, Refusal, Side, local_day
@@ -62,8 +64,10 @@ ByCustomer = (
     | data_return.ByCustomer
     | assistance.ByCustomer
     | incidents.ByCustomer
+    | reviews.Command
+    | snapshots.Take
 )
-"""What a customer's admin may command."""
+"""What a customer's admin may command, and what needs a right of its own (see `_NEEDS`)."""
 ByProvider = audits.ByProvider | sub_processors.ByProvider | data_return.ByProvider | assistance.ByProvider
 """What the provider may command in a customer's matters."""
 ByBoth = audits.ByBoth | sub_processors.ByBoth
@@ -71,6 +75,13 @@ ByBoth = audits.ByBoth | sub_processors.ByBoth
 Instruction = ByCustomer | ByProvider | ByBoth
 OwnCommand = sub_processors.ProviderCommand | incidents.ProviderCommand
 """What the provider may command in its own ledger."""
+
+_NEEDS: dict[type, Action] = {
+    snapshots.Take: "take_snapshot",
+    reviews.Hold: "hold_review",
+    reviews.Propose: "hold_review",
+}
+"""What a command needs to be allowed, where that is not `instruct`."""
 
 
 class Changed(Exception):
@@ -221,6 +232,22 @@ class Answers:
         return computed
 
 
+@dataclass(frozen=True)
+class Portfolio:
+    """The customers that one person looks after for the provider, opened together."""
+
+    person: Person
+    customer_ids: tuple[str, ...] | None
+    """None: every customer."""
+    now: datetime
+    ledger: Ledger = field(repr=False)
+    agreements: Mapping[str, Agreement] = field(repr=False)
+
+    def version(self, version: str) -> Agreement:
+        """The version of the agreement that a customer is bound to."""
+        return _version(self.agreements, version)
+
+
 def _version(agreements: Mapping[str, Agreement], version: str) -> Agreement:
     try:
         return agreements[version]
@@ -245,6 +272,7 @@ class _About:
 
     customer_id: str
     state: CustomerState
+    sequence: int
     provider: ProviderState
     agreement: Agreement
     now: datetime
@@ -282,6 +310,7 @@ class Office:
         self._answers = Answers()
         self._openings = 0
         """How many customers were opened since the start: the directory of before counts no more."""
+        self._downloads = Downloads()
 
     # --- people ----------------------------------------------------------------------------------
 
@@ -426,6 +455,33 @@ class Office:
             answers=self._answers,
         )
 
+    def reopen(self, person: Person, customer_id: str, sequence: int, moment: datetime) -> CustomerFile:
+        """A customer as it stood after one entry of its ledger, seen from a moment (UTC) not before it.
+
+        Raises Forbidden as `open` does, and Refusal where there is no such entry.
+        """
+        file = self.open(person, customer_id)
+        events = [e for e in self.ledger.events(customer_id, until=moment) if e.sequence <= sequence]
+        if not events or events[-1].sequence != sequence:
+            raise Refusal(
+                "3.1(i)", f"{file.name} has no entry {sequence} by then.", "Choose another one.", "sequence"
+            )
+        state = subjects.fold(events)
+        agreement = _version(self.agreements, state.customer.agreement_version)
+        return replace(file, state=state, agreement=agreement, sequence=sequence, now=moment, as_of=moment)
+
+    def portfolio(self, person: Person) -> Portfolio:
+        """Every customer that the person looks after for the provider, as they stand.
+
+        Raises Forbidden for whoever has no role at the provider.
+        """
+        person, _ = self._enter(person)
+        if not person.is_provider:
+            raise Forbidden("The portfolio is for account managers and privacy officers of the provider.")
+        mine = {g.customer_id for g in person.grants if may(person, "hold_review", g.customer_id).allowed}
+        ids = None if person.sees_all else tuple(sorted(id for id in mine if id))
+        return Portfolio(person, ids, self.clock.now(), self.ledger, self.agreements)
+
     def directory(self, person: Person, text: str = "", limit: int = 20) -> list[tuple[str, str]]:
         """Customers the person may open, as (identifier, name), sorted by name.
 
@@ -456,7 +512,7 @@ class Office:
     def carry_out(
         self, person: Person, customer_id: str, command: Instruction, expected_sequence: int
     ) -> Receipt:
-        """Record a documented instruction, durable when this returns.
+        """Record a documented instruction, or a review or snapshot, durable when this returns.
 
         `expected_sequence`: what the person had before their eyes. Raises Forbidden, Refusal, Changed
         (with what was recorded since), StoreError.
@@ -468,8 +524,10 @@ class Office:
             responds = isinstance(command, ByProvider) or (
                 isinstance(command, ByBoth) and not may(present, "instruct", customer_id).allowed
             )
-            require(present, "respond" if responds else "instruct", customer_id)
-            side: Side = "provider" if responds else "customer"
+            needed = _NEEDS.get(type(command), "respond" if responds else "instruct")
+            require(present, needed, customer_id)
+            instructs = not responds and may(present, "instruct", customer_id).allowed
+            side: Side = "customer" if instructs else "provider"
             if head is None:
                 raise _unknown(customer_id)
             if head.sequence != expected_sequence:
@@ -478,7 +536,7 @@ class Office:
             provider = self._provider(self.ledger.head(PROVIDER))
             bound = _version(self.agreements, state.customer.agreement_version)
             agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
-            about = _About(customer_id, state, provider, agreement, now, side)
+            about = _About(customer_id, state, head.sequence, provider, agreement, now, side)
             drafts = self._decide(command, about)
             events = self._write(tx, customer_id, head, state, drafts, present, agreement, now, side)
             self._put_matters(tx, customer_id, state, subjects.fold(events, state), provider, agreement)
@@ -498,6 +556,16 @@ class Office:
                 return retention.decide(command, state.retention, agreement, now)
             case retention.PlaceHold() | retention.ReleaseHold():
                 return retention.decide(command, state.retention, agreement, now)
+            case snapshots.Take():
+                return snapshots.decide(command, state.snapshots, about.sequence, now)
+            case reviews.Accept():
+                # One step: the instruction that the proposal becomes, then the answer.
+                answer = reviews.decide(command, state.reviews, state.features.on, agreement, now)
+                left = state.reviews.proposal(command.proposal).remaining(state.features.on)
+                instruct = features.Instruct(left, command.reason, command.acknowledged)
+                return features.decide(instruct, state.features, agreement, now) + answer
+            case reviews.Hold() | reviews.Confirm() | reviews.Propose() | reviews.Reject():
+                return reviews.decide(command, state.reviews, state.features.on, agreement, now)
         if isinstance(command, audits.Command):
             return audits.decide(command, state.audits, agreement, now, about.side)
         if isinstance(command, data_return.Command):
@@ -607,6 +675,7 @@ class Office:
         secret in the browser's cookie. Raises Forbidden.
         Clause: Art. 32(4) GDPR
         """
+        person, _ = self._enter(person)
         require(person, "read", customer_id)
         token = self._downloads.offer(file, person.email, customer_id, browser, self.clock.now())
         return f"/download/{token}"

@@ -51,7 +51,14 @@ class _Folder(BaseSettings):
         return sources
 
 
-class Settings(_Folder):
+class _Signing(_Folder):
+    """What signing snapshots needs; commands that only sign need none of the other settings."""
+
+    snapshot_key: SecretStr | None = None
+    """The private Ed25519 key as a JWK; without it, one is made in the data folder."""
+
+
+class Settings(_Signing):
     """Read from `DPA_…` variables, then `.env`, then the TOML file named by `DPA_SETTINGS`."""
 
     address: str = "127.0.0.1"
@@ -73,6 +80,12 @@ class Settings(_Folder):
 def data_folder() -> Path:
     """Where state lives. Raises SettingsError with one line."""
     return _read(_Folder).data_dir
+
+
+def signing_key() -> str | None:
+    """The key to sign snapshots with, where the settings give one. Raises SettingsError with one line."""
+    key = _read(_Signing).snapshot_key
+    return key.get_secret_value() if key else None
 
 
 def read_settings(**given: Any) -> Settings:

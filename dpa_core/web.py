@@ -31,7 +31,9 @@ from dpa_core.agreement import AgreementError, load_all
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.office import Office, demo_days
-from dpa_core.settings import ROOT, STORE, Settings, SettingsError, read_settings
+from dpa_core.settings import ROOT, STORE, Settings, SettingsError, data_folder, read_settings, signing_key
+from dpa_core.snapshots.model import json_schema
+from dpa_core.snapshots.sign import KeyFileError, KeyRing, key_ring
 
 log = logging.getLogger("dpa_desk")
 
@@ -42,6 +44,8 @@ class Desk:
 
     office: Office
     contact: str
+    keys: KeyRing
+    """Signs the snapshots."""
     personas: tuple[demo.Persona, ...] = ()
     """The demo's invented people; none in production."""
 
@@ -80,8 +84,9 @@ def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 def serving(settings: Settings) -> dict[str, Any]:
     """Open the store for production and give the arguments of `st.App`.
 
-    Raises SettingsError (a demo store), StoreError, AgreementError.
+    Raises SettingsError (a demo store), StoreError, AgreementError, KeyFileError.
     """
+    keys = key_ring(settings.data_dir, signing_key())
     ledger = Ledger.open(settings.data_dir / STORE)
     if demo_days(ledger) is not None:
         ledger.close()
@@ -95,14 +100,16 @@ def serving(settings: Settings) -> dict[str, Any]:
         "client_secret": settings.oidc_client_secret.get_secret_value(),
         "server_metadata_url": str(settings.oidc_metadata_url),
     }
-    return _app(Desk(office, settings.contact), auth, secure=url.startswith("https:"))
+    return _app(Desk(office, settings.contact, keys), auth, secure=url.startswith("https:"))
 
 
 def serving_demo(port: int) -> dict[str, Any]:
     """Open (and if need be fill) the demo store, start the demo's identity provider, and give the
-    arguments of `st.App`. Raises SettingsError (a store that is no demo), StoreError, AgreementError.
+    arguments of `st.App`. Raises SettingsError (a store that is no demo), StoreError, AgreementError,
+    KeyFileError.
     """
     office = demo.open_office(load_all())
+    keys = key_ring(data_folder())
     provider = demo.identity_provider()
     server = provider.__enter__()
     auth = {
@@ -112,9 +119,8 @@ def serving_demo(port: int) -> dict[str, Any]:
         "client_secret": "demo",
         "server_metadata_url": f"http://localhost:{server.server_port}/.well-known/openid-configuration",
     }
-    return _app(
-        Desk(office, "eva.sund@connectel.example", demo.personas()), auth, secure=False, also=provider
-    )
+    opened = Desk(office, "eva.sund@connectel.example", keys, demo.personas())
+    return _app(opened, auth, secure=False, also=provider)
 
 
 def from_environment() -> dict[str, Any]:
@@ -126,7 +132,7 @@ def from_environment() -> dict[str, Any]:
         if os.environ.get("DPA_DEMO", "").lower() in ("1", "true", "yes"):
             return serving_demo(int(st.get_option("server.port")))
         return serving(read_settings())
-    except (AgreementError, SettingsError, StoreError) as error:
+    except (AgreementError, KeyFileError, SettingsError, StoreError) as error:
         raise SystemExit(f"{error} (For the demo: `dpa demo`.)") from error
 
 
@@ -150,14 +156,14 @@ def _app(
 
     return {
         "secrets": {"auth": auth},
-        "routes": _routes(opened.office),
+        "routes": _routes(opened.office, opened.keys),
         "middleware": [Middleware(_Guard, secure=secure)],
         "lifespan": lifespan,
         "on_script_error": _on_script_error,
     }
 
 
-def _routes(office: Office) -> list[BaseRoute]:
+def _routes(office: Office, keys: KeyRing) -> list[BaseRoute]:
     def healthz(_: Request) -> Response:
         try:
             office.ledger.check_writable()
@@ -183,8 +189,16 @@ def _routes(office: Office) -> list[BaseRoute]:
             },
         )
 
+    def jwks(_: Request) -> Response:
+        return JSONResponse(keys.jwks(), media_type="application/jwk-set+json")
+
+    def schema(_: Request) -> Response:
+        return JSONResponse(json_schema(), media_type="application/schema+json")
+
     return [
         Route("/healthz", healthz, methods=["GET"]),
+        Route("/.well-known/jwks.json", jwks, methods=["GET"]),
+        Route("/.well-known/dpa-snapshot-1.schema.json", schema, methods=["GET"]),
         Route("/download/{token}", download, methods=["GET"]),
     ]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dpa_core.access import Forbidden
-from dpa_core.agreement import Agreement, Feature, SubProcessor
+from dpa_core.agreement import Feature, SubProcessor
 from dpa_core.office import Changed, CustomerFile, Refusal, StoreError
 from dpa_core.subjects import features
 from dpa_core.subjects.common import MAX_REASON
-from pages.parts import show, words
+from pages.parts import consequences, show, words
 from pages.parts.scope import Scope, current
 
 STAGED, OPEN, SEEN, MEANWHILE, ROUND = (
@@ -161,17 +161,9 @@ def _review(scope: Scope) -> None:
     except Refusal as problem:
         show.refusal(problem)
         return
-    _consequences(result, file.agreement)
+    consequences.card(result, file.agreement)
     turn = state.get(ROUND, 0)
-    acknowledged: frozenset[str] = frozenset()
-    if result.transfers:
-        names = words.listed([s.name for s in file.agreement.sub_processors if s.id in result.to_acknowledge])
-        if st.checkbox(
-            f"I acknowledge that personal data is transferred outside the EU and EEA, or may be reached "
-            f"from there, by {names}, under the safeguards above.",
-            key=f"acknowledge_{turn}",
-        ):
-            acknowledged = result.to_acknowledge
+    acknowledged = consequences.acknowledgement(result, file.agreement, f"acknowledge_{turn}")
     reason = st.text_area(
         "Reason (optional)",
         key="features.reason",
@@ -213,54 +205,6 @@ def _confirm(scope: Scope, command: features.Instruct) -> None:
         state.pop("features.reason", None)
         show.recorded(f"Recorded as instruction {receipt.sequence}.")
         st.rerun()
-
-
-def _consequences(result: features.Consequences, agreement: Agreement) -> None:
-    switched = [f"{f.name} on" for f in result.switched_on] + [f"{f.name} off" for f in result.switched_off]
-    st.markdown(f"**{words.listed(switched)}**")
-    if result.added:
-        lines = [":material/add_circle: **Sub-processors added**"]
-        for s in result.added:
-            where, by = show.places(s, agreement), show.mechanisms(s, agreement)
-            lines.append(f"- **{s.name}** · {s.purpose} · {where} · {by}")
-        st.markdown("\n".join(lines))
-        for s in result.added:
-            if s.source_note:
-                st.caption(f":material/info: {s.name}: {s.source_note}")
-    if result.removed:
-        lines = [":material/remove_circle: **Sub-processors removed**"]
-        lines += [f"- **{s.name}** · {show.places(s, agreement)}" for s in result.removed]
-        st.markdown("\n".join(lines))
-    for s, keeping in result.kept:
-        names = words.listed([f.name for f in keeping])
-        verb = "is" if len(keeping) == 1 else "are"
-        st.markdown(f":material/link: **{s.name}** stays, as {names} {verb} on.")
-    if not result.added and not result.removed:
-        st.markdown("No sub-processor is added or removed.")
-    if result.transfers:
-        _transfers(result)
-    elif result.switched_on:
-        st.markdown(":material/location_on: All processing of these features stays in the EU and EEA.")
-    if result.data_categories:
-        names = words.listed([c.name for c in result.data_categories])
-        st.markdown(f":material/category: **Data categories touched:** {names}")
-        st.caption("Our reading: the agreement does not say which categories a feature touches.")
-    show.clauses(result.clauses, agreement)
-
-
-_HAPPENS = {"processing": "processes in", "delivery": "delivers from", "access": "may be reached from"}
-
-
-def _transfers(result: features.Consequences) -> None:
-    lines = [":material/public: **Transfers outside the EU and EEA**"]
-    for t in result.transfers:
-        by = " + ".join(m.code for m in t.mechanisms)
-        lines.append(f"- {t.sub_processor.name} {_HAPPENS[t.role]} {t.place.name}, under {by}")
-    st.markdown("\n".join(lines))
-    if result.new_third_countries:
-        st.markdown(f"New for you: {words.listed([p.name for p in result.new_third_countries])}.")
-    used = {m.id: m for t in result.transfers for m in t.mechanisms}
-    st.caption("  \n".join(f"{m.code}: {m.name}. {m.summary}" for m in used.values()))
 
 
 draw(current(), read(current()))

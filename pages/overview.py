@@ -10,6 +10,7 @@ import streamlit as st
 from dpa_core.agreement import Agreement, Feature, Place, SubProcessor
 from dpa_core.subjects import features, retention
 from dpa_core.views import history, matters
+from dpa_core.views.open_items import OpenItem, open_items
 from pages.parts import show, steps, words
 from pages.parts.scope import Scope, current
 
@@ -53,13 +54,14 @@ def read(scope: Scope) -> Data:
         engaged=engaged,
         places=places,
         latest=history.instructions(file, last=5),
-        waiting=_by_date([*_requests(scope), *_waiting(periods)]),
+        waiting=_by_date([*_requests(scope), *_waiting(periods, open_items(file))]),
         holds=sum(p.hold is not None for p in periods),
     )
 
 
-def _waiting(periods: tuple[retention.Period, ...]) -> list[Waiting]:
-    found = []
+def _waiting(periods: tuple[retention.Period, ...], items: list[OpenItem]) -> list[Waiting]:
+    of_reviews = [i for i in items if i.kind in ("Proposal", "Agreed action", "Review")]
+    found = [Waiting(f"{i.kind}: {words.plain(i.what)}.", i.due_at, i.clause, "review") for i in of_reviews]
     for p in periods:
         name = p.data_type.name
         if p.pending:
@@ -171,6 +173,8 @@ def _waits(data: Data, now: datetime) -> None:
                 st.markdown(f"{icon} **{word}{words.day_and_distance(w.by, now)}**")
             elif w.page == "retention":
                 st.markdown(":material/lock: **In force**")
+            elif w.page == "review":
+                st.markdown(":material/pending: **Open**")
             else:
                 st.markdown(":material/event: **No date in the agreement**")
             st.markdown(w.what)

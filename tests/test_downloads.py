@@ -21,6 +21,7 @@ from dpa_core.clock import Clock
 from dpa_core.downloads import MAX_OPEN, Downloads, File, Gone
 from dpa_core.ledger import Ledger
 from dpa_core.office import Office
+from dpa_core.snapshots.sign import key_ring
 from dpa_core.subjects import customers, grants
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -61,7 +62,7 @@ def anna(office: Office, operator: Person) -> Person:
 
 
 @pytest.fixture
-def client(office: Office) -> TestClient:
+def client(office: Office, tmp_path: Path) -> TestClient:
     """The app's own routes and middleware, beside stand-ins for Streamlit's sign-in routes."""
 
     def callback(request: Request) -> Response:
@@ -73,13 +74,13 @@ def client(office: Office) -> TestClient:
     def logout(_: Request) -> Response:
         return RedirectResponse("/oauth2callback")
 
-    return TestClient(_served(office, callback, logout), base_url="http://desk.example")
+    return TestClient(_served(office, tmp_path, callback, logout), base_url="http://desk.example")
 
 
-def _served(office: Office, callback: object, logout: object) -> Starlette:
+def _served(office: Office, folder: Path, callback: object, logout: object) -> Starlette:
     routes = [Route("/oauth2callback", callback), Route("/auth/logout", logout)]  # type: ignore[arg-type]
     guard = Middleware(web._Guard, secure=False)
-    return Starlette(routes=[*web._routes(office), *routes], middleware=[guard])
+    return Starlette(routes=[*web._routes(office, key_ring(folder)), *routes], middleware=[guard])
 
 
 def _sign_in(client: TestClient) -> str:

@@ -17,6 +17,8 @@ from dpa_core.subjects import (
     grants,
     incidents,
     retention,
+    reviews,
+    snapshots,
     sub_processors,
 )
 from dpa_core.subjects.assistance import State as _Assistance
@@ -28,6 +30,8 @@ from dpa_core.subjects.features import State as _Features
 from dpa_core.subjects.incidents import ProviderState as _ProviderIncidents
 from dpa_core.subjects.incidents import State as _Incidents
 from dpa_core.subjects.retention import State as _Retention
+from dpa_core.subjects.reviews import State as _Reviews
+from dpa_core.subjects.snapshots import State as _Snapshots
 from dpa_core.subjects.sub_processors import ProviderState as _Changes
 from dpa_core.subjects.sub_processors import State as _Objections
 
@@ -46,6 +50,8 @@ class CustomerState(Record):
     assistance: _Assistance = _Assistance()
     sub_processors: _Objections = _Objections()
     incidents: _Incidents = _Incidents()
+    reviews: _Reviews = _Reviews()
+    snapshots: _Snapshots = _Snapshots()
 
 
 class ProviderState(Record):
@@ -75,6 +81,10 @@ def evolve(state: CustomerState, event: RecordedEvent) -> CustomerState:
             return state.model_copy(update={"sub_processors": new})
         case "incidents":
             return state.model_copy(update={"incidents": incidents.evolve(state.incidents, event)})
+        case "review" | "proposal":
+            return state.model_copy(update={"reviews": reviews.evolve(state.reviews, event)})
+        case "snapshot":
+            return state.model_copy(update={"snapshots": snapshots.evolve(state.snapshots, event)})
         case _:
             return state
 
@@ -176,6 +186,10 @@ def describe(event: RecordedEvent, agreement: Agreement) -> str:
             return sub_processors.describe(event, agreement)
         case "incidents":
             return incidents.describe(event, agreement)
+        case "review" | "proposal":
+            return reviews.describe(event, agreement)
+        case "snapshot":
+            return snapshots.describe(event, agreement)
         case _:
             return event.kind
 

@@ -19,6 +19,9 @@ SUBJECTS = {
     "assistance": "Assistance",
     "sub_processors": "Sub-processor changes",
     "incidents": "Incidents",
+    "review": "Reviews",
+    "proposal": "Reviews",
+    "snapshot": "Snapshots",
 }
 """The first word of an event's kind, and what a person calls it."""
 

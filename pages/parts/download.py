@@ -29,11 +29,13 @@ def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon
             "To download, sign out and in again: this browser has lost its mark.", icon=":material/error:"
         )
         return
+    customer = show.reopened(scope)
     try:
-        file = make()
+        with st.spinner("Making the file"):
+            file = make()
     except Refusal as problem:
         show.refusal(problem)
         return
-    address = scope.office.offer_download(scope.file.person, scope.file.customer_id, browser, file)
+    address = scope.office.offer_download(customer.person, customer.customer_id, browser, file)
     st.link_button(f"Save {file.name}", address, type="primary", icon=":material/save:")
     st.caption("The link works once, within a minute, in this browser.")

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dpa_core.office import CustomerFile, Office
+from dpa_core.snapshots.sign import KeyRing
 
 _KEY = "scope"
+RUNNING = "review.running"
+"""In the session state: the customer whose review runs; it has the whole screen."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,8 @@ class Scope:
     office: Office
     file: CustomerFile
     is_demo: bool
+    keys: KeyRing
+    """Signs the snapshots."""
 
 
 def enter(scope: Scope) -> None:

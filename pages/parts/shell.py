@@ -13,7 +13,7 @@ from dpa_core.access import Forbidden, Person, SignInAgain, identity, may
 from dpa_core.office import AgreementMissing, CustomerFile, Refusal
 from dpa_core.subjects.grants import ROLES
 from pages.parts import words
-from pages.parts.scope import Scope, enter
+from pages.parts.scope import RUNNING, Scope, enter
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -28,13 +28,22 @@ FEW = 50
 
 def visit(desk: Desk) -> None:
     """Draw one run of the app for whoever is at the browser."""
-    st.set_page_config(page_title="DPA Desk", page_icon=str(ICON), layout="wide")
+    # A review has the whole screen. Streamlit may leave an empty side bar standing unless told to fold it.
+    side_bar = "collapsed" if RUNNING in st.session_state else "auto"
+    st.set_page_config(
+        page_title="DPA Desk", page_icon=str(ICON), layout="wide", initial_sidebar_state=side_bar
+    )
     person = _person(desk)
     file = _customer(desk, person)
-    enter(Scope(desk.office, file, desk.is_demo))
-    page = st.navigation(_pages(person), expanded=True)
-    with st.sidebar:
-        _side_bar(desk, file)
+    enter(Scope(desk.office, file, desk.is_demo, desk.keys))
+    reviewing = st.session_state.get(RUNNING) == file.customer_id and file.allows("hold_review")
+    page = st.navigation(_pages(person), position="hidden" if reviewing else "sidebar", expanded=True)
+    if reviewing and page.url_path != "review":
+        st.session_state.pop(RUNNING)
+        st.rerun()
+    if not reviewing:
+        with st.sidebar:
+            _side_bar(desk, file)
     _banners(desk, file)
     page.run()
 
@@ -42,15 +51,18 @@ def visit(desk: Desk) -> None:
 def _pages(person: Person) -> dict[str, list[StreamlitPage]]:
     """The pages under their headings; the desk for whoever acts for the provider."""
     desk = [st.Page("pages/desk.py", title="Desk", icon=":material/inbox:")]
+    portfolio = [st.Page("pages/portfolio.py", title="Portfolio", icon=":material/work:")]
     return {
         "": [
             *(desk if may(person, "govern", None).allowed else []),
+            *(portfolio if person.is_provider else []),
             st.Page("pages/overview.py", title="Overview", icon=":material/dashboard:", default=True),
         ],
         "Configuration": [
             st.Page("pages/features.py", title="Features", icon=":material/toggle_on:"),
             st.Page("pages/sub_processors.py", title="Sub-processors", icon=":material/account_tree:"),
             st.Page("pages/retention.py", title="Retention", icon=":material/auto_delete:"),
+            st.Page("pages/what_if.py", title="What if", icon=":material/science:"),
         ],
         "Requests and notices": [
             st.Page("pages/notices.py", title="Changes", icon=":material/campaign:"),
@@ -61,6 +73,8 @@ def _pages(person: Person) -> dict[str, list[StreamlitPage]]:
         ],
         "Record": [
             st.Page("pages/history.py", title="History", icon=":material/history:"),
+            st.Page("pages/snapshots.py", title="Snapshots", icon=":material/photo_camera:"),
+            st.Page("pages/review.py", title="Reviews", icon=":material/slideshow:"),
             st.Page("pages/agreement.py", title="Agreement", icon=":material/contract:"),
             st.Page("pages/access.py", title="Access", icon=":material/group:"),
         ],

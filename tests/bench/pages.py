@@ -16,17 +16,20 @@ from types import CodeType
 from typing import Any
 
 import streamlit as st
+from joserfc.jwk import OKPKey
 from streamlit.testing.v1 import AppTest
 
 from dpa_core.agreement import load_all
 from dpa_core.clock import DemoClock
 from dpa_core.ledger import Ledger
 from dpa_core.office import Office
+from dpa_core.snapshots.sign import KeyRing
 from dpa_core.web import Desk
 from pages.parts import shell
 from pages.parts.scope import current
 from tests.bench import stores
 
+KEYS = KeyRing(OKPKey.generate_key("Ed25519"), {})
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["overview", "features", "sub_processors", "retention", "history", "agreement", "access"]
 TURNS = 40
@@ -76,7 +79,7 @@ def visit() -> None:
     """One script run, timed from the inside."""
     began = time.perf_counter()
     st.session_state["customer"] = run.claims["customer"]
-    shell.visit(Desk(run.office, "privacy@connectel.example", ()))
+    shell.visit(Desk(run.office, "privacy@connectel.example", KEYS))
     run.seconds.append(time.perf_counter() - began)
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from joserfc.jwk import OKPKey
 from streamlit.testing.v1 import AppTest
 
 from dpa_core.access import Person
 from dpa_core.office import Office
 from dpa_core.settings import ROOT
+from dpa_core.snapshots.sign import KeyRing
 from pages.parts.scope import Scope
+
+_KEY = OKPKey.generate_key("Ed25519")
+KEYS = KeyRing(_KEY, {_KEY.thumbprint(): dict(_KEY.as_dict(private=False))})
 
 
 def visit(
@@ -17,7 +22,7 @@ def visit(
 ) -> AppTest:
     """Run a page for a person who looks at a customer."""
     at = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=30)
-    at.session_state["scope"] = Scope(office, office.open(person, customer_id, as_of), False)
+    at.session_state["scope"] = Scope(office, office.open(person, customer_id, as_of), False, KEYS)
     return at.run()
 
 

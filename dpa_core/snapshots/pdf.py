@@ -1,0 +1,194 @@
+"""A snapshot as a PDF to be filed: PDF/A-3a and PDF/UA-1 at once, the signed JSON attached.
+
+The template only lays out texts that it reads from a JSON file; nothing of them is ever taken for code.
+Standard: ISO 19005-3 (PDF/A-3a), ISO 14289-1 (PDF/UA-1).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from datetime import date, datetime
+from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import typst
+
+from dpa_core.clock import STOCKHOLM
+from dpa_core.snapshots import charts, model
+from dpa_core.snapshots.sign import SIGNED
+from dpa_core.snapshots.tables import place
+
+_NO_GLYPH = re.compile(r'the text `"(.+?)"` could not be displayed')
+_ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}")
+
+
+def render(snapshot: model.Snapshot, signed: bytes) -> bytes:
+    """The PDF. `signed`: what `KeyRing.sign` made of this snapshot. The same input gives the same bytes."""
+    drawn = {"places": charts.places(snapshot), "periods": charts.periods(snapshot)}
+    view = _view(snapshot) | {"alt": {name: chart.words for name, chart in drawn.items()}}
+    with TemporaryDirectory(prefix="dpa-snapshot-") as folder:
+        root = Path(folder)
+        template = resources.files(__package__) / "snapshot.typ"
+        (root / "snapshot.typ").write_bytes(template.read_bytes())
+        (root / SIGNED).write_bytes(signed)
+        for name, chart in drawn.items():
+            (root / f"{name}.svg").write_text(chart.svg, encoding="utf-8")
+        unknown: set[str] = set()
+        while True:
+            text = json.dumps(_replaced(view, unknown))
+            (root / "view.json").write_text(text, encoding="utf-8")
+            try:
+                return _compile(root, snapshot.ledger.recorded_at)
+            except typst.TypstError as error:
+                missing = {_unescaped(found) for found in _NO_GLYPH.findall(error.diagnostic)} - unknown
+                if not missing:
+                    raise
+                unknown |= {character for text in missing for character in text}
+
+
+def _compile(root: Path, at: datetime) -> bytes:
+    compiler = typst.Compiler(str(root / "snapshot.typ"), root=str(root), ignore_system_fonts=True)
+    pdf = compiler.compile(format="pdf", pdf_standards=["a-3a", "ua-1"], timestamp=int(at.timestamp()))
+    assert isinstance(pdf, bytes)  # noqa: S101  # a list comes for pictures only
+    return pdf
+
+
+# --- texts ---------------------------------------------------------------------------------------
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+def _replaced(value: Any, unknown: set[str]) -> Any:
+    """Every text with characters that cannot or must not be printed shown by number, as [U+65E5]."""
+    match value:
+        case str():
+            return "".join(_shown(c, unknown) for c in value)
+        case dict():
+            return {key: _replaced(part, unknown) for key, part in value.items()}
+        case list() | tuple():
+            return [_replaced(part, unknown) for part in value]
+        case _:
+            return value
+
+
+def _shown(character: str, unknown: set[str]) -> str:
+    """Control characters would be lost, and those that turn the direction around could make the page
+    read otherwise than its data."""
+    if character == "\n":
+        return character
+    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn")
+    return f"[U+{ord(character):04X}]" if hidden or character in unknown else character
+
+
+def _day(at: datetime | date | None) -> str:
+    if at is None:
+        return ""
+    at = at.astimezone(STOCKHOLM).date() if isinstance(at, datetime) else at
+    return f"{at.day} {at:%b %Y}"
+
+
+def _minute(at: datetime) -> str:
+    return f"{_day(at)}, {at.astimezone(STOCKHOLM):%H:%M}"
+
+
+def _by(stamp: model.Stamp | None, otherwise: str) -> str:
+    """`3 Mar 2026, by anna@nord.example, instruction 4: the reason`."""
+    if stamp is None:
+        return otherwise
+    text = f"{_day(stamp.since)}, by {stamp.by}, instruction {stamp.instruction}"
+    return f"{text}: {stamp.reason}" if stamp.reason else text
+
+
+def _period_note(p: model.Retention) -> str:
+    parts = [_by(p.set, "Provider’s default")]
+    if p.pending:
+        parts.append(
+            f"Becomes {p.pending.days:,} days on {_day(p.pending.effective_at)} (by {p.pending.by}, "
+            f"instruction {p.pending.instruction})"
+        )
+    if p.hold:
+        parts.append(f"Legal hold since {_by(p.hold, '')}")
+    if p.deletion_resumes_at:
+        parts.append(f"Deletion resumes on {_day(p.deletion_resumes_at)}")
+    return ". ".join(parts)
+
+
+def _view(s: model.Snapshot) -> dict[str, Any]:
+    """All that the template prints, as texts."""
+    on = [f for f in s.features if f.on]
+    outside = sorted({t.place for t in s.transfers if t.role != "delivery"})
+    held = [p for p in s.retention.periods if p.hold]
+    code = s.digest
+    return {
+        "customer": s.customer.name,
+        "provider": s.provider.name,
+        "provider_details": f"{s.provider.name}, {s.provider.registration_number}",
+        "contact": s.provider.contact,
+        "as_at": _day(s.as_at),
+        "agreement": f"{s.agreement.title}, version {s.agreement.version}",
+        "facts": [
+            ["Customer", f"{s.customer.name} ({s.customer.id}), since {_day(s.customer.since)}"],
+            ["Provider", f"{s.provider.name}, registration number {s.provider.registration_number}"],
+            ["Agreement", f"{s.agreement.title}, published {_day(s.agreement.published)}"],
+            ["Shown as at", f"{_day(s.as_at)} (calendar day in Stockholm)"],
+            ["Last ledger entry", f"{s.ledger.sequence}, recorded {_minute(s.ledger.recorded_at)}"],
+        ],
+        "figures": [
+            [str(len(on)), f"of {len(s.features)} optional features on"],
+            [str(len(s.sub_processors)), "sub-processors engaged"],
+            [str(len(outside)), "places outside the EU/EEA that process or may reach data"],
+            [str(len(held)), "data types under a legal hold"],
+            [str(len(s.open_items)), "open items"],
+        ],
+        "features": [
+            [f.name, "On" if f.on else "Off", _by(f.set, "Never switched"), ", ".join(f.data_categories),
+             f.clause]
+            for f in s.features
+        ],
+        "sub_processors": [
+            [x.name, x.purpose, "; ".join(place(p) for p in x.places),
+             " + ".join(x.mechanisms) or "None needed", ", ".join(x.because) or "Core: always engaged",
+             x.clause]
+            for x in s.sub_processors
+        ],
+        "transfers": [
+            [t.sub_processor, t.place, {"processing": "Processing", "delivery": "Delivery (CDN)",
+                                        "access": "Possible access"}[t.role],
+             " + ".join(t.mechanisms), ", ".join(t.because) or "Core service", t.clause]
+            for t in s.transfers
+        ],
+        "retention_note": s.retention.note,
+        "retention_clause": s.retention.clause,
+        "retention": [[p.name, p.data_category, f"{p.days:,}", _period_note(p)] for p in s.retention.periods],
+        "subscriptions": [[x.address, _day(x.since)] for x in s.subscriptions],
+        "open_items": [
+            [i.kind, i.what, f"{_day(i.opened_at)}, by {i.by}, entry {i.entry}",
+             _day(i.due_at) or "None", i.clause]
+            for i in s.open_items
+        ],
+        "review": _review(s.review),
+        "measures": [[m.name, m.summary, m.clause] for m in (*s.certifications, *s.measures)],
+        "code": [code[i : i + 8] for i in range(0, 64, 8)],
+        "head": [s.ledger.digest[i : i + 8] for i in range(0, 64, 8)],
+    }  # fmt: skip
+
+
+def _review(review: model.Review | None) -> dict[str, Any] | None:
+    if review is None:
+        return None
+    confirmed = "The agreed actions are not confirmed by the customer’s admin yet."
+    if review.confirmed_at:
+        confirmed = f"Confirmed by {review.confirmed_by} on {_day(review.confirmed_at)}."
+    elif not review.actions:
+        confirmed = "No actions were agreed."
+    return {
+        "held": f"Held on {_day(review.held_at)} by {review.by}, entry {review.instruction}. {confirmed}",
+        "notes": review.notes,
+        "actions": [[a.what, a.side.capitalize(), _day(a.due) or "None"] for a in review.actions],
+    }

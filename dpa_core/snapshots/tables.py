@@ -1,0 +1,149 @@
+"""A snapshot as tables: what the spreadsheet and the CSV files hold, a part each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from dpa_core.snapshots import model
+
+Cell = str | int | date | datetime | None
+"""Times are in UTC."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A part. Every row has as many cells as there are columns."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def harmless(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: an apostrophe before = + - @ tab and line breaks.
+
+    Standard: CWE-1236.
+    """
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return "; ".join(parts)
+
+
+def _stamp(stamp: model.Stamp | None) -> tuple[Cell, ...]:
+    return (stamp.since, stamp.by, stamp.instruction, stamp.reason) if stamp else (None, None, None, None)
+
+
+def tables(s: model.Snapshot) -> tuple[Table, ...]:
+    """The parts of a snapshot, in reading order."""
+    stamp = ("since (UTC)", "by", "instruction", "reason")
+    return (
+        Table(
+            "Summary",
+            ("fact", "value"),
+            (
+                ("Customer", s.customer.name),
+                ("Customer identifier", s.customer.id),
+                ("As at", s.as_at),
+                ("Agreement", s.agreement.title),
+                ("Agreement version", s.agreement.version),
+                ("Provider", f"{s.provider.name} ({s.provider.registration_number})"),
+                ("Last ledger entry", s.ledger.sequence),
+                ("Recorded at (UTC)", s.ledger.recorded_at),
+                ("Ledger digest", s.ledger.digest),
+                ("Verification code (SHA-256)", s.digest),
+            ),
+        ),
+        Table(
+            "Features",
+            ("feature", "state", *stamp, "data categories", "basis of categories", "clause"),
+            tuple(
+                (
+                    f.name,
+                    "on" if f.on else "off",
+                    *_stamp(f.set),
+                    _joined(f.data_categories),
+                    f.data_categories_basis,
+                    f.clause,
+                )
+                for f in s.features
+            ),
+        ),
+        Table(
+            "Sub-processors",
+            ("sub-processor", "kind", "purpose", "places", "place as worded", "mechanisms", "because of",
+             "clause"),
+            tuple(
+                (x.name, x.kind, x.purpose, _joined([place(p) for p in x.places]), x.place_wording,
+                 _joined(x.mechanisms), _joined(x.because), x.clause)
+                for x in s.sub_processors
+            ),
+        ),
+        Table(
+            "Transfers",
+            ("sub-processor", "place", "what happens there", "mechanisms", "because of", "clause"),
+            tuple(
+                (t.sub_processor, t.place, t.role, _joined(t.mechanisms), _joined(t.because), t.clause)
+                for t in s.transfers
+            ),
+        ),
+        Table(
+            "Retention",
+            ("data type", "data category", "days", "provider's default", *stamp, "coming days",
+             "effective (UTC)", "legal hold since (UTC)", "hold by", "hold reason", "deletion resumes (UTC)"),
+            tuple(
+                (
+                    p.name, p.data_category, p.days, "yes" if p.is_default else "no", *_stamp(p.set),
+                    *((p.pending.days, p.pending.effective_at) if p.pending else (None, None)),
+                    *((p.hold.since, p.hold.by, p.hold.reason) if p.hold else (None, None, None)),
+                    p.deletion_resumes_at,
+                )
+                for p in s.retention.periods
+            ),
+        ),
+        Table(
+            "Subscriptions", ("address", "since (UTC)"), tuple((x.address, x.since) for x in s.subscriptions)
+        ),
+        Table(
+            "Open items",
+            ("kind", "what", "waits for", "opened (UTC)", "by", "due (UTC)", "entry", "clause"),
+            tuple(
+                (i.kind, i.what, i.waits_for, i.opened_at, i.by, i.due_at, i.entry, i.clause)
+                for i in s.open_items
+            ),
+        ),
+        Table("Last review", ("fact", "value"), _review(s.review)),
+        Table(
+            "Measures",
+            ("kind", "name", "summary", "clause"),
+            tuple(
+                (kind, m.name, m.summary, m.clause)
+                for kind, parts in (("measure", s.measures), ("certification", s.certifications))
+                for m in parts
+            ),
+        ),
+    )  # fmt: skip
+
+
+def place(p: model.Place) -> str:
+    """A place and, where it is not plain processing, what happens there."""
+    return p.name if p.role == "processing" else f"{p.name} ({p.role})"
+
+
+def _review(review: model.Review | None) -> tuple[tuple[Cell, ...], ...]:
+    if review is None:
+        return ()
+    rows: list[tuple[Cell, ...]] = [
+        ("Held at (UTC)", review.held_at),
+        ("Held by", review.by),
+        ("Notes", review.notes),
+        ("Confirmed at (UTC)", review.confirmed_at),
+        ("Confirmed by", review.confirmed_by),
+    ]
+    for action in review.actions:
+        due = f", until {action.due.isoformat()}" if action.due else ""
+        rows.append((f"Action for the {action.side}{due}", action.what))
+    return tuple(rows)

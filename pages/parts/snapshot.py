@@ -1,0 +1,107 @@
+"""Taking, downloading and comparing snapshots, as several pages do. Standard: Art. 28(3)(h) GDPR"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from dpa_core.access import Forbidden, SignInAgain
+from dpa_core.clock import end_of
+from dpa_core.downloads import File
+from dpa_core.office import Changed, CustomerFile, Refusal, StoreError
+from dpa_core.snapshots import files
+from dpa_core.snapshots.diff import Change
+from dpa_core.snapshots.freeze import freeze
+from dpa_core.subjects.snapshots import Take
+from dpa_core.views import history
+from dpa_core.views.snapshots import OnFile
+from pages.parts import download, show, words
+from pages.parts.scope import Scope
+
+FORMATS = {"pdf": "PDF", "json": "JSON", "xlsx": "Excel", "csv": "CSV"}
+
+
+def take(scope: Scope, file: CustomerFile, day: date) -> int | None:
+    """Freeze the customer at a day and put that on file: the entry it is recorded as.
+
+    What goes wrong is said on the page, and None is returned.
+    """
+    try:
+        then = scope.office.open(file.person, file.customer_id, end_of(day, file.now))
+        command = Take(day, then.now, then.sequence, freeze(then).digest)
+        return scope.office.carry_out(file.person, file.customer_id, command, file.sequence).sequence
+    except Refusal as problem:
+        show.refusal(problem)
+    except Changed:
+        st.warning(
+            "Someone changed this customer meanwhile. Take the snapshot again.",
+            icon=":material/sync_problem:",
+        )
+    except (Forbidden, SignInAgain, StoreError) as problem:
+        st.error(words.plain(str(problem)), icon=":material/error:")
+    return None
+
+
+def buttons(scope: Scope, snapshot: OnFile) -> None:
+    """Choose a format, and download."""
+    key = f"download_{snapshot.sequence}"
+    format = st.segmented_control(
+        "Format",
+        list(FORMATS),
+        default="pdf",
+        required=True,
+        format_func=lambda f: FORMATS[f],
+        key=f"{key}_format",
+    )
+    download.button(scope, f"Download {FORMATS[format]}", partial(_file, scope, snapshot, format), key=key)
+
+
+def _file(scope: Scope, snapshot: OnFile, format: str) -> File:
+    """The snapshot made anew from the ledger; it comes out the same, or is not handed over."""
+    file = scope.file
+    frozen = freeze(scope.office.reopen(file.person, file.customer_id, snapshot.upto, snapshot.moment))
+    if frozen.digest != snapshot.digest:
+        raise Refusal(
+            "Art. 28(3)(h) GDPR",
+            "This snapshot no longer comes out as it was taken: the provider’s data of the agreement was "
+            "corrected since.",
+            "Use the file that was downloaded then, or take a new one.",
+        )
+    return files.make(frozen, scope.keys, format)
+
+
+def changes(found: list[Change], before: str, after: str) -> None:
+    """What differs, side by side."""
+    if not found:
+        st.markdown(f":material/task_alt: Nothing differs between {before} and {after}.")
+        return
+    st.markdown(f"**{words.count(len(found), 'difference')}** between {before} and {after}")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Part": [c.part for c in found],
+                "What": [c.what for c in found],
+                before: [c.before for c in found],
+                after if after != before else f"{after} ": [c.after for c in found],
+                "Who": [c.by for c in found],
+                "When": [words.day(c.at) if c.at else "" for c in found],
+                "Instruction": [str(c.instruction or "") for c in found],
+            }
+        ),
+        hide_index=True,
+        alt="What differs: part, what, before, after, who did it, when and under which instruction",
+    )
+
+
+def between(old: CustomerFile, new: CustomerFile) -> None:
+    """The entries of the history after one moment and up to another, folded away."""
+    events = [e for e in new.ledger.events(new.customer_id, after=old.sequence) if e.sequence <= new.sequence]
+    with st.expander(f"{words.count(len(events), 'entry', 'entries')} of the history between the two"):
+        for i in history.in_words(events, new):
+            st.markdown(
+                f"{i.sequence}. {words.plain(i.what)} · {words.day(i.recorded_at)} · {words.plain(i.actor)}"
+            )
+            show.quoted(i.reason)

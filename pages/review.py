@@ -1,0 +1,369 @@
+"""Reviews: go through a customer's configuration together, agree on actions, confirm them.
+
+Standard: Art. 28(3)(h) GDPR
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+import streamlit as st
+
+from dpa_core.access import Forbidden, SignInAgain
+from dpa_core.office import Changed, Refusal, StoreError
+from dpa_core.snapshots.diff import diff
+from dpa_core.snapshots.freeze import freeze
+from dpa_core.subjects import features, retention, reviews
+from dpa_core.views.open_items import SIDES, OpenItem, open_items
+from dpa_core.views.snapshots import on_file
+from pages.parts import proposals, show, snapshot, what_if, words
+from pages.parts.scope import RUNNING, Scope, current
+
+STEP, NOTES, ACTIONS, SEEN, MEANWHILE = (
+    f"review.{k}" for k in ("step", "notes", "actions", "seen", "meanwhile")
+)
+
+
+def draw(scope: Scope) -> None:
+    """The page: a review that runs, or the reviews that were held."""
+    if st.session_state.get(RUNNING) == scope.file.customer_id and scope.file.allows("hold_review"):
+        _run(scope)
+    else:
+        _list(scope)
+
+
+# --- the reviews that were held ------------------------------------------------------------------
+
+
+def _list(scope: Scope) -> None:
+    file = scope.file
+    show.header(
+        "Reviews",
+        "A review goes through the configuration together and ends with agreed actions and a snapshot.",
+        file,
+    )
+    if file.allows("hold_review"):
+        st.button(
+            "Start a review", type="primary", on_click=_start, args=[scope], icon=":material/slideshow:"
+        )
+    if file.state.reviews.open_proposals:
+        st.subheader("Proposals waiting for an answer", anchor=False)
+        proposals.waiting(scope)
+    st.subheader("Reviews held", anchor=False)
+    if not file.state.reviews.held:
+        st.markdown("No review was held yet.")
+    for review in reversed(file.state.reviews.held):
+        _held(scope, review)
+    show.clauses(("3.1(i)",), file.agreement)
+
+
+def _held(scope: Scope, review: reviews.Review) -> None:
+    file = scope.file
+    with st.container(border=True, key=f"review_{review.sequence}"):
+        st.markdown(
+            f"**{words.day(review.held_at)}** · held by {words.plain(review.by)} · entry {review.sequence}"
+        )
+        if review.notes:
+            st.text(review.notes)
+        _actions_table(review.actions)
+        if review.confirmed_at:
+            st.badge(
+                f"Confirmed by {review.confirmed_by} on {words.day(review.confirmed_at)}",
+                icon=":material/check_circle:",
+                color="green",
+            )
+        elif review.actions:
+            st.badge("Not confirmed yet", icon=":material/pending:", color="orange")
+            if file.allows("instruct") and st.button(
+                "Confirm the agreed actions", key=f"confirm_{review.sequence}", type="primary"
+            ):
+                _record(scope, reviews.Confirm(review.sequence), "Confirmed")
+        taken = next((s for s in reversed(on_file(file)) if s.upto == review.sequence), None)
+        if taken:
+            st.caption("Snapshot of what was agreed")
+            snapshot.buttons(scope, taken)
+
+
+def _actions_table(actions: tuple[reviews.Action, ...]) -> None:
+    if actions:
+        st.table(
+            [
+                {
+                    "Agreed action": words.plain(a.what),
+                    "Whose": SIDES[a.side].capitalize(),
+                    "Due": words.day(a.due) if a.due else "No date",
+                }
+                for a in actions
+            ],
+            border="horizontal",
+        )
+
+
+def _record(scope: Scope, command: reviews.Command, word: str) -> None:
+    """Record at once; what goes wrong is said on the page."""
+    file = scope.file
+    try:
+        receipt = scope.office.carry_out(file.person, file.customer_id, command, file.sequence)
+    except Refusal as problem:
+        show.refusal(problem)
+    except Changed:
+        st.warning(
+            "Someone changed this customer meanwhile. Look again, then confirm.",
+            icon=":material/sync_problem:",
+        )
+    except (Forbidden, SignInAgain, StoreError) as problem:
+        st.error(words.plain(str(problem)), icon=":material/error:")
+    else:
+        show.recorded(f"{word}: entry {receipt.sequence}.")
+        st.rerun()
+
+
+# --- a review that runs --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Step:
+    """One page of the review."""
+
+    title: str
+    draw: Callable[[Scope], None]
+
+
+def _start(scope: Scope) -> None:
+    state = st.session_state
+    state[RUNNING] = scope.file.customer_id
+    state[STEP], state[ACTIONS], state[NOTES], state[SEEN] = 0, [], "", scope.file.sequence
+    state.pop(MEANWHILE, None)
+
+
+def _leave() -> None:
+    st.session_state.pop(RUNNING, None)
+
+
+def _run(scope: Scope) -> None:
+    state, file = st.session_state, scope.file
+    number = state[STEP]
+    step = STEPS[number]
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.caption(f"Review of {words.plain(file.name)} · {words.day(file.now)}")
+        st.button("Leave the review", on_click=_leave, type="tertiary", icon=":material/close:")
+    st.progress((number + 1) / len(STEPS), text=f"{number + 1} of {len(STEPS)}: {step.title}")
+    st.title(step.title, anchor=False)
+    step.draw(scope)
+    if number < len(STEPS) - 1:
+        _notes()
+    _buttons(scope, number)
+
+
+def _buttons(scope: Scope, number: int) -> None:
+    last = len(STEPS) - 1
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.button(
+            "Back", key="review.back", on_click=_go, args=[number - 1], disabled=number == 0, shortcut="Left"
+        )  # fmt: skip
+        if number < last:
+            st.button(
+                "Next", key="review.next", on_click=_go, args=[number + 1], shortcut="Right", type="primary"
+            )  # fmt: skip
+        elif st.button("Finish the review", type="primary", icon=":material/task_alt:"):
+            _finish(scope)
+
+
+def _go(number: int) -> None:
+    st.session_state[STEP] = min(max(number, 0), len(STEPS) - 1)
+
+
+def _notes() -> None:
+    """The same notes at every step; what is typed stays when the step changes."""
+    state = st.session_state
+    state["review.notes_field"] = state[NOTES]
+    st.text_area(
+        "Notes",
+        key="review.notes_field",
+        on_change=lambda: state.update({NOTES: state["review.notes_field"]}),
+        placeholder="What was said. Recorded when the review is finished.",
+        height=100,
+    )
+
+
+def _changes(scope: Scope) -> None:
+    file = scope.file
+    last = file.state.reviews.last
+    since = last.held_at if last else file.state.customer.since or file.now
+    old = scope.office.reopen(file.person, file.customer_id, last.sequence if last else 1, since)
+    what = "the last review" if last else "the customer entered the agreement"
+    st.markdown(f"What changed since {what}, on {words.day(since)}.")
+    found = [c for c in diff(freeze(old), freeze(file)) if c.part != "Open items"]
+    snapshot.changes(found, f"Then ({words.day(since)})", "Now")
+    snapshot.between(old, file)
+
+
+def _features(scope: Scope) -> None:
+    file, agreement = scope.file, scope.file.agreement
+    engaged = features.engaged(file.state.features.on, agreement)
+    on = [f for f in agreement.features if f.id in file.state.features.on]
+    off = [f.name for f in agreement.features if f not in on]
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        st.subheader(f"{len(on)} of {len(agreement.features)} features on", anchor=False)
+        for f in on:
+            st.markdown(f":material/check_circle: **{f.name}**  \n{f.purpose}")
+        st.markdown(f":material/circle: Off: {words.listed(off)}" if off else "All are on.")
+    with right:
+        st.subheader(f"{words.count(len(engaged), 'sub-processor')} engaged", anchor=False)
+        st.table(
+            [
+                {
+                    "Sub-processor": s.name,
+                    "Place": show.places(s, agreement),
+                    "Mechanism": show.mechanisms(s, agreement),
+                    "Because of": words.listed([f.name for f in on if f.id in s.features]) or "Core",
+                }
+                for s in engaged
+            ],
+            border="horizontal",
+        )
+    show.clauses((features.CLAUSE, features.TRANSFER_CLAUSE), agreement)
+
+
+def _retention(scope: Scope) -> None:
+    file = scope.file
+    st.markdown("How long each kind of data is kept.")
+    st.table(
+        [
+            {
+                "Data type": p.data_type.name,
+                "Kept for": words.duration(p.days),
+                "Set": "Provider’s default"
+                if p.is_default or not p.since
+                else f"{words.day(p.since)} by {p.by}",
+                "Coming": f"{p.pending.days:,} days from {words.day(p.pending.effective_at)}"
+                if p.pending
+                else "",
+                "Legal hold": f"Since {words.day(p.hold.since)}" if p.hold else "",
+            }
+            for p in retention.periods(file.state.retention, file.agreement, file.now)
+        ],
+        border="horizontal",
+    )
+    show.clauses((retention.CLAUSE,), file.agreement)
+
+
+def _requests(scope: Scope) -> None:
+    _items(scope, [i for i in open_items(scope.file) if i.due_at is None], "Nothing waits for anybody.")
+
+
+def _coming(scope: Scope) -> None:
+    _items(
+        scope, [i for i in open_items(scope.file) if i.due_at], "No change is coming and nothing falls due."
+    )
+
+
+def _items(scope: Scope, items: list[OpenItem], nothing: str) -> None:
+    if not items:
+        st.markdown(f":material/task_alt: {nothing}")
+        return
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Kind": [i.kind for i in items],
+                "What": [i.what for i in items],
+                "Waits for": [SIDES[i.waits_for].capitalize() if i.waits_for else "" for i in items],
+                "Since": [words.day(i.opened_at) for i in items],
+                "By": [i.by for i in items],
+                "Due": [words.day_and_distance(i.due_at, scope.file.now) if i.due_at else "" for i in items],
+                "Clause": [i.clause for i in items],
+            }
+        ),
+        hide_index=True,
+        alt="Kind, what, whom it waits for, since when, by whom, when due and clause",
+    )
+
+
+def _what_if(scope: Scope) -> None:
+    proposals.save(scope, what_if.draw(scope.file))
+
+
+def _agree(scope: Scope) -> None:
+    state = st.session_state
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _notes()
+        actions: list[reviews.Action] = state[ACTIONS]
+        if not actions:
+            st.markdown("No actions yet. Add what was agreed on.")
+        for place, action in enumerate(actions):
+            with st.container(border=True, horizontal=True, vertical_alignment="center"):
+                due = f", until {words.day(action.due)}" if action.due else ""
+                st.markdown(f"**{words.plain(action.what)}** · {SIDES[action.side]}{due}")
+                st.button("Remove", key=f"review.remove_{place}", on_click=actions.pop, args=[place])
+    with right, st.form("review.action", clear_on_submit=True):
+        st.markdown("**Add an action**")
+        what = st.text_input("What is to be done", max_chars=300)
+        side = st.radio(
+            "Who does it", list(SIDES), format_func=lambda s: SIDES[s].capitalize(), horizontal=True
+        )
+        due = st.date_input(
+            "Until (optional)", value=None, min_value=words.local_day(scope.file.now), format="YYYY-MM-DD"
+        )
+        if st.form_submit_button("Add", icon=":material/add:") and what.strip():
+            until = due if isinstance(due, date) else None
+            state[ACTIONS].append(reviews.Action(what=what.strip(), side=side or "provider", due=until))
+            st.rerun()
+
+
+STEPS = (
+    Step("Changes since the last review", _changes),
+    Step("Features and sub-processors", _features),
+    Step("Retention", _retention),
+    Step("Requests", _requests),
+    Step("Coming changes", _coming),
+    Step("What if", _what_if),
+    Step("Agreed actions", _agree),
+)
+
+
+# --- the end -------------------------------------------------------------------------------------
+
+
+@st.dialog("Finish the review", width="medium", icon=":material/task_alt:")
+def _finish(scope: Scope) -> None:
+    state = st.session_state
+    file = show.reopened(scope)
+    show.meanwhile(state.get(MEANWHILE), file)
+    actions = tuple(state[ACTIONS])
+    st.markdown("**What is recorded**")
+    st.text(state[NOTES] or "No notes.")
+    _actions_table(actions)
+    st.caption(
+        f"Recorded with your name, {words.plain(file.person.email)}, and the time. A snapshot of the "
+        "configuration with this review goes on file. The customer’s admin is asked to confirm the actions."
+    )
+    if not st.button("Record the review", type="primary"):
+        return
+    try:
+        receipt = scope.office.carry_out(
+            file.person, file.customer_id, reviews.Hold(state[NOTES], actions), state[SEEN]
+        )
+    except Refusal as problem:
+        show.refusal(problem)
+        return
+    except Changed as changed:
+        state[MEANWHILE], state[SEEN] = changed, changed.events[-1].sequence
+        st.rerun(scope="fragment")
+    except (Forbidden, SignInAgain, StoreError) as problem:
+        st.error(words.plain(str(problem)), icon=":material/error:")
+        return
+    file = show.reopened(scope)
+    taken = snapshot.take(scope, file, words.local_day(file.now))
+    on_file_too = "A snapshot of it is on file." if taken else "Take a snapshot of it on the Snapshots page."
+    show.recorded(f"The review is recorded as entry {receipt.sequence}. {on_file_too}")
+    what_if.forget(file)
+    _leave()
+    st.rerun()
+
+
+draw(current())

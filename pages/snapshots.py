@@ -1,0 +1,178 @@
+"""Snapshots: take one, download it, verify a file, compare two days. Standard: Art. 28(3)(h) GDPR"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+import streamlit as st
+
+from dpa_core.clock import end_of
+from dpa_core.office import CustomerFile, Refusal
+from dpa_core.snapshots.diff import diff
+from dpa_core.snapshots.freeze import freeze
+from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, verify
+from dpa_core.views.snapshots import OnFile, on_file
+from pages.parts import show, snapshot, words
+from pages.parts.scope import Scope, current
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is on file, newest first, and the days that can be chosen."""
+
+    on_file: list[OnFile]
+    began: date
+    today: date
+
+
+def read(scope: Scope) -> Data:
+    """All that the page shows, from the customer's file."""
+    file = scope.file
+    began = file.state.customer.since or file.now
+    return Data(on_file(file), words.local_day(began), words.local_day(file.now))
+
+
+def draw(scope: Scope, data: Data) -> None:
+    """The page."""
+    show.header(
+        "Snapshots",
+        "A snapshot is the whole configuration at one moment as a signed document: to be filed, compared "
+        "with last year’s, and trusted.",
+        scope.file,
+    )
+    # Only the open tab is drawn; with a key, it stays open when a message above comes or goes.
+    filed, check, compare = st.tabs(
+        ["On file", "Verify a file", "Compare two days"], key="snapshots.tab", on_change="rerun"
+    )
+    if filed.open:
+        with filed:
+            _take(scope, data)
+            _list(scope, data)
+    if check.open:
+        with check:
+            _verify(scope)
+    if compare.open:
+        with compare:
+            _compare(scope, data)
+
+
+# --- take and download ---------------------------------------------------------------------------
+
+
+def _take(scope: Scope, data: Data) -> None:
+    if not scope.file.allows("take_snapshot"):
+        return
+    with st.form("take"), st.container(horizontal=True, vertical_alignment="bottom"):
+        day = st.date_input(
+            "As at the end of",
+            value=data.today,
+            min_value=data.began,
+            max_value=data.today,
+            format="YYYY-MM-DD",
+            help="Today shows the configuration as it stands now.",
+            width=220,
+        )
+        pressed = st.form_submit_button("Take a snapshot", type="primary", icon=":material/photo_camera:")
+    if pressed and isinstance(day, date) and (entry := snapshot.take(scope, scope.file, day)):
+        show.recorded(f"On file as entry {entry}.")
+        st.rerun()
+
+
+def _list(scope: Scope, data: Data) -> None:
+    if not data.on_file:
+        st.info(
+            "No snapshot has been taken yet, by the provider or by an admin of the customer.",
+            icon=":material/photo_camera:",
+        )
+        return
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Entry": [s.sequence for s in data.on_file],
+                "As at": [s.as_at for s in data.on_file],
+                "Taken": [words.minute(s.taken_at) for s in data.on_file],
+                "By": [s.by for s in data.on_file],
+                "Shows entries up to": [s.upto for s in data.on_file],
+                "Verification code": [s.digest for s in data.on_file],
+            }
+        ),
+        hide_index=True,
+        column_config={"As at": st.column_config.DateColumn(format="D MMM YYYY")},
+        alt="The snapshots on file: entry, day shown, when and by whom taken, and verification code",
+    )
+    by_entry = {s.sequence: s for s in data.on_file}
+    chosen = by_entry[
+        st.selectbox(
+            "Snapshot to download",
+            list(by_entry),
+            format_func=lambda n: (
+                f"Entry {n}: as at {words.day(by_entry[n].as_at)}, taken "
+                f"{words.day(by_entry[n].taken_at)} by {by_entry[n].by}"
+            ),
+        )
+    ]
+    snapshot.buttons(scope, chosen)
+    st.caption("The PDF has the signed JSON inside. Both can be verified; Excel and CSV are to work with.")
+
+
+# --- verify --------------------------------------------------------------------------------------
+
+
+def _verify(scope: Scope) -> None:
+    uploaded = st.file_uploader(
+        "Snapshot to verify (PDF or JSON)",
+        type=["pdf", "json"],
+        max_upload_size=MAX_BYTES // 1_000_000,
+        help="The file is looked at and not kept.",
+    )
+    if uploaded is None:
+        return
+    try:
+        verdict = verify(uploaded.getvalue(), scope.keys.public)
+    except NotASnapshot as problem:
+        st.error(words.plain(str(problem)), icon=":material/help:")
+        return
+    text = words.plain(verdict.sentence)
+    match verdict.status:
+        case "genuine":
+            st.success(text, icon=":material/verified:")
+        case "altered":
+            st.error(f"**Altered.** {text}", icon=":material/gpp_bad:")
+        case "unknown_key":
+            st.warning(f"**Unknown key.** {text}", icon=":material/help:")
+    if verdict.snapshot:
+        st.caption("Verification code (SHA-256)")
+        st.code(verdict.snapshot.digest, language=None, wrap_lines=True)
+
+
+# --- compare -------------------------------------------------------------------------------------
+
+
+def _compare(scope: Scope, data: Data) -> None:
+    earlier = [s.as_at for s in data.on_file if s.as_at < data.today]
+    first = earlier[0] if earlier else max(data.began, data.today - timedelta(days=365))
+    with st.form("compare"), st.container(horizontal=True, vertical_alignment="bottom"):
+        limits = {"min_value": data.began, "max_value": data.today, "format": "YYYY-MM-DD", "width": 200}
+        a = st.date_input("From the end of", value=max(first, data.began), **limits)
+        b = st.date_input("To the end of", value=data.today, **limits)
+        st.form_submit_button("Compare", icon=":material/compare_arrows:")
+    if not (isinstance(a, date) and isinstance(b, date)):
+        return
+    a, b = sorted((a, b))
+    try:
+        old, new = (_at(scope, day) for day in (a, b))
+    except Refusal as problem:
+        show.refusal(problem)
+        return
+    snapshot.changes(diff(freeze(old), freeze(new)), words.day(a), words.day(b))
+    snapshot.between(old, new)
+
+
+def _at(scope: Scope, day: date) -> CustomerFile:
+    file = scope.file
+    return scope.office.open(file.person, file.customer_id, end_of(day, scope.office.clock.now()))
+
+
+draw(current(), read(current()))

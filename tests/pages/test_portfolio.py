@@ -1,0 +1,30 @@
+"""The portfolio of an account manager."""
+
+import pytest
+
+from dpa_core.subjects import retention
+from tests.conftest import carry_out
+from tests.pages import shown, visit
+
+
+@pytest.mark.parametrize("name", ["anna", "clara"])
+def test_it_is_closed_to_customers(office, people, name):
+    at = visit("portfolio", office, getattr(people, name), "nordfrakt")
+    assert "for account managers and privacy officers" in at.error[0].value
+    assert not at.dataframe
+
+
+def test_each_customer_is_a_line(office, people):
+    carry_out(office, people.anna, "nordfrakt", speech_analytics=True)
+    carry_out(office, people.anna, "nordfrakt", retention.SetPeriod("chats", 60))
+    at = visit("portfolio", office, people.eva, "nordfrakt")
+    lines = at.dataframe[0].value.set_index("Customer")
+    assert list(lines.index) == ["Fjällbank AB", "Nordfrakt Logistik AB", "Solsidan AB"]
+    nordfrakt = lines.loc["Nordfrakt Logistik AB"]
+    assert (nordfrakt["Features on"], nordfrakt["Third countries"], nordfrakt["Open items"]) == (1, 1, 1)
+    assert [m.value for m in at.metric] == ["3", "1", "3", "1"]
+    assert "Chats: 60 days instead of 365" in list(at.dataframe[-1].value["What"])
+
+
+def test_without_anything_due_it_says_so(office, people):
+    assert "Nothing with a date is open" in shown(visit("portfolio", office, people.david, "nordfrakt"))

@@ -1,0 +1,92 @@
+"""Reviews: who starts one, what each step shows, what is recorded, and who confirms."""
+
+import pytest
+
+from dpa_core.subjects import reviews
+from tests.conftest import carry_out
+from tests.pages import labels, shown, visit
+
+ACTION = reviews.Action(what="Send the *list*", side="provider")
+
+
+def press(at, label):
+    return next(b for b in at.button if b.label == label).click().run()
+
+
+@pytest.mark.parametrize(("name", "may"), [("anna", False), ("clara", False), ("david", True), ("eva", True)])
+def test_the_provider_starts_a_review(office, people, name, may):
+    at = visit("review", office, getattr(people, name), "nordfrakt")
+    assert ("Start a review" in labels(at)) == may
+    assert "No review was held yet" in shown(at)
+
+
+def test_every_step_is_reached_and_notes_stay(office, people):
+    carry_out(office, people.anna, "nordfrakt", speech_analytics=True)
+    at = press(visit("review", office, people.david, "nordfrakt"), "Start a review")
+    at.text_area[0].set_value("Said <b>this</b>").run()
+    titles = [at.title[0].value]
+    while "Next" in labels(at):
+        at = press(at, "Next")
+        titles.append(at.title[0].value)
+        shown(at)
+        assert any(area.value == "Said <b>this</b>" for area in at.text_area)
+    assert titles == [
+        "Changes since the last review",
+        "Features and sub-processors",
+        "Retention",
+        "Requests",
+        "Coming changes",
+        "What if",
+        "Agreed actions",
+    ]
+    assert press(at, "Back").title[0].value == "What if"
+
+
+def test_an_action_is_added_and_taken_off(office, people):
+    at = press(visit("review", office, people.david, "nordfrakt"), "Start a review")
+    for _ in range(6):
+        at = press(at, "Next")
+    at.text_input[0].set_value("Send the list")
+    at = press(at, "Add")
+    assert "Send the list" in shown(at)
+    assert "No actions yet" in shown(press(at, "Remove"))
+
+
+def test_what_is_recorded_is_shown_first(office, people):
+    at = press(visit("review", office, people.david, "nordfrakt"), "Start a review")
+    for _ in range(6):
+        at = press(at, "Next")
+    at = press(at, "Finish the review")
+    assert "No notes." in shown(at)
+    assert "Record the review" in labels(at)
+    assert not office.open(people.anna, "nordfrakt").state.reviews.held
+
+
+def test_the_admin_confirms_the_agreed_actions(office, people):
+    carry_out(office, people.david, "nordfrakt", reviews.Hold("Note", (ACTION,)))
+    at = press(visit("review", office, people.anna, "nordfrakt"), "Confirm the agreed actions")
+    assert "Confirmed: entry 3" in at.success[0].value
+    assert office.open(people.anna, "nordfrakt").state.reviews.last.confirmed_by == people.anna.email
+
+
+@pytest.mark.parametrize("name", ["clara", "david"])
+def test_nobody_else_confirms_or_answers(office, people, name):
+    carry_out(office, people.david, "nordfrakt", reviews.Hold("Note", (ACTION,)))
+    carry_out(office, people.david, "nordfrakt", reviews.Propose({"voice": True}, "cheaper"))
+    at = visit("review", office, getattr(people, name), "nordfrakt")
+    assert not {"Confirm the agreed actions", "Look at it and answer"} & set(labels(at))
+    assert "Waits for an admin of the customer" in shown(at)
+    assert "“cheaper”" in shown(at)
+
+
+def test_the_admin_sees_the_consequences_of_a_proposal(office, people):
+    carry_out(office, people.david, "nordfrakt", reviews.Propose({"speech_analytics": True}))
+    at = press(visit("review", office, people.anna, "nordfrakt"), "Look at it and answer")
+    assert "DeepGram" in shown(at)
+    assert {"Accept as an instruction", "Reject"} <= set(labels(at))
+    assert at.checkbox[0].label.startswith("I acknowledge")
+
+
+def test_the_past_cannot_be_reviewed(office, people, clock):
+    at = visit("review", office, people.david, "nordfrakt", clock.at)
+    assert "Start a review" not in labels(at)

@@ -1,0 +1,45 @@
+"""Features tried on and off on a page of its own."""
+
+import pytest
+
+from tests.conftest import carry_out
+from tests.pages import labels, shown, visit
+
+
+def test_trying_shows_consequences_and_records_nothing(office, people):
+    before = office.open(people.anna, "nordfrakt").sequence
+    at = visit("what_if", office, people.anna, "nordfrakt")
+    assert "You have no third-country transfer" in shown(at)
+    at = at.toggle(key="try_voicebot").set_value(True).run()
+    assert "You would have 2 third-country transfers: OpenAI (USA)" in shown(at)
+    assert "Without **Voicebot** there would be none." in shown(at)
+    assert office.open(people.anna, "nordfrakt").sequence == before
+
+
+def test_back_to_what_stands(office, people):
+    carry_out(office, people.anna, "nordfrakt", voice=True)
+    at = visit("what_if", office, people.anna, "nordfrakt").toggle(key="try_voice").set_value(False).run()
+    assert "Sub-processors removed" in shown(at)
+    at = next(b for b in at.button if b.label == "Back to what stands").click().run()
+    assert at.toggle(key="try_voice").value is True
+    assert "Nothing differs" in shown(at)
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "propose"),
+    [("anna", True, False), ("clara", False, False), ("david", False, True), ("eva", False, True)],
+)
+def test_what_can_be_done_with_a_trial(office, people, name, stage, propose):
+    at = visit("what_if", office, getattr(people, name), "nordfrakt")
+    assert ("Take these changes to Features" in labels(at)) == stage
+    assert ("Save proposal" in labels(at)) == propose
+
+
+def test_a_trial_is_saved_as_a_proposal(office, people):
+    at = visit("what_if", office, people.david, "nordfrakt").toggle(key="try_voice").set_value(True).run()
+    at.text_area[0].set_value("Cheaper")
+    at = next(b for b in at.button if b.label == "Save proposal").click().run()
+    assert "Saved as proposal 2" in at.success[0].value
+    [proposal] = office.open(people.anna, "nordfrakt").state.reviews.open_proposals
+    assert (proposal.changes, proposal.reason) == ({"voice": True}, "Cheaper")
+    assert at.toggle(key="try_voice").value is False
