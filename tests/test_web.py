@@ -9,6 +9,8 @@ from starlette.testclient import TestClient
 
 from dpa_core import web
 from dpa_core.ledger import StoreError
+from dpa_core.snapshots.model import json_schema
+from dpa_core.snapshots.sign import key_ring
 
 
 def signed_in(_):
@@ -82,8 +84,10 @@ def test_a_sign_in_that_failed_is_said_on_the_start_page():
     assert answer.headers["location"] == "/?sign_in=failed"
 
 
-def test_health_is_200_when_the_store_can_be_written_and_503_with_a_sentence_when_not(office, monkeypatch):
-    client = TestClient(Starlette(routes=web._routes(office)))
+def test_health_is_200_when_the_store_can_be_written_and_503_with_a_sentence_when_not(
+    office, monkeypatch, tmp_path
+):
+    client = TestClient(Starlette(routes=web._routes(office, key_ring(tmp_path))))
     assert client.get("/healthz").json() == {"status": "ok"}
 
     def full():
@@ -92,3 +96,11 @@ def test_health_is_200_when_the_store_can_be_written_and_503_with_a_sentence_whe
     monkeypatch.setattr(office.ledger, "check_writable", full)
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()["why"]) == (503, "The disk is full.")
+
+
+def test_the_public_keys_and_the_schema_of_snapshots_are_there_for_anybody(office, tmp_path):
+    keys = key_ring(tmp_path)
+    client = TestClient(Starlette(routes=web._routes(office, keys)))
+    [key] = client.get("/.well-known/jwks.json").json()["keys"]
+    assert (key["kid"], key["crv"], "d" in key) == (keys.active.thumbprint(), "Ed25519", False)
+    assert client.get("/.well-known/dpa-snapshot-1.schema.json").json() == json_schema()

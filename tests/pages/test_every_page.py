@@ -10,11 +10,13 @@ from streamlit.testing.v1 import AppTest
 from dpa_core.web import Desk
 from pages.parts import shell
 from tests.conftest import CUSTOMERS, ROLES, email
-from tests.pages import shown
+from tests.pages import KEYS, shown
 
 PAGES = sorted((Path(__file__).parents[2] / "pages").glob("[a-z]*.py"))
 DESK = Path(__file__).parents[2] / "pages" / "desk.py"
 """The provider's page over all customers."""
+OF_A_CUSTOMER = [page for page in PAGES if page.stem not in ("desk", "portfolio")]
+"""The portfolio shows all customers at once; who sees which is in `test_portfolio.py`."""
 
 
 @pytest.fixture
@@ -45,14 +47,15 @@ def visit(office, monkeypatch):
 
             shell.visit(desk)
 
-        at = AppTest.from_function(script, args=(Desk(office, "privacy@people.example"),), default_timeout=30)
+        desk = Desk(office, "privacy@people.example", KEYS)
+        at = AppTest.from_function(script, args=(desk,), default_timeout=30)
         at.query_params["customer"] = customer
         return at.run()
 
     return look
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if p != DESK], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", OF_A_CUSTOMER, ids=lambda page: page.stem)
 @pytest.mark.parametrize("name", ROLES)
 def test_a_page_shows_a_customer_to_those_with_a_role_for_it_and_to_nobody_else(visit, page, name):
     for customer, title in CUSTOMERS.items():
