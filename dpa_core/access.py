@@ -16,6 +16,8 @@ from dpa_core.subjects import grants as roles
 Action = Literal[
     "read",
     "instruct",
+    "respond",
+    "govern",
     "take_snapshot",
     "hold_review",
     "grant_customer_roles",
@@ -23,6 +25,7 @@ Action = Literal[
     "open_customer",
     "import_usage",
 ]
+"""`respond`: act for the provider in a customer's matters. `govern`: in the provider's own."""
 
 _ALLOWED: dict[roles.Role, frozenset[Action]] = {
     "customer_admin": frozenset({"read", "instruct", "take_snapshot", "grant_customer_roles"}),
@@ -31,6 +34,8 @@ _ALLOWED: dict[roles.Role, frozenset[Action]] = {
     "privacy_officer": frozenset(
         {
             "read",
+            "respond",
+            "govern",
             "take_snapshot",
             "hold_review",
             "grant_customer_roles",

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn, get_args
 
 import typer
 
-from dpa_core import demo
+from dpa_core import demo, manifest
 from dpa_core.access import Forbidden
 from dpa_core.agreement import AgreementError, TextError, compare, load_all
 from dpa_core.clock import Clock, DemoClock, end_of
@@ -37,6 +37,7 @@ ledger = typer.Typer(no_args_is_help=True, help="The ledger of documented instru
 access = typer.Typer(no_args_is_help=True, help="Who has which role.")
 customer = typer.Typer(invoke_without_command=True, help="The customers; without a command: list them.")
 usage = typer.Typer(no_args_is_help=True, help="Monthly usage figures.")
+returned = typer.Typer(no_args_is_help=True, help="Files of a data return and their manifest.")
 snapshot = typer.Typer(no_args_is_help=True, help="Configuration snapshots.")
 for name, group in (
     ("agreement", agreement),
@@ -44,6 +45,7 @@ for name, group in (
     ("access", access),
     ("customers", customer),
     ("usage", usage),
+    ("return", returned),
     ("snapshot", snapshot),
 ):
     app.add_typer(group, name=name)
@@ -272,6 +274,45 @@ def import_usage(file: Path) -> None:
     typer.echo(f"{number:,} {'row' if number == 1 else 'rows'} imported.")
 
 
+@returned.command("manifest")
+def make_manifest(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    output: Annotated[Path | None, typer.Option(help="File to write; the terminal by default.")] = None,
+) -> None:
+    """Write the name, size and SHA-256 of every file in a folder."""
+    items = manifest.of_folder(folder, leave_out=output)
+    if output is None:
+        typer.echo(manifest.to_json(items), nl=False)
+        return
+    try:
+        output.write_text(manifest.to_json(items), encoding="utf-8")
+    except OSError as error:
+        _fail(f"{output} cannot be written: {error.strerror}.")
+    typer.echo(f"{len(items):,} {'file' if len(items) == 1 else 'files'} in {output}.")
+
+
+@returned.command("check")
+def check_manifest(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    file: Annotated[Path, typer.Argument(metavar="MANIFEST")],
+) -> None:
+    """Check a received folder against its manifest; exit 1 where they differ."""
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        _fail(f"{file} cannot be read: {error.strerror}.")
+    items = manifest.from_json(text)
+    problems = manifest.check(folder, items, leave_out=file)
+    for problem in problems:
+        typer.echo(problem)
+    if problems:
+        number = len(problems)
+        _fail(
+            f"{number} {'difference' if number == 1 else 'differences'}. Report them before you acknowledge."
+        )
+    typer.echo(f"The folder matches: {len(items):,} {'file' if len(items) == 1 else 'files'}.")
+
+
 # --- snapshots -----------------------------------------------------------------------------------
 
 _EXIT = {"genuine": 0, "altered": 1, "unknown_key": 3}
@@ -390,6 +431,7 @@ def main() -> None:
         AgreementError,
         AgreementMissing,
         Forbidden,
+        manifest.ManifestError,
         KeyFileError,
         NotASnapshot,
         NotComparable,

@@ -22,9 +22,20 @@ from dpa_core.access import Person
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.ledger import Ledger, chain
-from dpa_core.office import DEMO, Office, demo_days
+from dpa_core.office import DEMO, Instruction, Office, demo_days
 from dpa_core.settings import ROOT, STORE, SettingsError, data_folder
-from dpa_core.subjects import customers, features, grants, retention
+from dpa_core.subjects import (
+    assistance,
+    audits,
+    customers,
+    data_return,
+    dates,
+    features,
+    grants,
+    incidents,
+    retention,
+    sub_processors,
+)
 
 SEED = 20260129
 MONTHS = 24
@@ -145,6 +156,7 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
             go_to(days_ago, hour=11)
             _instruct(office, admin, entry["id"], feature)
         _set_retention(office, admin, entry["id"], go_to)
+    _ask_and_tell(office, operates, now, go_to)
     clock.at = now
     with ledger.transaction() as tx:
         events = chain(
@@ -185,6 +197,81 @@ def _set_retention(office: Office, admin: Person, customer_id: str, go_to: Any) 
     for days_ago, command in steps.get(customer_id, []):
         go_to(days_ago, hour=14)
         office.carry_out(admin, customer_id, command, office.open(admin, customer_id).sequence)
+
+
+def _ask_and_tell(office: Office, operates: Person, now: datetime, go_to: Any) -> None:
+    """Requests of several customers, a published change with an objection, and two incidents."""
+
+    def act(customer_id: str, command: Instruction, person: Person | None = None) -> int:
+        who = person or Person(f"admin@{customer_id}.example", "Admin", (_admin_grant(customer_id, now),))
+        sequence = office.open(operates, customer_id).sequence
+        return office.carry_out(who, customer_id, command, sequence).sequence
+
+    def govern(command: sub_processors.ProviderCommand | incidents.ProviderCommand) -> int:
+        return office.govern(operates, command, office.open_provider(operates).sequence).sequence
+
+    today = dates.local_day(now)
+    for entry in _read("requests"):
+        go_to(entry["days_ago"], hour=10)
+        received = dates.local_day(office.clock.now()) if entry["kind"] == "data_subject" else None
+        rights = tuple(entry.get("rights", ()))
+        title, text = entry["title"], entry["text"]
+        asked = assistance.RequestHelp(entry["kind"], title, text, rights, received, (), True)
+        number = act(entry["customer"], asked)
+        if "answer" in entry:
+            go_to(entry["days_ago"] - 4, hour=15)
+            act(entry["customer"], assistance.Answer(number, entry["answer"]), operates)
+
+    go_to(35)
+    first = dates.business_day_from(today + timedelta(days=40))
+    contact = "Security office, security@apotek-ett.example"
+    plan = audits.RequestAudit(first, first, "Access rights and logging", contact, cost_acknowledged=True)
+    number = act("apotek-ett", plan)
+    go_to(33)
+    act("apotek-ett", audits.Accept(number), operates)
+    go_to(4)
+    first = dates.business_day_from(today + timedelta(days=80))
+    scope, contact = "Handling of recordings", "Revision, revision@velo.example"
+    by = "Nordisk Revision AB"
+    act("velo", audits.RequestAudit(first, first, scope, contact, False, by, cost_acknowledged=True))
+    go_to(9)
+    wish = data_return.OrderData("return", ("contact", "communication_content"), "Move of our archive", True)
+    act("resbyran", wish)
+    go_to(5)
+    act("skolbok", data_return.Terminate(dates.local_day(office.clock.now()), "Notice of August"), operates)
+
+    go_to(20)
+    draft = sub_processors.DraftChange(
+        "replacement",
+        "deepgram",
+        "Talvox",
+        "Natural language processing",
+        places=("eu_eea",),
+        reason="Processing moves from the USA to the EU.",
+    )
+    change = govern(draft)
+    govern(sub_processors.PublishChange(change, today + timedelta(days=25)))
+    go_to(12)
+    act("granit", sub_processors.Object(change, "No audit report of Talvox was shown to us yet.", True))
+    go_to(5)
+    act("granit", sub_processors.ProposeCure(change, "We share Talvox’s SOC 2 report by Friday."), operates)
+
+    go_to(2, hour=7)
+    learnt = office.clock.now() - timedelta(hours=5)
+    breach = govern(
+        incidents.RecordIncident("breach", "Misdirected exports", learnt, ("lillehus", "resbyran"))
+    )
+    go_to(2, hour=12)
+    told: dict[incidents.Item, str] = {
+        "nature": "Two scheduled exports were mailed to a former address.",
+        "numbers": "About 140 end users; names and phone numbers.",
+        "contact": "privacy@connectel.se",
+        "measures": "The address was removed, the recipient has confirmed deletion.",
+    }
+    govern(incidents.Notify(breach, told, ("lillehus", "resbyran")))
+    go_to(0, hour=0)
+    learnt = office.clock.now() - timedelta(hours=20)
+    govern(incidents.RecordIncident("ict", "Outage of call routing", learnt, ("fjallbank", "kommun-syd")))
 
 
 def usage_figures(today: date) -> pa.Table:

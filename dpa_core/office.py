@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -21,14 +21,32 @@ from dpa_core.access import EXPIRED, Action, Forbidden, Person, SignInAgain, may
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.downloads import Downloads, File
+from dpa_core.files import MAX_BYTES, FileStore
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger import verify as verify_ledger
-from dpa_core.subjects import CustomerState, customers, features, grants, retention, reviews, snapshots
-from dpa_core.subjects.common import NewEvent, Refusal, local_day
+from dpa_core.subjects import (
+    CustomerState,
+    ProviderState,
+    assistance,
+    audits,
+    customers,
+    data_return,
+    features,
+    grants,
+    incidents,
+    retention,
+    reviews,
+    snapshots,
+    sub_processors,
+)
+from dpa_core.subjects.common import PROCESSOR, FileRef, Matter, NewEvent, Refusal, Side, local_day
 
 DEMO = "@demo"
 """The ledger of the demo clock; a store that has it is a demo store."""
+
+PROVIDER = "@provider"
+"""The provider's own ledger: changes to the list of sub-processors, and incidents."""
 
 _PERSON = "@person:"
 
@@ -38,8 +56,25 @@ _ATTEMPTS = 200
 _PAUSE = 0.005
 """Seconds between attempts, about what another's commit takes."""
 
-Instruction = features.Instruct | retention.Command | reviews.Command | snapshots.Take
-"""What may be commanded of one customer."""
+ByCustomer = (
+    features.Instruct
+    | retention.Command
+    | audits.ByCustomer
+    | sub_processors.ByCustomer
+    | data_return.ByCustomer
+    | assistance.ByCustomer
+    | incidents.ByCustomer
+    | reviews.Command
+    | snapshots.Take
+)
+"""What a customer's admin may command, and what needs a right of its own (see `_NEEDS`)."""
+ByProvider = audits.ByProvider | sub_processors.ByProvider | data_return.ByProvider | assistance.ByProvider
+"""What the provider may command in a customer's matters."""
+ByBoth = audits.ByBoth | sub_processors.ByBoth
+"""What either may."""
+Instruction = ByCustomer | ByProvider | ByBoth
+OwnCommand = sub_processors.ProviderCommand | incidents.ProviderCommand
+"""What the provider may command in its own ledger."""
 
 _NEEDS: dict[type, Action] = {
     snapshots.Take: "take_snapshot",
@@ -93,8 +128,13 @@ class CustomerFile:
     sequence: int
     """Sequence of the last event that counts at that moment."""
     as_of: datetime | None
+    changes: Mapping[int, sub_processors.Published]
+    """Published changes to the list of sub-processors, by identifier."""
+    incidents: Mapping[int, incidents.Incident]
+    """The incidents this customer was told of, with its own notices only."""
     ledger: Ledger = field(repr=False)
     agreements: Mapping[str, Agreement] = field(repr=False)
+    files: FileStore = field(repr=False)
     answers: Answers = field(repr=False)
 
     @property
@@ -111,9 +151,24 @@ class CustomerFile:
         """Whether the person may do this here. The past cannot be changed by anybody."""
         return (action == "read" or self.as_of is None) and may(self.person, action, self.customer_id).allowed
 
-    def version(self, version: str) -> Agreement:
-        """A version of the agreement, to read an old event by."""
-        return _version(self.agreements, version)
+    def version(self, version: str, at: datetime | None = None) -> Agreement:
+        """A version of the agreement, to read an old event by: with the list that counted `at` then (UTC)."""
+        agreement = _version(self.agreements, version)
+        if at is None:
+            return agreement
+        changes = sub_processors.ProviderState(published=dict(self.changes))
+        return sub_processors.in_effect(agreement, changes, at)
+
+    def attached(self, sha256: str) -> File:
+        """A file that this customer's matters name. Raises Refusal where they do not, or it is damaged.
+
+        Clause: Art. 32(1)(b) GDPR
+        """
+        named = [
+            *subjects.files(self.state),
+            *(f for i in self.incidents.values() for n in i.notices for f in n.files),
+        ]
+        return _attached(self.files, named, sha256)
 
     def kept(self, question: Hashable, answer: Callable[[], T]) -> T:
         """The answer to a question that rests on the customer's events alone, up to the file's moment.
@@ -121,6 +176,38 @@ class CustomerFile:
         Computed once for each customer, sequence and moment: what lies in a ledger does not change.
         """
         return self.answers.get((self.customer_id, self.sequence, self.as_of, question), answer)
+
+
+@dataclass(frozen=True)
+class ProviderFile:
+    """The provider's own matters, opened by one person who may, as they stand now."""
+
+    person: Person
+    state: ProviderState
+    agreement: Agreement
+    """The newest version, with the list of sub-processors that counts now."""
+    now: datetime
+    sequence: int
+    """Sequence of the last event; 0 where there is none yet."""
+    ledger: Ledger = field(repr=False)
+    files: FileStore = field(repr=False)
+
+    def attached(self, sha256: str) -> File:
+        """A file that the provider's matters name. Raises Refusal where they do not, or it is damaged."""
+        return _attached(self.files, list(subjects.provider_files(self.state)), sha256)
+
+
+def _attached(store: FileStore, named: Sequence[FileRef], sha256: str) -> File:
+    ref = next((f for f in named if f.sha256 == sha256), None)
+    content = store.read(sha256) if ref else None
+    if ref is None or content is None:
+        raise Refusal(
+            "Art. 32(1)(b) GDPR",
+            "This file is not there, or is no longer what was attached.",
+            "Ask the provider's privacy officer.",
+            "file",
+        )
+    return File(ref.name, ref.media_type or "application/octet-stream", content)
 
 
 class Answers:
@@ -172,21 +259,53 @@ def fold_ledger(customer_id: str, events: Iterable[Event]) -> str:
     """The state of any ledger in the store, as JSON, the way its head holds it."""
     if customer_id.startswith(_PERSON):
         return subjects.fold_grants(events).model_dump_json()
+    if customer_id == PROVIDER:
+        return subjects.fold_provider(events).model_dump_json()
     if customer_id == DEMO:
         return json.dumps({"days": sum(int(e.body["days"]) for e in events)})
     return subjects.fold(events).model_dump_json()
 
 
+@dataclass(frozen=True)
+class _About:
+    """What a decision on one customer rests on."""
+
+    customer_id: str
+    state: CustomerState
+    sequence: int
+    provider: ProviderState
+    agreement: Agreement
+    now: datetime
+    side: Side
+
+
+def matter_row(matter: Matter, customer_name: str) -> tuple[str | datetime | None, ...]:
+    """A matter as the ledger keeps it beside the heads, in `replace_matters`' order."""
+    m = matter
+    return (
+        customer_name, m.key, m.page, m.title, m.waits_for, m.next_step, m.clause, m.due, m.begins, m.ends,
+    )  # fmt: skip
+
+
 class Office:
     """The door. One per process; every method is safe to call from any thread."""
 
-    def __init__(self, ledger: Ledger, agreements: Mapping[str, Agreement], clock: Clock) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        agreements: Mapping[str, Agreement],
+        clock: Clock,
+        max_file_bytes: int = MAX_BYTES,
+    ) -> None:
         self.ledger = ledger
         self.agreements = agreements
         self.clock = clock
+        self.files = FileStore(ledger.folder / "files", max_file_bytes)
+        self._downloads = Downloads()
         # Kept by what they were read from, so that none is ever out of date.
         self._parsed = lru_cache(1_000)(CustomerState.model_validate_json)
         self._parsed_grants = lru_cache(1_000)(grants.State.model_validate_json)
+        self._parsed_provider = lru_cache(4)(ProviderState.model_validate_json)
         self._listed = lru_cache(100)(self._query_directory)
         self._answers = Answers()
         self._openings = 0
@@ -318,16 +437,21 @@ class Office:
                     "as_of",
                 )
             state, sequence, now = subjects.fold(events), events[-1].sequence, as_of
+        provider = self._provider_at(as_of)
+        bound = _version(self.agreements, state.customer.agreement_version)
         return CustomerFile(
             person=person,
             customer_id=customer_id,
             state=state,
-            agreement=_version(self.agreements, state.customer.agreement_version),
+            agreement=sub_processors.in_effect(bound, provider.sub_processors, now),
             now=now,
             sequence=sequence,
             as_of=as_of,
+            changes=provider.sub_processors.published,
+            incidents=incidents.for_customer(provider.incidents, customer_id),
             ledger=self.ledger,
             agreements=self.agreements,
+            files=self.files,
             answers=self._answers,
         )
 
@@ -397,28 +521,43 @@ class Office:
 
         def write(tx: Transaction) -> list[Event]:
             present, head = self._enter(person, customer_id)
-            require(present, _NEEDS.get(type(command), "instruct"), customer_id)
+            responds = isinstance(command, ByProvider) or (
+                isinstance(command, ByBoth) and not may(present, "instruct", customer_id).allowed
+            )
+            needed = _NEEDS.get(type(command), "respond" if responds else "instruct")
+            require(present, needed, customer_id)
+            instructs = not responds and may(present, "instruct", customer_id).allowed
+            side: Side = "customer" if instructs else "provider"
             if head is None:
                 raise _unknown(customer_id)
             if head.sequence != expected_sequence:
                 raise Changed(self.ledger.events(customer_id, after=expected_sequence))
             state, now = self._state(customer_id, head), self.clock.now()
-            agreement = _version(self.agreements, state.customer.agreement_version)
-            drafts = self._decide(command, state, head.sequence, agreement, now)
-            return self._write(tx, customer_id, head, state, drafts, present, agreement, now)
+            provider = self._provider(self.ledger.head(PROVIDER))
+            bound = _version(self.agreements, state.customer.agreement_version)
+            agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
+            about = _About(customer_id, state, head.sequence, provider, agreement, now, side)
+            drafts = self._decide(command, about)
+            events = self._write(tx, customer_id, head, state, drafts, present, agreement, now, side)
+            self._put_matters(tx, customer_id, state, subjects.fold(events, state), provider, agreement)
+            return events
 
         # Two at the same instant: the second meets a row that is not committed yet, and cannot say what
         # the first did until it is. The next attempt finds it, and raises Changed.
         return self._until_written(write)
 
-    def _decide(
-        self, command: Instruction, state: CustomerState, sequence: int, agreement: Agreement, now: datetime
-    ) -> list[NewEvent]:
+    def _decide(self, command: Instruction, about: _About) -> list[NewEvent]:
+        """What a command brings about, by the rules of its subject, and of another where it reaches there."""
+        state, agreement, now = about.state, about.agreement, about.now
         match command:
             case features.Instruct():
                 return features.decide(command, state.features, agreement, now)
+            case retention.SetPeriod() | retention.CancelShortening():
+                return retention.decide(command, state.retention, agreement, now)
+            case retention.PlaceHold() | retention.ReleaseHold():
+                return retention.decide(command, state.retention, agreement, now)
             case snapshots.Take():
-                return snapshots.decide(command, state.snapshots, sequence, now)
+                return snapshots.decide(command, state.snapshots, about.sequence, now)
             case reviews.Accept():
                 # One step: the instruction that the proposal becomes, then the answer.
                 answer = reviews.decide(command, state.reviews, state.features.on, agreement, now)
@@ -427,8 +566,63 @@ class Office:
                 return features.decide(instruct, state.features, agreement, now) + answer
             case reviews.Hold() | reviews.Confirm() | reviews.Propose() | reviews.Reject():
                 return reviews.decide(command, state.reviews, state.features.on, agreement, now)
-            case _:
-                return retention.decide(command, state.retention, agreement, now)
+        if isinstance(command, audits.Command):
+            return audits.decide(command, state.audits, agreement, now, about.side)
+        if isinstance(command, data_return.Command):
+            held = retention.held(state.retention, agreement)
+            return data_return.decide(command, state.data_return, agreement, now, held)
+        if isinstance(command, incidents.Command):
+            told = incidents.for_customer(about.provider.incidents, about.customer_id)
+            return incidents.decide(command, state.incidents, told, agreement, now)
+        if isinstance(command, assistance.Command):
+            return self._assist(command, about)
+        published, on = about.provider.sub_processors.published, state.features.on
+        drafts = sub_processors.decide(command, state.sub_processors, published, on, agreement, now)
+        if isinstance(command, sub_processors.EndFeatures):
+            ends = sub_processors.affected(published[command.change], on, agreement)
+            off = features.Instruct(dict.fromkeys(ends, False), command.reason)
+            drafts += features.decide(off, state.features, agreement, now)
+        return drafts
+
+    def _assist(self, command: assistance.Command, about: _About) -> list[NewEvent]:
+        """A withdrawn instruction takes with it what it switched on, and a shortening that still waits.
+
+        Clause: 3.1(i)
+        """
+        state, agreement, now = about.state, about.agreement, about.now
+        instructed = None
+        if isinstance(command, assistance.FlagInstruction):
+            sequence = command.instruction
+            found = self.ledger.events(about.customer_id, after=sequence - 1) if sequence > 0 else []
+            if found and found[0].sequence == sequence and found[0].on_behalf_of != PROCESSOR:
+                instructed = subjects.describe(found[0], agreement)
+        drafts = assistance.decide(command, state.assistance, agreement, now, instructed)
+        if isinstance(command, assistance.AnswerFlag) and not command.confirm:
+            flagged = state.assistance.flags[command.flag].instruction
+            switches = state.features.switches
+            on = {id: False for id, s in switches.items() if s.on and s.sequence == flagged}
+            if on:
+                off = features.Instruct(on, command.reason)
+                drafts += features.decide(off, state.features, agreement, now)
+            for period in retention.periods(state.retention, agreement, now):
+                if period.pending and period.pending.sequence == flagged:
+                    stop = retention.CancelShortening(period.data_type.id, command.reason)
+                    drafts += retention.decide(stop, state.retention, agreement, now)
+        return drafts
+
+    def _put_matters(
+        self,
+        tx: Transaction,
+        customer_id: str,
+        old: CustomerState,
+        new: CustomerState,
+        provider: ProviderState,
+        agreement: Agreement,
+    ) -> None:
+        before = list(subjects.requests(old, provider, agreement))
+        after = list(subjects.requests(new, provider, agreement))
+        if before != after:
+            tx.replace_matters(customer_id, [matter_row(m, new.customer.name) for m in after])
 
     def _write(
         self,
@@ -440,8 +634,9 @@ class Office:
         person: Person,
         agreement: Agreement,
         now: datetime,
+        side: Side | None = None,
     ) -> list[Event]:
-        events = self._chain(customer_id, head, drafts, person, customer_id, agreement.version, now)
+        events = self._chain(customer_id, head, drafts, person, customer_id, agreement.version, now, side)
         new = subjects.fold(events, state)
         tx.append(head, events, new.model_dump_json(), subjects.STATE_SCHEMA)
         return events
@@ -455,15 +650,19 @@ class Office:
         customer_id: str | None,
         version: str,
         now: datetime,
+        side: Side | None = None,
     ) -> list[Event]:
-        by_customer = person.role_for(customer_id) in ("customer_admin", "customer_reader")
+        """`side`: on whose behalf; None: by the person's role."""
+        by_customer = side == "customer" or (
+            side is None and person.role_for(customer_id) in ("customer_admin", "customer_reader")
+        )
         return chain(
             head,
             [(d.kind, d.body.model_dump(mode="json")) for d in drafts],
             customer_id=ledger_id,
             recorded_at=now,
             actor=person.email,
-            on_behalf_of=str(customer_id) if by_customer else "processor",
+            on_behalf_of=str(customer_id) if by_customer else PROCESSOR,
             agreement_version=version,
         )
 
@@ -490,7 +689,107 @@ class Office:
         require(self.person(link.email), "read", link.customer_id)
         return link.file
 
+    # --- files -----------------------------------------------------------------------------------
+
+    def attach(self, person: Person, customer_id: str | None, name: str, content: bytes) -> FileRef:
+        """Keep a file that is to be attached in a customer's matters (None: in the provider's own).
+
+        Raises Forbidden, Refusal (empty, too large, of a lying type), StoreError.
+        Clause: Art. 32(1)(b) GDPR
+        """
+        person, _ = self._enter(person)
+        if customer_id is None:
+            require(person, "govern", None)
+        elif not may(person, "respond", customer_id).allowed:
+            require(person, "instruct", customer_id)
+        try:
+            return self.files.put(name, content)
+        except OSError as error:
+            raise StoreError(
+                f"The file could not be kept: {error.strerror}. Nothing was recorded."
+            ) from error
+
     # --- the provider's matters ------------------------------------------------------------------
+
+    def _provider(self, head: Head | None) -> ProviderState:
+        if head is None:
+            return ProviderState()
+        if head.state_schema != subjects.STATE_SCHEMA:
+            return subjects.fold_provider(self.ledger.events(PROVIDER))
+        return self._parsed_provider(head.state)
+
+    def _provider_at(self, as_of: datetime | None) -> ProviderState:
+        if as_of is None:
+            return self._provider(self.ledger.head(PROVIDER))
+        return subjects.fold_provider(self.ledger.events(PROVIDER, until=as_of))
+
+    def _newest(self, provider: ProviderState, now: datetime) -> Agreement:
+        newest = _version(self.agreements, max(self.agreements))
+        return sub_processors.in_effect(newest, provider.sub_processors, now)
+
+    def open_provider(self, person: Person) -> ProviderFile:
+        """The provider's own matters, for a privacy officer. Raises Forbidden. Clause: 3.1(v), 3.1(x)"""
+        person, _ = self._enter(person)
+        require(person, "govern", None)
+        head, now = self.ledger.head(PROVIDER), self.clock.now()
+        state = self._provider(head)
+        return ProviderFile(
+            person=person,
+            state=state,
+            agreement=self._newest(state, now),
+            now=now,
+            sequence=head.sequence if head else 0,
+            ledger=self.ledger,
+            files=self.files,
+        )
+
+    def govern(self, person: Person, command: OwnCommand, expected_sequence: int) -> Receipt:
+        """Record a step in the provider's own ledger, durable when this returns.
+
+        Raises Forbidden, Refusal, Changed, StoreError. Clause: Sch. 2 1.1, 3.1(x)
+        """
+
+        def write(tx: Transaction) -> list[Event]:
+            present, _ = self._enter(person)
+            require(present, "govern", None)
+            head, now = tx.head(PROVIDER), self.clock.now()
+            if (head.sequence if head else 0) != expected_sequence:
+                raise Changed(self.ledger.events(PROVIDER, after=expected_sequence))
+            state = self._provider(head)
+            agreement = self._newest(state, now)
+            if isinstance(command, sub_processors.ProviderCommand):
+                drafts = sub_processors.decide_provider(command, state.sub_processors, agreement, now)
+            else:
+                self._check_customers(command)
+                drafts = incidents.decide_provider(command, state.incidents, agreement, now)
+            events = self._chain(PROVIDER, head, drafts, present, None, agreement.version, now, "provider")
+            new = subjects.fold_provider(events, state)
+            tx.append(head, events, new.model_dump_json(), subjects.STATE_SCHEMA)
+            tx.replace_matters(
+                PROVIDER, [matter_row(m, "") for m in subjects.provider_matters(new, agreement)]
+            )
+            if isinstance(command, sub_processors.WithdrawChange):
+                self._put_objectors(tx, command.change, new, now)
+            return events
+
+        return self._until_written(write)
+
+    def _check_customers(self, command: incidents.ProviderCommand) -> None:
+        if isinstance(command, incidents.RecordIncident | incidents.Widen):
+            for customer_id in command.customers:
+                if customer_id.startswith("@") or not self.ledger.head(customer_id):
+                    raise _unknown(customer_id)
+
+    def _put_objectors(self, tx: Transaction, change: int, provider: ProviderState, now: datetime) -> None:
+        """Objections to a change that was taken back no longer wait for anyone."""
+        for (customer_id,) in self.ledger.rows(
+            "SELECT DISTINCT customer_id FROM matters WHERE key = ?", [f"notices/{change}"]
+        ):
+            state = self._state(customer_id, tx.head(customer_id))
+            bound = _version(self.agreements, state.customer.agreement_version)
+            agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
+            after = subjects.requests(state, provider, agreement)
+            tx.replace_matters(customer_id, [matter_row(m, state.customer.name) for m in after])
 
     def import_usage(self, person: Person, figures: pa.Table) -> None:
         """Store monthly figures, all or none; those of the same month are replaced."""
@@ -528,8 +827,24 @@ class Office:
         clock.advance(days)
 
     def verify(self) -> list[Fault]:
-        """The first fault of every ledger that has one."""
-        return list(verify_ledger(self.ledger, fold_ledger, subjects.STATE_SCHEMA))
+        """The first fault of every ledger that has one, and every file that is missing or was changed."""
+        return [*verify_ledger(self.ledger, fold_ledger, subjects.STATE_SCHEMA), *self._file_faults()]
+
+    def _file_faults(self) -> Iterator[Fault]:
+        heads = self.ledger.rows(
+            "SELECT customer_id FROM heads WHERE customer_id = ? OR customer_id NOT LIKE '@%' ORDER BY 1",
+            [PROVIDER],
+        )
+        for (customer_id,) in heads:
+            head = self.ledger.head(customer_id)
+            if head and customer_id == PROVIDER:
+                named = list(subjects.provider_files(self._provider(head)))
+            else:
+                named = list(subjects.files(self._state(customer_id, head)))
+            for ref in named:
+                if head and self.files.read(ref.sha256) is None:
+                    why = f"the attached file “{ref.name}” is missing or was changed ({ref.sha256})"
+                    yield Fault(customer_id, head.sequence, why)
 
 
 def demo_days(ledger: Ledger) -> int | None:

@@ -71,6 +71,8 @@ class Settings(_Signing):
     oidc_client_secret: SecretStr = Field(min_length=1)
     cookie_secret: SecretStr = Field(min_length=32)
     """Signs the identity cookie: 32 random characters or more."""
+    max_file_mb: int = Field(default=25, ge=1, le=200)
+    """Megabytes an attached file may have."""
     contact: str = "privacy@connectel.se"
     """Whom to ask for access."""
 

@@ -91,7 +91,7 @@ def serving(settings: Settings) -> dict[str, Any]:
     if demo_days(ledger) is not None:
         ledger.close()
         raise SettingsError(f"{settings.data_dir} holds demo data. Name another folder with DPA_DATA_DIR.")
-    office = Office(ledger, load_all(), Clock())
+    office = Office(ledger, load_all(), Clock(), settings.max_file_mb * 1_000_000)
     url = str(settings.public_url).rstrip("/")
     auth = {
         "redirect_uri": f"{url}/oauth2callback",

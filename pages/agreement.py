@@ -37,6 +37,11 @@ PAGES = {
     "sub_processors": ("Sub-processors", ":material/account_tree:"),
     "retention": ("Retention", ":material/auto_delete:"),
     "history": ("History", ":material/history:"),
+    "notices": ("Changes", ":material/campaign:"),
+    "audits": ("Audits", ":material/policy:"),
+    "data_return": ("Return and deletion", ":material/inventory_2:"),
+    "assistance": ("Assistance", ":material/support_agent:"),
+    "incidents": ("Incidents", ":material/crisis_alert:"),
 }
 
 

@@ -9,9 +9,9 @@ import streamlit as st
 
 from dpa_core.agreement import Agreement, Feature, Place, SubProcessor
 from dpa_core.subjects import features, retention
-from dpa_core.views import history
+from dpa_core.views import history, matters
 from dpa_core.views.open_items import OpenItem, open_items
-from pages.parts import show, words
+from pages.parts import show, steps, words
 from pages.parts.scope import Scope, current
 
 
@@ -23,6 +23,7 @@ class Waiting:
     by: datetime | None
     clause: str
     page: str
+    overdue: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def read(scope: Scope) -> Data:
         engaged=engaged,
         places=places,
         latest=history.instructions(file, last=5),
-        waiting=_waiting(periods, open_items(file)),
+        waiting=_by_date([*_requests(scope), *_waiting(periods, open_items(file))]),
         holds=sum(p.hold is not None for p in periods),
     )
 
@@ -83,6 +84,22 @@ def _waiting(periods: tuple[retention.Period, ...], items: list[OpenItem]) -> li
         if p.deletion_resumes_at:
             what = f"{name}: the legal hold is released; deletion resumes."
             found.append(Waiting(what, p.deletion_resumes_at, retention.CLAUSE, "retention"))
+    return found
+
+
+def _requests(scope: Scope) -> list[Waiting]:
+    """What waits in requests and notices, each with the side it waits for."""
+    file = scope.file
+    sides = {"customer": file.name, "provider": file.agreement.processor.name}
+    return [
+        Waiting(f"**{words.plain(m.title)}** · {words.plain(sides[m.waits_for])}: {words.plain(m.next_step)}",
+                m.due and steps.last_day(m.due), m.clause, m.page, m.due is not None and m.due <= file.now)
+        for m in matters.waiting(file)
+    ]  # fmt: skip
+
+
+def _by_date(found: list[Waiting]) -> list[Waiting]:
+    """Soonest first, undated last."""
     return sorted(found, key=lambda w: (w.by is None, w.by))
 
 
@@ -142,6 +159,9 @@ def _features(data: Data) -> None:
     st.page_link("pages/features.py", label="Switch features", icon=":material/arrow_forward:")
 
 
+_NAMES = {"notices": "changes", "data_return": "return and deletion"}
+
+
 def _waits(data: Data, now: datetime) -> None:
     st.subheader("What waits", anchor=False)
     if not data.waiting:
@@ -149,14 +169,19 @@ def _waits(data: Data, now: datetime) -> None:
     for w in data.waiting:
         with st.container(border=True):
             if w.by:
-                st.markdown(f":material/schedule: **{words.day_and_distance(w.by, now)}**")
+                icon, word = (":material/warning:", "Overdue: ") if w.overdue else (":material/schedule:", "")
+                st.markdown(f"{icon} **{word}{words.day_and_distance(w.by, now)}**")
+            elif w.page == "retention":
+                st.markdown(":material/lock: **In force**")
+            elif w.page == "review":
+                st.markdown(":material/pending: **Open**")
             else:
-                st.markdown(
-                    ":material/lock: **In force**" if w.page == "retention" else ":material/pending: **Open**"
-                )
+                st.markdown(":material/event: **No date in the agreement**")
             st.markdown(w.what)
             st.page_link(
-                f"pages/{w.page}.py", label=f"Open {w.page} ({w.clause})", icon=":material/arrow_forward:"
+                f"pages/{w.page}.py",
+                label=f"Open {_NAMES.get(w.page, w.page)} ({w.clause})",
+                icon=":material/arrow_forward:",
             )
 
 

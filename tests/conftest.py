@@ -158,10 +158,15 @@ def carry_out(
 
 
 def recorded(
-    drafts: Iterable[NewEvent], at: datetime = NOW, *, after: int = 0, actor: str = "anna"
+    drafts: Iterable[NewEvent],
+    at: datetime = NOW,
+    *,
+    after: int = 0,
+    actor: str = "anna",
+    behalf: str = "nordfrakt",
 ) -> list[Event]:
     """What rules want recorded, as events of a ledger whose chain does not matter."""
     return [
-        Event("nordfrakt", n, at, actor, "nordfrakt", VERSION, d.kind, d.body.model_dump(mode="json"), "", "")
+        Event("nordfrakt", n, at, actor, behalf, VERSION, d.kind, d.body.model_dump(mode="json"), "", "")
         for n, d in enumerate(drafts, start=after + 1)
     ]

@@ -286,3 +286,41 @@ def test_the_command_that_is_installed_is_this_one():
     assert dpa.returncode == 0
     for command in ("demo", "serve", "agreement", "ledger", "access", "customers", "usage"):
         assert command in dpa.stdout
+
+
+# --- the manifest of a return ---------------------------------------------------------------------
+
+
+def test_a_received_folder_is_checked_against_its_manifest(dpa, tmp_path):
+    received = tmp_path / "received"
+    (received / "calls").mkdir(parents=True)
+    (received / "calls" / "åsa.csv").write_text("a,b\n")
+    (received / "contacts.csv").write_text("c\n")
+    inside = received / "manifest.json"
+    assert dpa("return", "manifest", received, "--output", inside) == (0, f"2 files in {inside}.\n", "")
+    assert dpa("return", "check", received, inside) == (0, "The folder matches: 2 files.\n", "")
+    (received / "contacts.csv").write_text("forged")
+    code, out, err = dpa("return", "check", received, inside)
+    assert (code, out) == (1, "contacts.csv: 6 bytes instead of 2\n")
+    assert err == "1 difference. Report them before you acknowledge.\n"
+    code, out, _ = dpa("return", "manifest", received / "calls")
+    assert (code, json.loads(out)["files"][0]["name"]) == (0, "åsa.csv")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("manifest", "nowhere"), "nowhere is no folder."),
+        (("check", ".", "nothing.json"), "nothing.json cannot be read: No such file or directory."),
+    ],
+)
+def test_a_folder_or_manifest_that_is_not_there(dpa, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    assert dpa("return", *arguments) == (1, "", said + "\n")
+
+
+def test_what_is_no_manifest_is_said_in_plain_lines(dpa, tmp_path):
+    (tmp_path / "m.json").write_text("[]")
+    code, _, err = dpa("return", "check", tmp_path, tmp_path / "m.json")
+    assert code == 1
+    assert err.startswith("This is no manifest of `dpa return manifest`.")

@@ -34,7 +34,21 @@ from dpa_core.agreement.model import (
 
 AGREEMENTS = Path(__file__).resolve().parents[2] / "data" / "agreements"
 
-PAGES = frozenset({"overview", "features", "sub_processors", "retention", "history", "agreement"})
+PAGES = frozenset(
+    {
+        "overview",
+        "features",
+        "sub_processors",
+        "retention",
+        "audits",
+        "notices",
+        "data_return",
+        "assistance",
+        "incidents",
+        "history",
+        "agreement",
+    }
+)
 """The pages a clause may point to."""
 
 LISTS: dict[str, dict[str, type[Part]]] = {

@@ -157,6 +157,18 @@ class Transaction:
         self.written[last.customer_id] = head
         return head
 
+    def replace_matters(self, customer_id: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Put what waits in one ledger's matters in place of what did. Times are in UTC.
+
+        Columns: customer_name, key, page, title, waits_for, next_step, clause (text), due, begins, ends.
+        """
+        self._cursor.execute("DELETE FROM matters WHERE customer_id = ?", [customer_id])
+        for row in rows:
+            values = [_utc(v) if isinstance(v, datetime) else v for v in row]
+            self._cursor.execute(
+                "INSERT INTO matters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [customer_id, *values]
+            )
+
     def replace_usage(self, figures: pa.Table) -> None:
         """Put monthly figures in, over those of the same customer, data type and month.
 
@@ -210,8 +222,10 @@ class _Heads:
 class Ledger:
     """A store that is open. Close it, or use it as a context manager."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self._connection = connection
+        self.folder = folder
+        """Where the database file lies, and what is kept beside it."""
         self._idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
         self._heads = _Heads()
 
@@ -228,7 +242,7 @@ class Ledger:
             connection.execute("SET memory_limit = '256MB'")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
-        return cls(connection)
+        return cls(connection, path.parent)
 
     def __enter__(self) -> Ledger:
         return self
@@ -317,6 +331,11 @@ class Ledger:
         """The rows of a parameterised query."""
         with _plain_errors(), self._cursor() as cursor:
             return cursor.execute(sql, values).fetchall()
+
+    def table(self, sql: str, values: dict[str, Any]) -> pa.Table:
+        """The rows of a query with named parameters (`$name`), as an Arrow table."""
+        with _plain_errors(), self._cursor() as cursor:
+            return cursor.execute(sql, values).to_arrow_table()
 
     def check_writable(self) -> None:
         """Read and write once, leaving nothing behind. Raises StoreError."""

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 MAX_REASON = 2_000
-"""Characters a reason or any other free text may have."""
+"""Characters a reason may have."""
+MAX_TEXT = 8_000
+"""Characters of a message or another longer text."""
+MAX_TITLE = 200
+
+PROCESSOR = "processor"
+"""`on_behalf_of` of what the provider does; else it is the customer."""
+
+Side = Literal["customer", "provider"]
 
 
 def _as_utc(value: Any) -> Any:
@@ -59,6 +67,8 @@ class RecordedEvent(Protocol):
     @property
     def actor(self) -> str: ...
     @property
+    def on_behalf_of(self) -> str: ...
+    @property
     def kind(self) -> str: ...
     @property
     def body(self) -> Mapping[str, Any]: ...
@@ -94,3 +104,66 @@ def checked_reason(reason: str, *, required_by: str | None = None) -> str:
     if required_by and not text:
         raise Refusal(required_by, "A reason is missing.", "Say in a sentence why.", "reason")
     return text
+
+
+def checked_text(text: str, what: str, clause: str, field: str, *, limit: int = MAX_TEXT) -> str:
+    """A text that must be there, without blanks around it. `what` begins the sentence: “The scope”."""
+    text = text.strip()
+    if not text:
+        raise Refusal(clause, f"{what} is missing.", "Write it down.", field)
+    if len(text) > limit:
+        raise Refusal(
+            clause,
+            f"{what} has {len(text):,} characters; at most {limit:,} can be recorded.",
+            "Shorten it, or attach it as a file.",
+            field,
+        )
+    return text
+
+
+def side_of(event: RecordedEvent) -> Side:
+    """Which of the two did it."""
+    return "provider" if event.on_behalf_of == PROCESSOR else "customer"
+
+
+class FileRef(Record):
+    """A file kept beside the database under its SHA-256 (hexadecimal). `size` in bytes."""
+
+    name: str
+    size: int
+    media_type: str
+    sha256: str
+
+
+class Said(Record):
+    """What one side said in a conversation, and when."""
+
+    at: Moment
+    by: str
+    side: Side
+    text: str
+    files: tuple[FileRef, ...] = ()
+
+
+@dataclass(frozen=True)
+class Matter:
+    """Something open: what waits for whom, by when, under which clause.
+
+    It stands from `begins` until `ends` (in UTC; None: without such a limit), so that whoever holds it
+    knows at any moment what counts, without anything having run.
+    """
+
+    key: str
+    """Subject and number, as `audits/12`: the same through all its steps."""
+    page: str
+    title: str
+    waits_for: Side
+    next_step: str
+    clause: str
+    due: datetime | None = None
+    begins: datetime | None = None
+    ends: datetime | None = None
+
+    def stands(self, now: datetime) -> bool:
+        """Whether it is open at that moment."""
+        return (self.begins is None or self.begins <= now) and (self.ends is None or now < self.ends)

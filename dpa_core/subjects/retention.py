@@ -145,6 +145,15 @@ def periods(state: State, agreement: Agreement, now: datetime) -> tuple[Period, 
     return tuple(period(t.id, state, agreement, now) for t in agreement.retention.data_types)
 
 
+def held(state: State, agreement: Agreement) -> dict[str, tuple[str, ...]]:
+    """Data category -> names of its data types under a legal hold. Clause: Sch. 1 2"""
+    found: dict[str, tuple[str, ...]] = {}
+    for kind in agreement.retention.data_types:
+        if state.of(kind.id).hold:
+            found[kind.data_category] = (*found.get(kind.data_category, ()), kind.name)
+    return found
+
+
 # --- what a period removes -----------------------------------------------------------------------
 
 

@@ -14,6 +14,11 @@ SUBJECTS = {
     "customer": "Agreement",
     "features": "Features",
     "retention": "Retention",
+    "audits": "Audits",
+    "data_return": "Return and deletion",
+    "assistance": "Assistance",
+    "sub_processors": "Sub-processor changes",
+    "incidents": "Incidents",
     "review": "Reviews",
     "proposal": "Reviews",
     "snapshot": "Snapshots",
@@ -56,7 +61,7 @@ def in_words(events: Iterable[Event], file: CustomerFile) -> list[Instruction]:
 
 def _what(event: Event, file: CustomerFile) -> str:
     try:
-        return describe(event, file.version(event.agreement_version))
+        return describe(event, file.version(event.agreement_version, event.recorded_at))
     except (AgreementMissing, ValueError):
         # Tampered with, or a version's data is gone: the rest of the history must still be seen.
         return "An entry that cannot be read"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dpa_core.access import Forbidden, Person, SignInAgain, identity
+from dpa_core.access import Forbidden, Person, SignInAgain, identity, may
 from dpa_core.clock import end_of
 from dpa_core.office import AgreementMissing, CustomerFile, Refusal
 from dpa_core.subjects.grants import ROLES
@@ -17,6 +17,8 @@ from pages.parts import words
 from pages.parts.scope import RUNNING, Scope, enter
 
 if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
+
     from dpa_core.web import Desk
 
 ICON = Path(__file__).parent / "icon.svg"
@@ -36,7 +38,7 @@ def visit(desk: Desk) -> None:
     file = _customer(desk, person)
     enter(Scope(desk.office, file, desk.is_demo, desk.keys))
     reviewing = st.session_state.get(RUNNING) == file.customer_id and file.allows("hold_review")
-    page = st.navigation(_pages(person), position="hidden" if reviewing else "sidebar")
+    page = st.navigation(_pages(person), position="hidden" if reviewing else "sidebar", expanded=True)
     if reviewing and page.url_path != "review":
         st.session_state.pop(RUNNING)
         st.rerun()
@@ -47,22 +49,37 @@ def visit(desk: Desk) -> None:
     page.run()
 
 
-def _pages(person: Person) -> list[st.Page]:
-    pages = [
-        st.Page("pages/overview.py", title="Overview", icon=":material/dashboard:", default=True),
-        st.Page("pages/features.py", title="Features", icon=":material/toggle_on:"),
-        st.Page("pages/what_if.py", title="What if", icon=":material/science:"),
-        st.Page("pages/sub_processors.py", title="Sub-processors", icon=":material/account_tree:"),
-        st.Page("pages/retention.py", title="Retention", icon=":material/auto_delete:"),
-        st.Page("pages/history.py", title="History", icon=":material/history:"),
-        st.Page("pages/snapshots.py", title="Snapshots", icon=":material/photo_camera:"),
-        st.Page("pages/review.py", title="Reviews", icon=":material/slideshow:"),
-        st.Page("pages/agreement.py", title="Agreement", icon=":material/contract:"),
-        st.Page("pages/access.py", title="Access", icon=":material/group:"),
-    ]
-    if person.is_provider:
-        pages.append(st.Page("pages/portfolio.py", title="Portfolio", icon=":material/work:"))
-    return pages
+def _pages(person: Person) -> dict[str, list[StreamlitPage]]:
+    """The pages under their headings; the desk for whoever acts for the provider."""
+    desk = [st.Page("pages/desk.py", title="Desk", icon=":material/inbox:")]
+    portfolio = [st.Page("pages/portfolio.py", title="Portfolio", icon=":material/work:")]
+    return {
+        "": [
+            *(desk if may(person, "govern", None).allowed else []),
+            *(portfolio if person.is_provider else []),
+            st.Page("pages/overview.py", title="Overview", icon=":material/dashboard:", default=True),
+        ],
+        "Configuration": [
+            st.Page("pages/features.py", title="Features", icon=":material/toggle_on:"),
+            st.Page("pages/sub_processors.py", title="Sub-processors", icon=":material/account_tree:"),
+            st.Page("pages/retention.py", title="Retention", icon=":material/auto_delete:"),
+            st.Page("pages/what_if.py", title="What if", icon=":material/science:"),
+        ],
+        "Requests and notices": [
+            st.Page("pages/notices.py", title="Changes", icon=":material/campaign:"),
+            st.Page("pages/audits.py", title="Audits", icon=":material/policy:"),
+            st.Page("pages/data_return.py", title="Return and deletion", icon=":material/inventory_2:"),
+            st.Page("pages/assistance.py", title="Assistance", icon=":material/support_agent:"),
+            st.Page("pages/incidents.py", title="Incidents", icon=":material/crisis_alert:"),
+        ],
+        "Record": [
+            st.Page("pages/history.py", title="History", icon=":material/history:"),
+            st.Page("pages/snapshots.py", title="Snapshots", icon=":material/photo_camera:"),
+            st.Page("pages/review.py", title="Reviews", icon=":material/slideshow:"),
+            st.Page("pages/agreement.py", title="Agreement", icon=":material/contract:"),
+            st.Page("pages/access.py", title="Access", icon=":material/group:"),
+        ],
+    }
 
 
 # --- who -----------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def crowd(path: Path, number: int, length: int) -> None:
                 last = events[-1]
                 rows += events
                 heads.append(Head(last.customer_id, last.sequence, last.digest, state, subjects.STATE_SCHEMA))
-            _write(ledger, rows, heads)
+            write(ledger, rows, heads)
         office = Office(ledger, agreements, Clock())
         for n in range(0, number, 500):
             grant = grants.GrantAccess(f"admin@c{n:05}.example", "customer_admin", f"c{n:05}")
@@ -82,7 +82,7 @@ def _spread(customer_id: str, template: list[tuple[str, dict]]) -> list[Event]:
     return events
 
 
-def _write(ledger: Ledger, rows: list[Event], heads: list[Head]) -> None:
+def write(ledger: Ledger, rows: list[Event], heads: list[Head]) -> None:
     columns = {name: [getattr(row, name) for row in rows] for name in _EVENTS}
     columns["recorded_at"] = [row.recorded_at.replace(tzinfo=None) for row in rows]
     columns["body"] = [canonical(row.body) for row in rows]

@@ -13,7 +13,9 @@ from tests.conftest import CUSTOMERS, ROLES, email
 from tests.pages import KEYS, shown
 
 PAGES = sorted((Path(__file__).parents[2] / "pages").glob("[a-z]*.py"))
-OF_A_CUSTOMER = [page for page in PAGES if page.stem != "portfolio"]
+DESK = Path(__file__).parents[2] / "pages" / "desk.py"
+"""The provider's page over all customers."""
+OF_A_CUSTOMER = [page for page in PAGES if page.stem not in ("desk", "portfolio")]
 """The portfolio shows all customers at once; who sees which is in `test_portfolio.py`."""
 
 
@@ -67,6 +69,13 @@ def test_a_page_shows_a_customer_to_those_with_a_role_for_it_and_to_nobody_else(
             assert title not in said
             wanted = "There is no customer" if ROLES[name] else "You have no access yet"
             assert wanted in said
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_the_desk_is_open_to_the_privacy_officer_alone(visit, name):
+    customer = next((c for _, c in ROLES[name] if c), "nordfrakt")
+    open_to = ("privacy_officer", None) in ROLES[name]
+    assert ("Everything open over all customers" in shown(visit(DESK, name, customer))) == open_to
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -1,0 +1,68 @@
+"""Documents made of the ledger's facts, as PDF/UA. Typst sets them; data goes in as JSON, never as markup."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import typst
+
+from dpa_core.agreement import Agreement
+from dpa_core.downloads import File
+from dpa_core.subjects import data_return
+
+_STOCKHOLM = ZoneInfo("Europe/Stockholm")
+
+
+def deletion_certificate(
+    order: data_return.Order, state: data_return.State, customer: str, agreement: Agreement, digest: str
+) -> File:
+    """What was deleted, when, by whom, and which exceptions remain. Clause: 3.1(xi)
+
+    `digest`: of the ledger's head, so that the certificate can be found again. ValueError where the order
+    has not ended in a deletion.
+    """
+    if order.deleted_on is None or order.certified_at is None:
+        raise ValueError("nothing was deleted")
+    names = {c.id: c.name for c in agreement.data_categories}
+    kept = data_return.kept_at(state, order.deleted_on, order.categories)
+    why = (
+        "Assumed under clause 3.1(xi), as no return was asked for in time after the end of the agreement"
+        if order.assumed
+        else f"Instruction {order.id} of {_day(order.at)} by {order.by}"
+    )
+    data = {
+        "processor": agreement.processor.model_dump(mode="json"),
+        "customer": customer,
+        "agreement": agreement.version,
+        "order": why,
+        "categories": [names.get(c, c) for c in order.categories],
+        "deleted_on": f"{order.deleted_on.day} {order.deleted_on:%B %Y}",
+        "recorded": f"{_day(order.certified_at)} by {order.deleted_by}",
+        "kept": [
+            {
+                "category": names.get(k.category, k.category),
+                "ground": data_return.GROUNDS[k.ground],
+                "law": k.law,
+                "until": f"{k.until.day} {k.until:%B %Y}",
+            }
+            for k in kept
+        ],
+        "digest": digest,
+    }
+    content = typst.compile(
+        Path(__file__).with_name("deletion_certificate.typ").read_bytes(),
+        format="pdf",
+        sys_inputs={"data": json.dumps(data)},
+        pdf_standards="ua-1",
+        timestamp=int(order.certified_at.timestamp()),
+        ignore_system_fonts=True,
+    )
+    return File(f"deletion-certificate-{order.id}.pdf", "application/pdf", content)
+
+
+def _day(at: datetime) -> str:
+    local = at.astimezone(_STOCKHOLM)
+    return f"{local.day} {local:%B %Y, %H:%M} (Stockholm)"

@@ -1,0 +1,70 @@
+"""Calendar rules: days, business days and office hours in Stockholm, whatever the season's offset.
+
+Standards: Regulation (EEC, Euratom) No 1182/71 Art. 3 (the day of the event does not count, a period ends
+with its last day's last hour), Act 1930:173 sec. 2 (Saturdays and the eves of Midsummer, Christmas and New
+Year stand beside public holidays).
+"""
+
+from __future__ import annotations
+
+import calendar
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from dpa_core.subjects.common import local_day as local_day
+
+STOCKHOLM = ZoneInfo("Europe/Stockholm")
+OFFICE_HOURS = (time(8, 30), time(17, 0))
+"""The provider's normal working hours. A setting of the provider: clause 3.1(xii) names no hours."""
+
+_HOLIDAYS = holidays.country_holidays("SE", categories=("public", "de_facto"), language="en_US")
+
+
+def start_of(day: date) -> datetime:
+    """The first moment of a day in Stockholm, in UTC."""
+    return datetime.combine(day, time(), STOCKHOLM).astimezone(UTC)
+
+
+def end_of(day: date) -> datetime:
+    """The moment a day in Stockholm is over, in UTC: what happens before it is in time."""
+    return start_of(day + timedelta(days=1))
+
+
+def days_later(at: datetime, days: int) -> datetime:
+    """When a period of calendar days that began with an event at `at` is over, in UTC."""
+    return end_of(local_day(at) + timedelta(days=days))
+
+
+def not_working(day: date) -> str | None:
+    """Why nobody works on that day (`Saturday`, `Epiphany`); None on a business day."""
+    if day in _HOLIDAYS:
+        return str(_HOLIDAYS[day])
+    return day.strftime("%A") if day.weekday() >= 5 else None
+
+
+def business_day_from(day: date) -> date:
+    """The day itself if people work on it, else the next one on which they do."""
+    while not_working(day):
+        day += timedelta(days=1)
+    return day
+
+
+def business_days_later(at: datetime, days: int) -> datetime:
+    """When a period of business days that began with an event at `at` is over, in UTC."""
+    day = local_day(at)
+    for _ in range(days):
+        day = business_day_from(day + timedelta(days=1))
+    return end_of(day)
+
+
+def month_later(day: date) -> date:
+    """The same day of the next month, or its last day where it has none. Art. 12(3) GDPR, Reg. 1182/71"""
+    year, month = (day.year + 1, 1) if day.month == 12 else (day.year, day.month + 1)
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def in_words(day: date) -> str:
+    """`23 Nov 2026`."""
+    return f"{day.day} {day:%b %Y}"

@@ -1,0 +1,101 @@
+"""What a change to the list of sub-processors means for one customer, and whom it touches.
+
+Clauses: Sch. 2 1.1, 3.1(v), 3.1(vii)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dpa_core.agreement import Agreement, Feature, SubProcessor
+from dpa_core.office import CustomerFile, ProviderFile
+from dpa_core.subjects import features, sub_processors
+from dpa_core.subjects.features import Transfer
+from dpa_core.subjects.sub_processors import Change, Objection, Published, Standing
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a change does to a configuration."""
+
+    features: tuple[Feature, ...]
+    """Features it touches that are on."""
+    core: bool
+    """It touches the core service, which every customer uses."""
+    before: SubProcessor | None
+    after: SubProcessor | None
+    transfers: tuple[Transfer, ...]
+    """Transfers outside the EU and EEA of the entry as it will be."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One published change, as one customer sees it."""
+
+    published: Published
+    standing: Standing
+    effect: Effect
+    objection: Objection | None
+    objection_ends: datetime
+    resolution_ends: datetime | None
+
+
+def effect(change: Change, on: frozenset[str], before: Agreement) -> Effect:
+    """What a change does to a configuration with these features on.
+
+    `before`: the agreement with the list as it stands before the change.
+    """
+    old = {s.id: s for s in before.sub_processors}.get(change.replaces or "")
+    new = change.entry
+    after = sub_processors.applied(change, before)
+    touched = sub_processors.features_of(change, before)
+    return Effect(
+        features=tuple(f for f in before.features if f.id in touched and f.id in on),
+        core=any(s is not None and s.kind == "core" for s in (old, new)),
+        before=old,
+        after=new,
+        transfers=features.transfers([new], after) if new else (),
+    )
+
+
+def notices(file: CustomerFile) -> list[Notice]:
+    """Every published change as this customer sees it, newest first. Clause: Sch. 2 1.1"""
+    state, agreement = file.state.sub_processors, file.agreement
+    found = []
+    for p in sorted(file.changes.values(), key=lambda p: (p.at, p.id), reverse=True):
+        before = file.version(agreement.version, p.effective_at - timedelta(microseconds=1))
+        objection = state.objections.get(p.id)
+        found.append(
+            Notice(
+                published=p,
+                standing=sub_processors.standing(p, state, agreement, file.now),
+                effect=effect(p.change, file.state.features.on, before),
+                objection=objection,
+                objection_ends=sub_processors.objection_ends(p, agreement),
+                resolution_ends=sub_processors.resolution_ends(objection, agreement) if objection else None,
+            )
+        )
+    return found
+
+
+def touched(file: ProviderFile, change: Change) -> list[tuple[str, str, tuple[str, ...]]]:
+    """The customers a change touches: identifier, name, and names of their features that it touches.
+
+    A core sub-processor's touches every customer.
+    """
+    agreement = file.agreement
+    ids = sub_processors.features_of(change, agreement)
+    core = not ids
+    sql = (
+        "SELECT customer_id, json_extract_string(state, '$.customer.name'), "
+        "json_extract(state, '$.features.switches')::JSON "
+        "FROM heads WHERE customer_id NOT LIKE '@%' ORDER BY 2, 1"
+    )
+    found = []
+    for customer_id, name, switches in file.ledger.rows(sql):
+        on = features.State.model_validate_json(f'{{"switches": {switches or "{}"}}}').on
+        names = tuple(agreement.feature(f).name for f in ids if f in on)
+        if core or names:
+            found.append((customer_id, name, names))
+    return found

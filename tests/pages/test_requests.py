@@ -1,0 +1,232 @@
+"""The pages of requests: who finds which step, and what is refused without losing what was typed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dpa_core.access import Forbidden
+from dpa_core.office import Office
+from dpa_core.subjects import assistance, audits, data_return, dates, incidents, sub_processors
+from tests.conftest import NOW, People, SettableClock
+from tests.pages import labels, shown, visit
+from tests.test_requests import AUDIT, BREACH, HELP, ORDER, TALVOX, act, announce, govern
+
+PAGES = ["audits", "notices", "data_return", "assistance", "incidents"]
+
+
+def field(at: AppTest, label: str):
+    """A field by its label."""
+    kinds = (at.text_input, at.text_area, at.date_input, at.selectbox, at.multiselect, at.radio, at.checkbox)
+    return next(w for kind in kinds for w in kind if w.label == label)
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    return next(b for b in at.button if b.label == label).click().run()
+
+
+def errors(at: AppTest) -> str:
+    assert not at.exception, at.exception
+    return "\n".join(e.value for e in at.error)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("who", ["anna", "clara", "david", "eva"])
+def test_every_page_opens_for_everyone_who_may_read(
+    office: Office, people: People, page: str, who: str
+) -> None:
+    assert shown(visit(page, office, getattr(people, who), "nordfrakt"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("who", ["clara", "david"])
+def test_who_may_only_read_finds_no_step(office: Office, people: People, page: str, who: str) -> None:
+    act(office, people.anna, AUDIT)
+    act(office, people.anna, HELP)
+    act(office, people.anna, ORDER)
+    announce(office, people)
+    govern(office, people.eva, BREACH)
+    at = visit(page, office, getattr(people, who), "nordfrakt")
+    assert "Instructions are given by an admin" in shown(at)
+    assert not at.button
+    assert not at.text_area
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_in_the_past_nothing_can_be_done(
+    office: Office, people: People, clock: SettableClock, page: str
+) -> None:
+    act(office, people.anna, AUDIT)
+    clock.pass_days(3)
+    at = visit(page, office, people.anna, "nordfrakt", NOW + timedelta(days=1))
+    assert not at.button
+
+
+def test_labels_are_on_every_field(office: Office, people: People) -> None:
+    for page in PAGES:
+        for who in (people.anna, people.eva):
+            at = visit(page, office, who, "nordfrakt")
+            fields = [*at.text_input, *at.text_area, *at.date_input, *at.selectbox, *at.multiselect]
+            assert all(w.label.strip() for w in [*fields, *at.radio, *at.checkbox])
+
+
+# --- audits --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        (date(2020, 1, 7), "it wants 60 days' notice"),
+        (date(2027, 1, 22), "it wants 60 days' notice"),
+        (date(2027, 3, 26), "no working day in Stockholm (Good Friday)"),
+    ],
+)
+def test_a_date_in_the_past_too_soon_or_on_a_holiday(
+    office: Office, people: People, first: date, why: str
+) -> None:
+    at = visit("audits", office, people.anna, "nordfrakt")
+    field(at, "Scope").set_value("Access rights")
+    field(at, "First day").set_value(first)
+    at = field(at, "Last day").set_value(first).run()
+    assert why in errors(at).replace("\\", "")
+    at = press(at, "Send the notice")
+    assert "(3.1(xii))" in errors(at)
+    assert field(at, "Scope").value == "Access rights"
+    assert field(at, "First day").value == first
+    assert office.open(people.anna, "nordfrakt").state.audits.audits == {}
+
+
+# --- changes -------------------------------------------------------------------------------------
+
+
+def drafted(office: Office, people: People) -> AppTest:
+    govern(office, people.eva, TALVOX)
+    at = visit("notices", office, people.eva, "nordfrakt")
+    return press(at, "Publish")
+
+
+def again(at: AppTest, name: str) -> AppTest:
+    """Run once more with the dialog open. In a browser only the dialog runs, and stays open by itself."""
+    at.session_state["steps.open"] = name
+    return at.run()
+
+
+def test_an_effective_date_29_days_ahead(office: Office, people: People) -> None:
+    at = drafted(office, people)
+    day = dates.local_day(NOW) + timedelta(days=29)
+    field(at, "Counts from").set_value(day)
+    next(b for b in at.button if b.label == "Publish to all customers").click()
+    at = again(at, "notices.publish.1")
+    assert "(Sch. 2 1.1)" in errors(at)
+    assert field(at, "Counts from").value == day
+    assert office.open(people.anna, "nordfrakt").changes == {}
+
+
+def test_an_objection_without_grounds(office: Office, people: People) -> None:
+    change = announce(office, people)
+    at = press(visit("notices", office, people.anna, "nordfrakt"), "Object")
+    field(at, "These grounds relate to data protection.").set_value(True)
+    [b for b in at.button if b.label == "Object"][-1].click()
+    at = again(at, f"notices.object.{change}")
+    assert "reasonable, documented grounds" in errors(at)
+    assert "(Sch. 2 1.2)" in errors(at)
+    assert field(at, "These grounds relate to data protection.").value is True
+
+
+# --- return and deletion -------------------------------------------------------------------------
+
+
+def test_a_second_termination(office: Office, people: People) -> None:
+    act(office, people.eva, data_return.Terminate(dates.local_day(NOW), "Notice"))
+    at = again(visit("data_return", office, people.eva, "nordfrakt"), "data_return.terminate.0")
+    field(at, "Reason").set_value("Once more")
+    next(b for b in at.button if b.label == "Record the end").click()
+    at = again(at, "data_return.terminate.0")
+    assert "An agreement ends once. (3.1(xi))" in errors(at).replace("\\", "")
+    assert field(at, "Reason").value == "Once more"
+    assert "Record the end of the agreement" not in labels(at)
+
+
+def test_an_order_without_a_category_or_the_cost(office: Office, people: People) -> None:
+    at = press(visit("data_return", office, people.anna, "nordfrakt"), "Send the order")
+    assert "No known category is chosen" in errors(at)
+    at = field(at, "Data categories").set_value(["contact"]).run()
+    assert "(3.1(xiii))" in errors(press(at, "Send the order"))
+
+
+# --- assistance ----------------------------------------------------------------------------------
+
+
+def test_a_title_of_markup_is_shown_as_typed(office: Office, people: People) -> None:
+    typed = "<b>*x*</b> :material/home: $a$"
+    act(office, people.anna, assistance.RequestHelp("dpia", typed, typed, cost_acknowledged=True))
+    at = visit("assistance", office, people.anna, "nordfrakt")
+    (title,) = [h.value for h in at.subheader]
+    assert title.replace("\\", "") == f"2. {typed}"
+    assert "\\<b\\>\\*x\\*" in title
+    assert typed in [t.value for t in at.text]
+
+
+def test_someone_else_was_faster(office: Office, people: People) -> None:
+    number = act(office, people.anna, HELP)
+    at = visit("assistance", office, people.anna, "nordfrakt")
+    field(at, "Message").set_value("Any news?")
+    act(office, people.bo, assistance.Close(number))
+    at = press(at, "Send")
+    assert "Someone else changed this meanwhile" in shown(at)
+    assert f"Withdrew request {number}" in shown(at)
+
+
+# --- the desk ------------------------------------------------------------------------------------
+
+
+def test_the_desk_lists_what_is_open_and_filters_it(
+    office: Office, people: People, clock: SettableClock
+) -> None:
+    act(office, people.anna, HELP)
+    act(office, people.henrik, AUDIT, "solsidan")
+    clock.pass_days(20)
+    at = visit("desk", office, people.eva, "nordfrakt")
+    assert "**2 matters**, :material/warning: **1 overdue**" in shown(at)
+    assert labels(at) == ["Answer", "Accept the dates"]
+    at = field(at, "Overdue only").set_value(True).run()
+    assert labels(at) == ["Answer"]
+    at.checkbox[0].set_value(False)
+    at = field(at, "Customer or title").set_value("solsidan").run()
+    assert labels(at) == ["Accept the dates"]
+
+
+def test_an_empty_desk_says_so(office: Office, people: People) -> None:
+    assert "Nothing is open under these filters." in shown(visit("desk", office, people.eva, "nordfrakt"))
+
+
+@pytest.mark.parametrize("who", ["anna", "clara", "david"])
+def test_the_desk_is_closed_to_everyone_else(office: Office, people: People, who: str) -> None:
+    with pytest.raises(Forbidden):
+        office.open_provider(getattr(people, who))
+
+
+# --- changes, as time goes by ----------------------------------------------------------------------
+
+
+def test_notices_show_their_standing_in_words(office: Office, people: People, clock: SettableClock) -> None:
+    change = announce(office, people, ahead=40)
+    act(office, people.anna, sub_processors.Object(change, "No assessment", True))
+    clock.pass_days(61)
+    text = shown(visit("notices", office, people.anna, "nordfrakt"))
+    assert "60 days passed without a way out" in text
+    theirs = shown(visit("notices", office, people.henrik, "solsidan"))
+    assert "No assessment" not in theirs
+    assert audits.CLAUSE not in theirs
+
+
+def test_an_acknowledgement_is_one_press_and_a_readers_is_refused(office: Office, people: People) -> None:
+    number = govern(office, people.eva, BREACH)
+    govern(office, people.eva, incidents.Notify(number, {"nature": "A leak"}, ("nordfrakt",)))
+    with pytest.raises(Forbidden):
+        act(office, people.clara, incidents.Acknowledge(number, 1))
+    at = press(visit("incidents", office, people.anna, "nordfrakt"), "Acknowledge the notice")
+    assert not at.exception
+    assert office.open(people.anna, "nordfrakt").state.incidents.handling[number].seen == 1

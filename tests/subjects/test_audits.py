@@ -1,0 +1,314 @@
+"""Audits. Clause: 3.1(xii), Sch. 2 1.4, Sch. 3 1.2; cost: 3.1(xiii)"""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from dpa_core.subjects import audits, dates
+from dpa_core.subjects.audits import (
+    Accept,
+    AgreeDates,
+    CloseFinding,
+    FileReport,
+    NewFinding,
+    ProposeDates,
+    RefuseAuditor,
+    RequestAudit,
+    WithdrawAudit,
+    status,
+)
+from dpa_core.subjects.common import FileRef, Refusal
+from tests.conftest import NOW
+from tests.subjects.course import AGREEMENT, TICK, Course
+
+REPORT = FileRef(name="report.pdf", size=9, media_type="application/pdf", sha256="0" * 64)
+
+
+def course(at=NOW):
+    return Course(
+        audits.State(),
+        lambda command, state, now, side: audits.decide(command, state, AGREEMENT, now, side),
+        audits.evolve,
+        at,
+    )
+
+
+def asked(first=date(2027, 1, 25), last=None, **changes):
+    """A request that nothing is wrong with, on a Monday 62 days after NOW."""
+    plain = RequestAudit(first, last or first, "Access rights", "Anna", cost_acknowledged=True)
+    return replace(plain, **changes)
+
+
+def the(course, id=1):
+    return course.state.audits[id]
+
+
+def stands(course, id=1):
+    return status(the(course, id), course.now)
+
+
+# --- notice --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "earliest"),
+    [
+        (NOW, date(2027, 1, 25)),  # 60 days on is Saturday 23 January
+        (datetime(2026, 11, 27, 9, tzinfo=UTC), date(2027, 1, 26)),
+        (datetime(2026, 10, 26, 9, tzinfo=UTC), date(2026, 12, 28)),  # 60 days on is Christmas Day
+        (datetime(2026, 11, 7, 9, tzinfo=UTC), date(2027, 1, 7)),  # ... is Epiphany
+        (datetime(2026, 4, 20, 9, tzinfo=UTC), date(2026, 6, 22)),  # ... is Midsummer Eve
+        (datetime(2027, 12, 31, 9, tzinfo=UTC), date(2028, 2, 29)),  # ... is leap day
+        (datetime(2027, 2, 1, 9, tzinfo=UTC), date(2027, 4, 2)),  # over the change to summer time
+        (datetime(2026, 9, 1, 21, 59, tzinfo=UTC), date(2026, 11, 2)),  # still the 1st in Stockholm
+    ],
+)
+def test_the_earliest_day_is_a_working_day_after_the_notice(asked_at, earliest):
+    assert audits.earliest(AGREEMENT, asked_at) == earliest
+    c = course(asked_at)
+    day_before = c.refused(asked(earliest - timedelta(days=1), earliest))
+    assert day_before.clause == "3.1(xii)"
+    assert c.go(asked(earliest)) == 1
+    assert course(asked_at).go(asked(dates.business_day_from(earliest + timedelta(days=1))))
+
+
+def test_exactly_sixty_days_are_enough_and_fifty_nine_are_not():
+    c = course(datetime(2026, 11, 27, 9, tzinfo=UTC))
+    assert "60 days" in c.refused(asked(date(2027, 1, 25))).message
+    c.go(asked(date(2027, 1, 26)))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "field", "why"),
+    [
+        (date(2020, 1, 7), date(2020, 1, 7), "first", "60 days"),
+        (date(2027, 3, 26), date(2027, 3, 26), "first", "Good Friday"),
+        (date(2027, 1, 30), date(2027, 2, 1), "first", "Saturday"),
+        (date(2027, 1, 29), date(2027, 1, 30), "last", "Saturday"),
+        (date(2027, 2, 2), date(2027, 2, 1), "last", "comes before"),
+        (date(2027, 2, 1), date(2027, 3, 1), "last", "21 working days"),
+    ],
+)
+def test_days_that_cannot_be(first, last, field, why):
+    refusal = course().refused(asked(first, last))
+    assert refusal.field == field
+    assert why in refusal.message
+
+
+# --- once a calendar year ------------------------------------------------------------------------
+
+
+def test_a_second_audit_in_a_calendar_year_needs_a_cause_and_is_allowed_with_it():
+    c = course()
+    c.go(asked())
+    refusal = c.refused(asked(date(2027, 12, 30)))
+    assert (refusal.field, refusal.clause) == ("cause", "3.1(xii)")
+    c.go(asked(date(2027, 12, 30), cause="The breach of 3 November"))
+    assert the(c, 2).cause
+
+
+def test_the_year_is_the_one_in_which_the_audit_begins():
+    c = course()
+    c.go(asked(date(2027, 12, 30)))
+    c.go(asked(date(2028, 1, 3)))
+    assert c.refused(asked(date(2028, 12, 29))).field == "cause"
+
+
+@pytest.mark.parametrize("way", ["withdrawn", "auditor refused"])
+def test_an_audit_that_will_not_be_does_not_count(way):
+    c = course()
+    c.go(asked(auditor="Revision AB"))
+    if way == "withdrawn":
+        c.go(WithdrawAudit(1))
+    else:
+        c.go(RefuseAuditor(1, "A competitor of ours"), "provider")
+    assert stands(c) == way
+    c.go(asked(date(2027, 2, 1)))
+
+
+def test_other_dates_do_not_slip_a_second_audit_into_a_year():
+    c = course()
+    c.go(asked(date(2027, 6, 1)))
+    c.go(asked(date(2028, 6, 1)))
+    assert "has its audit already" in c.refused(ProposeDates(2, date(2027, 9, 1), date(2027, 9, 1))).message
+    # Dates still on the table use up their year as well.
+    c.go(ProposeDates(2, date(2029, 6, 1), date(2029, 6, 1)), "provider")
+    assert c.refused(asked(date(2029, 9, 3))).field == "cause"
+
+
+# --- what a request wants ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "clause"),
+    [
+        ({"scope": " "}, "scope", "3.1(xii)"),
+        ({"contact": ""}, "contact", "3.1(xii)"),
+        ({"cost_acknowledged": False}, "cost_acknowledged", "3.1(xiii)"),
+        ({"sub_processor": "openai"}, "ground", "Sch. 2 1.4"),
+        ({"sub_processor": "nobody", "ground": "Art. 28"}, "sub_processor", "Sch. 2 1.4"),
+        ({"scope": "x" * 9_000}, "scope", "3.1(xii)"),
+    ],
+)
+def test_what_a_request_must_say(changes, field, clause):
+    refusal = course().refused(asked(**changes))
+    assert (refusal.field, refusal.clause) == (field, clause)
+
+
+def test_a_sub_processor_is_audited_with_a_ground_in_law():
+    c = course()
+    c.go(asked(sub_processor="openai", ground="Art. 28(3)(h) GDPR"))
+    assert audits.title(the(c), AGREEMENT) == "Audit 1 of OpenAI"
+
+
+# --- the course of an audit ----------------------------------------------------------------------
+
+
+def test_from_notice_to_the_last_finding():
+    c = course()
+    c.go(asked(last=date(2027, 1, 26), auditor="Revision AB"))
+    assert stands(c) == "requested"
+    c.go(Accept(1), "provider")
+    assert stands(c) == "scheduled"
+    c.until(dates.start_of(date(2027, 1, 25)) - TICK)
+    assert stands(c) == "scheduled"
+    assert "does not fit" in str(c.refused(FileReport(1, REPORT)))
+    c.until(dates.start_of(date(2027, 1, 25)))
+    assert stands(c) == "under way"
+    c.until(dates.end_of(date(2027, 1, 26)) - TICK)
+    assert stands(c) == "under way"
+    c.until(dates.end_of(date(2027, 1, 26)))
+    assert stands(c) == "report due"
+    c.go(FileReport(1, REPORT, (NewFinding(title="No restore test"), NewFinding(title="Old keys"))))
+    assert stands(c) == "findings open"
+    c.go(CloseFinding(1, 1, "Tested"), "provider")
+    assert c.refused(CloseFinding(1, 1, "Again")).field == "finding"
+    c.go(CloseFinding(1, 2, "Rotated"))
+    assert stands(c) == "closed"
+
+
+def test_a_refusal_of_the_auditor_needs_a_reason_and_an_auditor():
+    c = course()
+    c.go(asked(auditor="Revision AB"))
+    assert c.refused(RefuseAuditor(1, " "), "provider").field == "reason"
+    own = course()
+    own.go(asked())
+    assert "no mandated auditor" in own.refused(RefuseAuditor(1, "No"), "provider").message
+
+
+def test_whoever_proposed_dates_cannot_agree_to_them():
+    c = course()
+    c.go(asked())
+    c.go(ProposeDates(1, date(2027, 2, 1), date(2027, 2, 1)), "provider")
+    assert stands(c) == "dates proposed"
+    assert "own side" in c.refused(AgreeDates(1), "provider").message
+    c.go(AgreeDates(1))
+    assert (stands(c), the(c).plan.first) == ("scheduled", date(2027, 2, 1))
+
+
+def test_nobody_proposes_dates_within_the_notice_or_in_the_past():
+    c = course()
+    c.go(asked())
+    assert c.refused(ProposeDates(1, date(2027, 1, 4), date(2027, 1, 4)), "provider").field == "first"
+    c.until(datetime(2027, 3, 1, 9, tzinfo=UTC))
+    assert c.refused(ProposeDates(1, date(2027, 2, 1), date(2027, 2, 1)), "provider").field == "first"
+
+
+def test_what_waits_for_whom():
+    c = course()
+    c.go(asked())
+
+    def open_now():
+        return [(m.waits_for, m.next_step) for m in audits.matters(c.state, AGREEMENT) if m.stands(c.now)]
+
+    assert open_now() == [("provider", "Accept the dates")]
+    c.go(Accept(1), "provider")
+    assert open_now() == [("provider", "Be ready for the audit")]
+    c.until(dates.start_of(date(2027, 1, 25)))
+    assert open_now() == [("customer", "File the report")]
+    c.go(FileReport(1, REPORT))
+    assert open_now() == []
+
+
+class Audits(RuleBasedStateMachine):
+    """No course of steps gets past the notice, the one audit a year, or the other side's consent."""
+
+    @initialize(start=st.datetimes(datetime(2026, 1, 1), datetime(2028, 12, 31)))
+    def begin(self, start):
+        self.course = course(start.replace(tzinfo=UTC))
+        self.agreed_by = {}
+
+    def attempt(self, command, side):
+        try:
+            self.course.go(command, side)
+        except Refusal:
+            return False
+        return True
+
+    @rule(days=st.integers(1, 90))
+    def time_passes(self, days):
+        self.course.until(self.course.now + timedelta(days=days))
+
+    @rule(
+        ahead=st.integers(0, 500),
+        length=st.integers(-1, 5),
+        cause=st.sampled_from(["", "A breach"]),
+        auditor=st.sampled_from(["", "Revision AB"]),
+    )
+    def ask(self, ahead, length, cause, auditor):
+        first = dates.local_day(self.course.now) + timedelta(days=ahead)
+        self.attempt(asked(first, first + timedelta(days=length), cause=cause, auditor=auditor), "customer")
+
+    @rule(
+        id=st.integers(1, 12),
+        side=st.sampled_from(["customer", "provider"]),
+        step=st.sampled_from(["accept", "refuse", "agree", "withdraw", "report", "close"]),
+    )
+    def step(self, id, side, step):
+        command = {
+            "accept": Accept(id),
+            "refuse": RefuseAuditor(id, "A competitor"),
+            "agree": AgreeDates(id),
+            "withdraw": WithdrawAudit(id),
+            "report": FileReport(id, REPORT, (NewFinding(title="One"),)),
+            "close": CloseFinding(id, 1, "Done"),
+        }[step]
+        # The office lets neither side take the other's steps.
+        if isinstance(command, audits.ByProvider):
+            side = "provider"
+        elif isinstance(command, audits.ByCustomer):
+            side = "customer"
+        self.attempt(command, side)
+
+    @rule(id=st.integers(1, 12), ahead=st.integers(0, 400), side=st.sampled_from(["customer", "provider"]))
+    def propose(self, id, ahead, side):
+        day = dates.local_day(self.course.now) + timedelta(days=ahead)
+        self.attempt(ProposeDates(id, day, day), side)
+
+    @invariant()
+    def every_plan_keeps_the_notice_on_working_days(self):
+        for audit in self.course.state.audits.values():
+            for plan in filter(None, (audit.plan, audit.proposed)):
+                assert (plan.first - dates.local_day(audit.requested_at)).days >= 60
+                assert not dates.not_working(plan.first)
+                assert not dates.not_working(plan.last)
+
+    @invariant()
+    def a_year_has_one_audit_without_a_cause(self):
+        for year in range(2026, 2032):
+            counted = audits.in_year(self.course.state, year)
+            assert sum(not a.cause for a in counted) <= 1
+
+    @invariant()
+    def whoever_is_audited_has_consented(self):
+        for audit in self.course.state.audits.values():
+            if audit.report:
+                assert audit.accepted
+
+
+TestAudits = Audits.TestCase
+TestAudits.settings = settings(max_examples=40, stateful_step_count=25)
