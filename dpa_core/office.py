@@ -399,7 +399,7 @@ class Office:
             head = None if command.customer_id.startswith("@") else tx.head(command.customer_id)
             now, state = self.clock.now(), self._state(command.customer_id, head)
             drafts = customers.decide(command, state.customer, agreement, now)
-            return self._write(tx, command.customer_id, head, state, drafts, person, agreement, now)
+            return self._write(tx, command.customer_id, head, state, drafts, person, agreement, now)[0]
 
         receipt = self._until_written(write)
         self._openings += 1
@@ -549,8 +549,9 @@ class Office:
             agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
             about = _About(customer_id, state, head.sequence, provider, agreement, now, side)
             drafts = self._decide(command, about)
-            events = self._write(tx, customer_id, head, state, drafts, present, agreement, now, side)
-            self._put_matters(tx, customer_id, state, subjects.fold(events, state), provider, agreement)
+            events, new = self._write(tx, customer_id, head, state, drafts, present, agreement, now, side)
+            if any(getattr(new, part) is not getattr(state, part) for part in subjects.REQUESTS):
+                self._put_matters(tx, customer_id, new, provider, agreement)
             return events
 
         # Two at the same instant: the second meets a row that is not committed yet, and cannot say what
@@ -625,15 +626,12 @@ class Office:
         self,
         tx: Transaction,
         customer_id: str,
-        old: CustomerState,
-        new: CustomerState,
+        state: CustomerState,
         provider: ProviderState,
         agreement: Agreement,
     ) -> None:
-        before = list(subjects.requests(old, provider, agreement))
-        after = list(subjects.requests(new, provider, agreement))
-        if before != after:
-            tx.replace_matters(customer_id, [matter_row(m, new.customer.name) for m in after])
+        open_ones = subjects.requests(state, provider, agreement)
+        tx.replace_matters(customer_id, [matter_row(m, state.customer.name) for m in open_ones])
 
     def _write(
         self,
@@ -646,11 +644,11 @@ class Office:
         agreement: Agreement,
         now: datetime,
         side: Side | None = None,
-    ) -> list[Event]:
+    ) -> tuple[list[Event], CustomerState]:
         events = self._chain(customer_id, head, drafts, person, customer_id, agreement.version, now, side)
         new = subjects.fold(events, state)
         tx.append(head, events, new.model_dump_json(), subjects.STATE_SCHEMA)
-        return events
+        return events, new
 
     def _chain(
         self,
@@ -799,8 +797,7 @@ class Office:
             state = self._state(customer_id, tx.head(customer_id))
             bound = _version(self.agreements, state.customer.agreement_version)
             agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
-            after = subjects.requests(state, provider, agreement)
-            tx.replace_matters(customer_id, [matter_row(m, state.customer.name) for m in after])
+            self._put_matters(tx, customer_id, state, provider, agreement)
 
     def import_usage(self, person: Person, figures: pa.Table) -> None:
         """Store monthly figures, all or none; those of the same month are replaced."""

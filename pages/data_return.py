@@ -177,9 +177,7 @@ def _card(scope: Scope, order: Order) -> None:
 def _certificate(scope: Scope, order: Order) -> File:
     file = scope.file
     head = file.ledger.events(file.customer_id, after=file.sequence - 1)[0]
-    return documents.deletion_certificate(
-        order, file.state.data_return, file.name, file.agreement, head.digest
-    )
+    return documents.deletion_certificate(order, file.name, file.agreement, head.digest)
 
 
 def _items(scope: Scope, order: Order, stands: data_return.Status) -> None:

@@ -347,25 +347,27 @@ def deleted(office, people):
 
 def test_the_certificate_is_an_accessible_pdf_and_always_the_same(office, people):
     file, number = deleted(office, people)
-    state = file.state.data_return
 
     def made():
-        return documents.deletion_certificate(
-            state.orders[number], state, file.name, file.agreement, "0" * 64
-        )
+        order = office.open(people.anna, "nordfrakt").state.data_return.orders[number]
+        return documents.deletion_certificate(order, file.name, file.agreement, "0" * 64)
 
     pdf = made().content
     assert pdf.startswith(b"%PDF-")
     assert b"pdfuaid" in pdf
+    assert pdf == made().content
+    # What is excepted later was not excepted when the rest was deleted.
+    later = data_return.RecordException("voice_audio", "law", "Another act", date(2033, 12, 31))
+    act(office, people.eva, later)
     assert pdf == made().content
 
 
 def test_there_is_no_certificate_without_a_deletion(office, people):
     number = act(office, people.anna, ORDER)
     file = office.open(people.anna, "nordfrakt")
-    state = file.state.data_return
+    order = file.state.data_return.orders[number]
     with pytest.raises(ValueError, match="nothing was deleted"):
-        documents.deletion_certificate(state.orders[number], state, file.name, file.agreement, "")
+        documents.deletion_certificate(order, file.name, file.agreement, "")
 
 
 # --- history -------------------------------------------------------------------------------------

@@ -16,9 +16,7 @@ from dpa_core.subjects import data_return
 _STOCKHOLM = ZoneInfo("Europe/Stockholm")
 
 
-def deletion_certificate(
-    order: data_return.Order, state: data_return.State, customer: str, agreement: Agreement, digest: str
-) -> File:
+def deletion_certificate(order: data_return.Order, customer: str, agreement: Agreement, digest: str) -> File:
     """What was deleted, when, by whom, and which exceptions remain. Clause: 3.1(xi)
 
     `digest`: of the ledger's head, so that the certificate can be found again. ValueError where the order
@@ -27,7 +25,6 @@ def deletion_certificate(
     if order.deleted_on is None or order.certified_at is None:
         raise ValueError("nothing was deleted")
     names = {c.id: c.name for c in agreement.data_categories}
-    kept = data_return.kept_at(state, order.deleted_on, order.categories)
     why = (
         "Assumed under clause 3.1(xi), as no return was asked for in time after the end of the agreement"
         if order.assumed
@@ -48,7 +45,7 @@ def deletion_certificate(
                 "law": k.law,
                 "until": f"{k.until.day} {k.until:%B %Y}",
             }
-            for k in kept
+            for k in order.exceptions
         ],
         "digest": digest,
     }

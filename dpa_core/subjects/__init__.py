@@ -116,6 +116,10 @@ def fold_grants(events: Iterable[RecordedEvent], state: grants.State | None = No
     return state
 
 
+REQUESTS = ("audits", "data_return", "assistance", "sub_processors")
+"""The parts of a customer's state that `requests` looks at."""
+
+
 def requests(state: CustomerState, provider: ProviderState, agreement: Agreement) -> Iterator[Matter]:
     """What waits for whom in the matters that a customer's own ledger opened."""
     yield from audits.matters(state.audits, agreement)
@@ -202,6 +206,7 @@ def describe_provider(event: RecordedEvent) -> str:
 
 
 __all__ = [
+    "REQUESTS",
     "STATE_SCHEMA",
     "CustomerState",
     "Matter",

@@ -279,7 +279,7 @@ class WithdrawAudit:
 
 @dataclass(frozen=True)
 class AgreeDates:
-    """Agree to the dates the other side proposed. `cause`: as for a further audit in their year."""
+    """Agree to the dates the other side proposed."""
 
     audit: int
 

@@ -90,6 +90,8 @@ class Order(Record):
     deleted_on: date | None = None
     deleted_by: str = ""
     certified_at: Moment | None = None
+    exceptions: tuple[Kept, ...] = ()
+    """What was lawfully kept when the rest was deleted."""
     withdrawn: bool = False
     assumed: bool = False
     """Not asked for: assumed by clause 3.1(xi) as nobody asked for a return in time."""
@@ -592,7 +594,7 @@ def _changes(body: _Body, at: datetime, by: str) -> dict[str, Any]:
         case Withdrawn():
             return {"withdrawn": True}
         case Deleted():
-            return {"deleted_on": body.on, "deleted_by": by, "certified_at": at}
+            return {"deleted_on": body.on, "deleted_by": by, "certified_at": at, "exceptions": body.kept}
         case _:
             return {}
 

@@ -18,16 +18,25 @@ from dpa_core.subjects import Matter, ProviderState, incidents, sub_processors
 
 def waiting(file: CustomerFile) -> list[Matter]:
     """What is open in a customer's matters at the file's moment, soonest first, undated last."""
+    told = (
+        tuple((p.id, p.withdrawn_at) for p in file.changes.values()),
+        tuple((i.id, len(i.notices)) for i in file.incidents.values()),
+    )
+    found = file.kept(("matters", told), lambda: _all(file))
+    standing = [m for m in found if m.stands(file.now)]
+    return sorted(standing, key=lambda m: (m.due is None, m.due or file.now, m.key))
+
+
+def _all(file: CustomerFile) -> list[Matter]:
+    """Every matter of a customer, whenever it stands."""
     provider = ProviderState(
         sub_processors=sub_processors.ProviderState(published=dict(file.changes)),
         incidents=incidents.ProviderState(incidents=dict(file.incidents)),
     )
-    found = [
+    return [
         *subjects.requests(file.state, provider, file.agreement),
         *subjects.notices(file.state, provider, file.customer_id, file.agreement),
     ]
-    standing = [m for m in found if m.stands(file.now)]
-    return sorted(standing, key=lambda m: (m.due is None, m.due or file.now, m.key))
 
 
 _STANDS = "(begins IS NULL OR begins <= $now) AND (ends IS NULL OR $now < ends)"

@@ -43,6 +43,7 @@ class _Constants:
         self._office = office
         self._said: dict[Any, Any] = {}
         self.clock = office.clock
+        self.files = office.files
 
     def __getattr__(self, name: str) -> Any:
         def answer(*args: Any, **options: Any) -> Any:
