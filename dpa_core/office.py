@@ -240,12 +240,14 @@ class Portfolio:
     customer_ids: tuple[str, ...] | None
     """None: every customer."""
     now: datetime
+    provider: ProviderState
     ledger: Ledger = field(repr=False)
     agreements: Mapping[str, Agreement] = field(repr=False)
 
     def version(self, version: str) -> Agreement:
-        """The version of the agreement that a customer is bound to."""
-        return _version(self.agreements, version)
+        """The version of the agreement that a customer is bound to, with the list that counts now."""
+        bound = _version(self.agreements, version)
+        return sub_processors.in_effect(bound, self.provider.sub_processors, self.now)
 
 
 def _version(agreements: Mapping[str, Agreement], version: str) -> Agreement:
@@ -448,6 +450,17 @@ class Office:
                     "as_of",
                 )
             state, sequence, now = subjects.fold(events), events[-1].sequence, as_of
+        return self._file(person, customer_id, state, sequence, now, as_of)
+
+    def _file(
+        self,
+        person: Person,
+        customer_id: str,
+        state: CustomerState,
+        sequence: int,
+        now: datetime,
+        as_of: datetime | None,
+    ) -> CustomerFile:
         provider = self._provider_at(as_of)
         bound = _version(self.agreements, state.customer.agreement_version)
         return CustomerFile(
@@ -477,9 +490,7 @@ class Office:
             raise Refusal(
                 "3.1(i)", f"{file.name} has no entry {sequence} by then.", "Choose another one.", "sequence"
             )
-        state = subjects.fold(events)
-        agreement = _version(self.agreements, state.customer.agreement_version)
-        return replace(file, state=state, agreement=agreement, sequence=sequence, now=moment, as_of=moment)
+        return self._file(file.person, customer_id, subjects.fold(events), sequence, moment, moment)
 
     def portfolio(self, person: Person) -> Portfolio:
         """Every customer that the person looks after for the provider, as they stand.
@@ -491,7 +502,7 @@ class Office:
             raise Forbidden("The portfolio is for account managers and privacy officers of the provider.")
         mine = {g.customer_id for g in person.grants if may(person, "hold_review", g.customer_id).allowed}
         ids = None if person.sees_all else tuple(sorted(id for id in mine if id))
-        return Portfolio(person, ids, self.clock.now(), self.ledger, self.agreements)
+        return Portfolio(person, ids, self.clock.now(), self._provider_at(None), self.ledger, self.agreements)
 
     def directory(self, person: Person, text: str = "", limit: int = 20) -> list[tuple[str, str]]:
         """Customers the person may open, as (identifier, name), sorted by name.

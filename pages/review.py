@@ -272,7 +272,7 @@ def _items(scope: Scope, items: list[OpenItem], nothing: str) -> None:
                 "Kind": [i.kind for i in items],
                 "What": [i.what for i in items],
                 "Waits for": [SIDES[i.waits_for].capitalize() if i.waits_for else "" for i in items],
-                "Since": [words.day(i.opened_at) for i in items],
+                "Since": [words.day(i.opened_at) if i.opened_at else "" for i in items],
                 "By": [i.by for i in items],
                 "Due": [words.day_and_distance(i.due_at, scope.file.now) if i.due_at else "" for i in items],
                 "Clause": [i.clause for i in items],

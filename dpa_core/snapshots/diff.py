@@ -166,7 +166,7 @@ def _open_items(a: model.Snapshot, b: model.Snapshot) -> list[Change]:
                     f"{new.kind}: {new.what}",
                     "none",
                     "open",
-                    new.by,
+                    new.by or "",
                     new.opened_at,
                     new.entry,
                 )

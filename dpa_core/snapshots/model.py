@@ -146,16 +146,19 @@ class Subscription(Record):
 
 
 class OpenItem(Record):
-    """A request, notice, objection, proposal or agreed action that is not settled yet."""
+    """A request, notice, objection, proposal or agreed action that is not settled yet.
+
+    `entry`: the entry of the customer's ledger that opened it; null where the provider's own did.
+    """
 
     kind: str
     what: str
     waits_for: Literal["customer", "provider"] | None
     due_at: Moment | None
     clause: str
-    opened_at: Moment
-    by: str
-    entry: int
+    opened_at: Moment | None
+    by: str | None
+    entry: int | None
 
 
 class Action(Record):

@@ -168,8 +168,7 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
         "retention": [[p.name, p.data_category, f"{p.days:,}", _period_note(p)] for p in s.retention.periods],
         "subscriptions": [[x.address, _day(x.since)] for x in s.subscriptions],
         "open_items": [
-            [i.kind, i.what, f"{_day(i.opened_at)}, by {i.by}, entry {i.entry}",
-             _day(i.due_at) or "None", i.clause]
+            [i.kind, i.what, _sides(s)[i.waits_for], _opened(i), _day(i.due_at) or "None", i.clause]
             for i in s.open_items
         ],
         "review": _review(s.review),
@@ -177,6 +176,17 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
         "code": [code[i : i + 8] for i in range(0, 64, 8)],
         "head": [s.ledger.digest[i : i + 8] for i in range(0, 64, 8)],
     }  # fmt: skip
+
+
+def _sides(s: model.Snapshot) -> dict[str | None, str]:
+    return {"customer": "The customer", "provider": s.provider.name, None: ""}
+
+
+def _opened(item: model.OpenItem) -> str:
+    """`18 Mar 2026, by david@connectel.example, entry 8`, as far as the snapshot tells."""
+    parts = [_day(item.opened_at), f"by {item.by}" if item.by else "",
+             f"entry {item.entry}" if item.entry else ""]  # fmt: skip
+    return ", ".join(part for part in parts if part)
 
 
 def _review(review: model.Review | None) -> dict[str, Any] | None:

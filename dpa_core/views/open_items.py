@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from dpa_core.agreement import Agreement
 from dpa_core.clock import STOCKHOLM
 from dpa_core.office import CustomerFile
 from dpa_core.subjects import retention, reviews
+from dpa_core.views import matters
 
 SIDES = {"customer": "the customer", "provider": "the provider"}
 
@@ -23,27 +24,53 @@ class OpenItem:
     """Whose turn it is; None where only time has to pass."""
     due_at: datetime | None
     clause: str
-    opened_at: datetime
-    by: str
-    sequence: int
-    """The entry of the ledger that opened it."""
+    opened_at: datetime | None = None
+    by: str | None = None
+    sequence: int | None = None
+    """The entry of the customer's ledger that opened it, where one of its own did."""
 
 
 def open_items(file: CustomerFile) -> list[OpenItem]:
-    """What waits at the file's moment, what is due first coming first."""
-    return waiting(file.state.retention, file.state.reviews, file.agreement, file.now)
+    """What waits at the file's moment, requests and notices among it, what is due first coming first."""
+    own = waiting(file.state.retention, file.state.reviews, file.agreement, file.now)
+    asked = [
+        of_matter(m.page, m.title, m.next_step, m.waits_for, m.due, m.clause) for m in matters.waiting(file)
+    ]
+    return sorted(own + asked, key=by_date)
 
 
 def waiting(
     periods: retention.State, held: reviews.State, agreement: Agreement, now: datetime
 ) -> list[OpenItem]:
-    """The same of the parts of a state that can have something open."""
+    """The same of retention, reviews and proposals alone."""
     items = [
         *_coming_periods(periods, agreement, now),
         *_proposals(held, agreement),
         *_of_last_review(held),
     ]
-    return sorted(items, key=lambda i: (i.due_at is None, i.due_at or i.opened_at, i.sequence))
+    return sorted(items, key=by_date)
+
+
+KINDS = {
+    "audits": "Audit",
+    "notices": "Sub-processor",
+    "data_return": "Return and deletion",
+    "assistance": "Assistance",
+    "incidents": "Incident",
+}
+"""The page of a request or notice, and what a person calls one of its matters."""
+
+
+def of_matter(
+    page: str, title: str, next_step: str, waits_for: reviews.Side, due: datetime | None, clause: str
+) -> OpenItem:
+    """An open request, notice or objection."""
+    return OpenItem(KINDS[page], f"{title}: {next_step}", waits_for, due, clause)
+
+
+def by_date(item: OpenItem) -> tuple[bool, datetime, str, str]:
+    """What is due first comes first, undated last; the same items always come in the same order."""
+    return item.due_at is None, item.due_at or datetime.max.replace(tzinfo=UTC), item.kind, item.what
 
 
 def _coming_periods(state: retention.State, agreement: Agreement, now: datetime) -> list[OpenItem]:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from pydantic import TypeAdapter
@@ -15,7 +15,7 @@ from dpa_core.agreement import Agreement
 from dpa_core.office import Portfolio
 from dpa_core.subjects import STATE_SCHEMA, features, fold, retention, reviews
 from dpa_core.subjects.common import local_day
-from dpa_core.views.open_items import OpenItem, waiting
+from dpa_core.views.open_items import OpenItem, of_matter, waiting
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,20 @@ def lines(file: Portfolio) -> list[Line]:
     # Many customers have the same features on; what those engage is worked out once.
     known: dict[tuple[str, frozenset[str]], tuple[int, tuple[str, ...], int]] = {}
     found = []
+    versions: dict[str, Agreement] = {}
+    asked = _requests(file)
     for facts in _facts(file):
-        agreement, on, last = file.version(facts.version), facts.on, facts.last_review
+        on, last = facts.on, facts.last_review
+        if facts.version not in versions:
+            versions[facts.version] = file.version(facts.version)
+        agreement = versions[facts.version]
         if (facts.version, on) not in known:
             known[facts.version, on] = _exposure(on, agreement)
         number, places, outside = known[facts.version, on]
-        items: list[OpenItem] = []
+        items = asked.get(facts.customer_id, [])
         if last or facts.proposals or facts.settings:
             held = reviews.State(held=(last,) if last else (), proposals=facts.proposals)
-            items = waiting(retention.State(settings=facts.settings), held, agreement, file.now)
+            items = items + waiting(retention.State(settings=facts.settings), held, agreement, file.now)
         found.append(
             Line(
                 customer_id=facts.customer_id,
@@ -85,6 +90,21 @@ def lines(file: Portfolio) -> list[Line]:
             )
         )
     return sorted(found, key=lambda line: (line.name.lower(), line.customer_id))
+
+
+def _requests(file: Portfolio) -> dict[str, list[OpenItem]]:
+    """Open requests and objections of all customers. Notices, the same for many, are not among them."""
+    now = file.now.astimezone(UTC).replace(tzinfo=None)
+    rows = file.ledger.rows(
+        "SELECT customer_id, page, title, next_step, waits_for, due, clause FROM matters "
+        "WHERE customer_id NOT LIKE '@%' AND (begins IS NULL OR begins <= ?) AND (ends IS NULL OR ? < ends)",
+        [now, now],
+    )
+    found: dict[str, list[OpenItem]] = {}
+    for id, page, title, step, side, due, clause in rows:
+        at = due.replace(tzinfo=UTC) if due else None
+        found.setdefault(id, []).append(of_matter(page, title, step, side, at, clause))
+    return found
 
 
 def _facts(file: Portfolio) -> Iterator[_Facts]:

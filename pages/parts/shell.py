@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from dpa_core.access import Forbidden, Person, SignInAgain, identity, may
+from dpa_core.clock import end_of
 from dpa_core.office import AgreementMissing, CustomerFile, Refusal
 from dpa_core.subjects.grants import ROLES
 from pages.parts import words
@@ -190,17 +191,13 @@ def _moment(day: str | None, desk: Desk) -> datetime | None:
     """The end of that day in Stockholm, or this moment if the day is today; None where none is given."""
     if not day:
         return None
+    now = desk.office.clock.now()
     try:
-        asked = date.fromisoformat(day)
-        end = datetime.combine(asked + timedelta(days=1), time(), words.STOCKHOLM)
+        return end_of(date.fromisoformat(day), now) or now
     except (ValueError, OverflowError):
         raise Refusal(
             "3.1(i)", f"“{day[:40]}” is no date.", "Write it as 2026-11-24 in the address.", "as_of"
         ) from None
-    now = desk.office.clock.now()
-    if asked == words.local_day(now):
-        return now
-    return end.astimezone(UTC) - timedelta(microseconds=1)
 
 
 def _forget() -> None:

@@ -1,0 +1,64 @@
+"""Requests, notices and changes to the list of sub-processors in snapshots, reviews and the portfolio."""
+
+from dpa_core.snapshots.diff import diff
+from dpa_core.snapshots.freeze import freeze
+from dpa_core.subjects import snapshots
+from dpa_core.views import portfolio
+from tests.conftest import carry_out
+from tests.pages import shown, visit
+from tests.test_requests import AUDIT, act, announce
+
+
+def items(snapshot):
+    return {(i.kind, i.waits_for) for i in snapshot.open_items}
+
+
+def test_open_requests_and_notices_are_in_the_snapshot_with_their_dates(office, people):
+    act(office, people.anna, AUDIT)
+    announce(office, people)
+    frozen = freeze(office.open(people.david, "nordfrakt"))
+    assert items(frozen) == {("Audit", "provider"), ("Sub-processor", "customer")}
+    notice = next(i for i in frozen.open_items if i.kind == "Sub-processor")
+    assert notice.due_at is not None
+    assert notice.clause == "Sch. 2 1.1"
+
+
+def test_a_change_of_the_list_leaves_an_earlier_snapshot_as_it_was(office, people, clock):
+    carry_out(office, people.anna, "nordfrakt", speech_analytics=True)
+    file = office.open(people.anna, "nordfrakt")
+    before = freeze(file)
+    carry_out(
+        office, people.anna, "nordfrakt",
+        snapshots.Take(file.now.date(), file.now, file.sequence, before.digest),
+    )  # fmt: skip
+    clock.pass_days(1)
+    announce(office, people)
+    clock.pass_days(40)
+    after = freeze(office.open(people.anna, "nordfrakt"))
+    found = {(c.part, c.what): (c.before, c.after) for c in diff(before, after)}
+    assert found["Sub-processors", "Talvox"] == ("not engaged", "engaged")
+    assert found["Sub-processors", "DeepGram"] == ("engaged", "not engaged")
+    assert freeze(office.reopen(people.anna, "nordfrakt", file.sequence, file.now)) == before
+
+
+def test_the_portfolio_counts_requests_and_follows_the_list(office, people, clock):
+    carry_out(office, people.anna, "nordfrakt", speech_analytics=True, voice=True)
+    act(office, people.anna, AUDIT)
+    announce(office, people)
+    [line] = portfolio.lines(office.portfolio(people.david))
+    assert [i.kind for i in line.open_items] == ["Audit"]
+    assert line.next_due == line.open_items[0].due_at
+    clock.pass_days(40)
+    [later] = portfolio.lines(office.portfolio(people.david))
+    assert later.sub_processors == line.sub_processors
+    assert (line.third_countries, later.third_countries) == (1, 1)
+
+
+def test_a_review_shows_requests(office, people):
+    act(office, people.anna, AUDIT)
+    at = visit("review", office, people.david, "nordfrakt")
+    at = next(b for b in at.button if b.label == "Start a review").click().run()
+    for _ in range(4):
+        at = next(b for b in at.button if b.label == "Next").click().run()
+    assert "Coming changes" in shown(at)
+    assert "Audit" in list(at.dataframe[0].value["Kind"])
