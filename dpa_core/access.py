@@ -135,6 +135,7 @@ class SignInAgain(Exception):
 
 
 EXPIRED = "Your sign-in has expired. Please sign in again."
+SIGNED_OUT = "You have signed out in another tab. Please sign in again."
 
 
 def identity(claims: Mapping[str, Any], now: datetime) -> Identity:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from dpa_core import subjects
-from dpa_core.access import EXPIRED, Action, Forbidden, Person, SignInAgain, may, require
+from dpa_core.access import EXPIRED, SIGNED_OUT, Action, Forbidden, Person, SignInAgain, may, require
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.downloads import Downloads, File
@@ -310,6 +310,7 @@ class Office:
         self._parsed_provider = lru_cache(4)(ProviderState.model_validate_json)
         self._listed = lru_cache(100)(self._query_directory)
         self._answers = Answers()
+        self._signed_out: set[tuple[str, datetime | None]] = set()
         self._openings = 0
         """How many customers were opened since the start: the directory of before counts no more."""
         self._downloads = Downloads()
@@ -329,6 +330,8 @@ class Office:
         """
         if person.expires is not None and person.expires <= self.clock.real_now():
             raise SignInAgain(EXPIRED)
+        if (person.email, person.expires) in self._signed_out:
+            raise SignInAgain(SIGNED_OUT)
         own = _PERSON + person.email
         # An “@” begins the ledgers that are no customer's.
         wanted = customer_id if customer_id and not customer_id.startswith("@") else own
@@ -343,6 +346,12 @@ class Office:
         if head.state_schema != subjects.STATE_SCHEMA:
             return subjects.fold_grants(self.ledger.events(ledger_id))
         return self._parsed_grants(head.state)
+
+    def sign_out(self, person: Person) -> None:
+        """End this sign-in in all the person's tabs: each keeps what it knew when it was opened."""
+        now = self.clock.real_now()
+        current = {(email, ends) for email, ends in self._signed_out if ends and ends > now}
+        self._signed_out = current | {(person.email, person.expires)}
 
     def change_access(self, person: Person, command: grants.Command) -> Receipt:
         """Give or take a role. Raises Forbidden, Refusal.
@@ -432,7 +441,9 @@ class Office:
             if as_of > now or not events:
                 raise Refusal(
                     "3.1(i)",
-                    f"Nothing is recorded of {state.customer.name} for that date.",
+                    "That day is still to come."
+                    if as_of > now
+                    else f"Nothing is recorded of {state.customer.name} for that date.",
                     f"Choose a date from {local_day(began):%-d %b %Y} until today."
                     if began
                     else "Choose another date.",

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.pages_manager import PagesManager
@@ -120,7 +120,7 @@ def serving_demo(port: int) -> dict[str, Any]:
         "server_metadata_url": f"http://localhost:{server.server_port}/.well-known/openid-configuration",
     }
     opened = Desk(office, "eva.sund@connectel.example", keys, demo.personas())
-    return _app(opened, auth, secure=False, also=provider)
+    return _app(opened, auth, secure=False, also=provider, home=f"http://localhost:{port}")
 
 
 def from_environment() -> dict[str, Any]:
@@ -137,7 +137,12 @@ def from_environment() -> dict[str, Any]:
 
 
 def _app(
-    opened: Desk, auth: dict[str, str], *, secure: bool, also: AbstractContextManager[Any] | None = None
+    opened: Desk,
+    auth: dict[str, str],
+    *,
+    secure: bool,
+    also: AbstractContextManager[Any] | None = None,
+    home: str | None = None,
 ) -> dict[str, Any]:
     global _desk
     _desk = opened
@@ -157,7 +162,7 @@ def _app(
     return {
         "secrets": {"auth": auth},
         "routes": _routes(opened.office, opened.keys),
-        "middleware": [Middleware(_Guard, secure=secure)],
+        "middleware": [Middleware(_Guard, secure=secure, home=home)],
         "lifespan": lifespan,
         "on_script_error": _on_script_error,
     }
@@ -243,9 +248,11 @@ class _Guard:
     """Security headers, `Secure` cookies behind TLS, the way back after sign-in, the cookie that tells
     browsers apart, and a readable page where the identity provider does not answer."""
 
-    def __init__(self, app: ASGIApp, secure: bool) -> None:
+    def __init__(self, app: ASGIApp, secure: bool, home: str | None = None) -> None:
         self.app = app
         self.secure = secure
+        self.home = home
+        """The only address from which signing in works, where we know it for sure: in the demo."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -253,6 +260,9 @@ class _Guard:
             return
         request = Request(scope)
         path = scope["path"]
+        if self.home and path == "/auth/login" and request.url.netloc != urlsplit(self.home).netloc:
+            await RedirectResponse(self.home)(scope, receive, send)
+            return
         failed = False
 
         async def guarded(message: Message) -> None:

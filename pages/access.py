@@ -79,17 +79,17 @@ def _row(access: Access, file: CustomerFile) -> None:
     with st.container(border=True, key=f"access_{access.role}_{access.email}"):
         who, role, since, step = st.columns([3.6, 1.8, 3, 1.5], vertical_alignment="center")
         you = " (you)" if access.email == file.person.email else ""
-        who.markdown(f"{words.plain(access.email)}{you}")
+        who.markdown(f"{words.address(access.email)}{you}")
         with role:
             st.badge(ROLES[access.role], icon=ICONS[access.role], color="gray", help=CAN[access.role])
-        since.caption(f"Since {words.day(access.since)}, given by {words.plain(access.by)}")
+        since.caption(f"Since {words.day(access.since)}, given by {words.address(access.by)}")
         if access.role in _offered(file):
             step.button(
                 "Take away",
                 key=f"take_{access.role}_{access.email}",
                 icon=":material/person_remove:",
                 width="stretch",
-                help=f"Take the role {ROLES[access.role]} away from {words.plain(access.email)}",
+                help=f"Take the role {ROLES[access.role]} away from {words.address(access.email)}",
                 on_click=_open,
                 args=["take", access.email, access.role],
             )
@@ -132,13 +132,18 @@ def _give(scope: Scope) -> None:
     also = [a.role for a in people.people(file) if a.email == email.strip().lower() and a.role != role]
     if also:
         st.markdown(
-            f":material/info: {words.plain(email.strip())} is {words.listed([ROLES[r] for r in also])} "
+            f":material/info: {words.address(email.strip())} is {words.listed([ROLES[r] for r in also])} "
             "already, and stays that too."
         )
     st.markdown(":material/mail: Nobody is told by mail. Tell the person the address of this page yourself.")
     _recorded(file)
     if _buttons("Give access", "Cancel"):
-        _change(scope, file, grants.GrantAccess(email, role, file.customer_id), f"{ROLES[role]} given.")
+        _change(
+            scope,
+            file,
+            grants.GrantAccess(email, role, file.customer_id),
+            f"{ROLES[role]} given to {words.address(email)}.",
+        )
 
 
 @st.dialog("Take access away", width="medium", icon=":material/person_remove:")
@@ -146,7 +151,7 @@ def _take(scope: Scope, email: str, role: Role) -> None:
     file = show.reopened(scope)
     found = people.people(file)
     title = ROLES[role]
-    st.markdown(f"**{words.plain(email)}** will no longer be {title} of {words.plain(file.name)}.")
+    st.markdown(f"**{words.address(email)}** will no longer be {title} of {words.plain(file.name)}.")
     left = [ROLES[a.role] for a in found if a.email == email and a.role != role]
     if left:
         st.markdown(f":material/info: What stays is the role {words.listed(left)}.")
@@ -170,12 +175,17 @@ def _take(scope: Scope, email: str, role: Role) -> None:
         )
     _recorded(file)
     if _buttons("Take access away", "Leave as it is"):
-        _change(scope, file, grants.RevokeAccess(email, role, file.customer_id), f"{title} taken away.")
+        _change(
+            scope,
+            file,
+            grants.RevokeAccess(email, role, file.customer_id),
+            f"{title} taken away from {words.address(email)}.",
+        )
 
 
 def _recorded(file: CustomerFile) -> None:
     st.caption(
-        f"Recorded with the person’s roles (Art. 32(4) GDPR): you, {words.plain(file.person.email)}, "
+        f"Recorded with the person’s roles (Art. 32(4) GDPR): you, {words.address(file.person.email)}, "
         "and the time."
     )
 

@@ -86,7 +86,7 @@ def _flag(scope: Scope, flag: Flag) -> None:
             )
         st.markdown(words.plain(flag.what))
         st.caption(
-            f"The provider’s opinion, {words.minute(flag.at)}, by {words.plain(flag.by)}. No legal advice."
+            f"The provider’s opinion, {words.minute(flag.at)}, by {words.address(flag.by)}. No legal advice."
         )
         show.quoted(flag.opinion)
         if flag.outcome != "open":

@@ -176,7 +176,7 @@ def _card(scope: Scope, audit: Audit) -> None:
                 if text:
                     st.markdown(f"**{label}**")
                     st.text(text)
-            st.caption(f"Notice of {words.minute(audit.requested_at)}, by {words.plain(audit.by)}")
+            st.caption(f"Notice of {words.minute(audit.requested_at)}, by {words.address(audit.by)}")
         if audit.report:
             steps.files(scope, [audit.report], f"audit.{audit.id}.report")
         for finding in audit.findings:

@@ -152,7 +152,7 @@ def _card(scope: Scope, order: Order) -> None:
             st.subheader(title, anchor=False)
             st.badge(stands.capitalize(), icon=icon, color=color)
         st.markdown(f":material/category: {_names(scope, order.categories)}")
-        by = f", by {words.plain(order.by)}" if order.by else ", by clause 3.1(xi)"
+        by = f", by {words.address(order.by)}" if order.by else ", by clause 3.1(xi)"
         st.caption(f"{'Assumed since' if order.assumed else 'Ordered'} {words.minute(order.at)}{by}")
         show.quoted(order.reason)
         if order.mismatch:

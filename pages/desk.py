@@ -108,7 +108,7 @@ def _first(scope: Scope, data: Data) -> None:
     """The most urgent ones, each with its next step as a button."""
     for number, row in enumerate(data.inbox.slice(0, FIRST).to_pylist()):
         with st.container(border=True, key=f"matter_{number}"):
-            left, middle, right = st.columns([2.2, 4.6, 2.4], vertical_alignment="center")
+            left, middle, right = st.columns([2.9, 4.0, 2.4], vertical_alignment="center")
             with left:
                 steps.due(row["due"], data.provider.now, hours=row["page"] == "incidents")
             who = row["customer"] or "All customers concerned"
@@ -122,6 +122,7 @@ def _first(scope: Scope, data: Data) -> None:
                 key=f"go_{row['customer_id']}_{row['key']}_{number}",
                 type="primary" if mine else "secondary",
                 width="stretch",
+                wrap=True,
             ):
                 _go(scope, row)
 

@@ -10,12 +10,11 @@ from dpa_core.access import Forbidden
 from dpa_core.agreement import Feature, SubProcessor
 from dpa_core.office import Changed, CustomerFile, Refusal, StoreError
 from dpa_core.subjects import features
-from dpa_core.subjects.common import MAX_REASON
 from pages.parts import consequences, show, words
 from pages.parts.scope import Scope, current
 
-STAGED, OPEN, SEEN, MEANWHILE, ROUND = (
-    f"features.{k}" for k in ("staged", "open", "seen", "meanwhile", "round")
+STAGED, OPEN, LAST, SEEN, MEANWHILE, ROUND = (
+    f"features.{k}" for k in ("staged", "open", "last", "seen", "meanwhile", "round")
 )
 
 
@@ -38,7 +37,8 @@ def read(scope: Scope) -> list[Card]:
         since = ""
         if switch:
             word = "On" if switch.on else "Off"
-            since = f"{word} since {words.day(switch.since)}, by {switch.by} (instruction {switch.sequence})"
+            by = words.address(switch.by)
+            since = f"{word} since {words.day(switch.since)}, by {by} (instruction {switch.sequence})"
         cards.append(
             Card(feature, bool(switch and switch.on), since, features.of_feature(feature.id, file.agreement))
         )
@@ -52,7 +52,8 @@ def draw(scope: Scope, cards: list[Card]) -> None:
     show.header(
         "Features",
         f"{on} of {words.count(len(cards), 'optional feature')} on. "
-        "A feature brings in the sub-processors on its card; without it they never touch your data.",
+        "A feature engages the sub-processors on its card. One that several features use is released when "
+        "the last of them is off.",
         file,
     )
     show.read_only(file)
@@ -83,13 +84,17 @@ def _bar(file: CustomerFile, staged: dict[str, bool]) -> None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="staged_bar"):
         named = [f"{file.agreement.feature(id).name} {'on' if on else 'off'}" for id, on in staged.items()]
-        st.markdown(f"**{words.count(len(staged), 'change')} staged:** {words.listed(named)}")
+        st.markdown(
+            f"**{words.count(len(staged), 'change')} staged, not recorded yet:** {words.listed(named)}"
+        )
         st.button("Review and confirm", type="primary", on_click=_open, args=[file.sequence])
         st.button("Discard", on_click=staged.clear)
 
 
-def _open(sequence: int) -> None:
+def _open(sequence: int, toggled: tuple[str, str] | None = None) -> None:
+    """`toggled`: the customer and switch that opened the dialog; X or Escape flips that one back."""
     st.session_state[OPEN] = True
+    st.session_state[LAST] = toggled
     st.session_state[SEEN] = sequence
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
     st.session_state.pop(MEANWHILE, None)
@@ -120,7 +125,7 @@ def _card(card: Card, file: CustomerFile, staged: dict[str, bool]) -> None:
                 args=[feature.id, card.on, file.customer_id, file.sequence],
             )
             if card.since:
-                st.caption(words.plain(card.since))
+                st.caption(card.since)
 
 
 def _state_badge(card: Card, staged: dict[str, bool]) -> None:
@@ -137,13 +142,19 @@ def _toggled(id: str, stands: bool, customer_id: str, sequence: int) -> None:
     staged: dict[str, bool] = st.session_state.setdefault(STAGED, {}).setdefault(customer_id, {})
     if staged.pop(id, None) is None:
         staged[id] = not stands
-        _open(sequence)
+        _open(sequence, (customer_id, id))
+
+
+def _closed() -> None:
+    if toggled := st.session_state.pop(LAST, None):
+        customer_id, feature = toggled
+        st.session_state[STAGED].get(customer_id, {}).pop(feature, None)
 
 
 # --- the dialog ----------------------------------------------------------------------------------
 
 
-@st.dialog("Review the instruction", width="medium", icon=":material/fact_check:")
+@st.dialog("Review the instruction", width="medium", icon=":material/fact_check:", on_dismiss=_closed)
 def _review(scope: Scope) -> None:
     state = st.session_state
     file = show.reopened(scope)
@@ -164,16 +175,9 @@ def _review(scope: Scope) -> None:
     consequences.card(result, file.agreement)
     turn = state.get(ROUND, 0)
     acknowledged = consequences.acknowledgement(result, file.agreement, f"acknowledge_{turn}")
-    reason = st.text_area(
-        "Reason (optional)",
-        key="features.reason",
-        help=f"Kept with the instruction. {MAX_REASON:,} characters at the most.",
-        placeholder="Why, or a ticket number of yours",
-    )
-    st.caption(
-        f"Recorded as a documented instruction (Art. 28(3)(a) GDPR): you, {words.plain(file.person.email)}, "
-        f"the time, and the agreement of {words.day(file.agreement.published)}."
-    )
+    reason = show.reason("features.reason", required=False)
+    show.recorded_as(file)
+    told = st.container()
     with st.container(horizontal=True):
         confirmed = st.button("Confirm instruction", type="primary", icon=":material/task_alt:")
         if st.button("Stage and choose more"):
@@ -182,11 +186,12 @@ def _review(scope: Scope) -> None:
             staged.clear()
             st.rerun()
     if confirmed:
-        _confirm(scope, features.Instruct(dict(staged), reason, acknowledged))
+        with told:
+            _confirm(scope, features.Instruct(dict(staged), reason, acknowledged))
 
 
 def _confirm(scope: Scope, command: features.Instruct) -> None:
-    state = st.session_state
+    state, file = st.session_state, scope.file
     try:
         receipt = scope.office.carry_out(
             scope.file.person, scope.file.customer_id, command, state.get(SEEN, scope.file.sequence)
@@ -203,7 +208,9 @@ def _confirm(scope: Scope, command: features.Instruct) -> None:
     else:
         state[STAGED][scope.file.customer_id] = {}
         state.pop("features.reason", None)
-        show.recorded(f"Recorded as instruction {receipt.sequence}.")
+        changes = command.changes.items()
+        names = [f"{file.agreement.feature(id).name} {'on' if on else 'off'}" for id, on in changes]
+        show.recorded(f"Instruction {receipt.sequence} recorded: {words.listed(names)}.")
         st.rerun()
 
 

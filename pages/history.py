@@ -51,7 +51,9 @@ def draw(scope: Scope, data: Data) -> None:
 def _check(scope: Scope) -> None:
     with st.container(border=True):
         st.markdown("**Is the record whole?**")
-        st.caption("Recomputes the digest of every entry and compares the last one with the ledger’s head.")
+        st.caption(
+            "Recomputes the fingerprint (digest) of every entry, and compares the last with what was kept."
+        )
         if st.button("Check the record", icon=":material/verified:"):
             fault = history.fault(scope.file)
             if fault:
@@ -115,10 +117,10 @@ def _table(data: Data, found: list[Instruction]) -> None:
             "No.": [i.sequence for i in found],
             "When": [words.minute(i.recorded_at) for i in found],
             "What": [i.what for i in found],
-            "Subject": [i.subject for i in found],
-            "Who": [i.actor for i in found],
-            "Agreement": [i.agreement_version for i in found],
             "Reason": [words.cell(i.reason) for i in found],
+            "Who": [i.actor for i in found],
+            "Subject": [i.subject for i in found],
+            "Agreement": [i.agreement_version for i in found],
         }
     )
     picked = st.dataframe(
@@ -126,7 +128,7 @@ def _table(data: Data, found: list[Instruction]) -> None:
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
-        key="history_table",
+        key=f"history_{hash(tuple(i.sequence for i in found))}",
         column_config={
             "No.": st.column_config.NumberColumn(width="small"),
             "What": st.column_config.TextColumn(width="large"),
@@ -145,7 +147,7 @@ def _detail(i: Instruction) -> None:
         st.markdown(f"**{i.sequence}. {words.plain(i.what)}**")
         behalf = "the provider" if i.on_behalf_of == "processor" else "the customer, as controller"
         st.markdown(
-            f"{words.minute(i.recorded_at)} (Stockholm) · {words.plain(i.actor)}, for {behalf} · "
+            f"{words.minute(i.recorded_at)} (Stockholm) · {words.address(i.actor)}, for {behalf} · "
             f"agreement of {i.agreement_version}"
         )
         show.quoted(i.reason)

@@ -159,7 +159,7 @@ def _where_it_stands(scope: Scope, notice: Notice) -> None:
     if o is None:
         return
     with st.container(border=True, gap="xsmall"):
-        st.markdown(f":material/front_hand: **Objection** of {words.minute(o.at)}, by {words.plain(o.by)}")
+        st.markdown(f":material/front_hand: **Objection** of {words.minute(o.at)}, by {words.address(o.by)}")
         st.text(o.grounds)
         steps.files(scope, o.files, f"objection.{p.id}")
     steps.conversation(scope, o.said, f"cure.{p.id}")
@@ -311,7 +311,7 @@ def _drafts(scope: Scope, provider: ProviderFile) -> None:
             label = f"{'Counts since' if counts else 'Counts from'} {words.day(p.effective_on)}"
             icon = ":material/check_circle:" if counts else ":material/schedule:"
             st.badge(label, icon=icon, color="green" if counts else "blue")
-            st.caption(f"Published {words.minute(p.at)}, by {words.plain(p.by)}")
+            st.caption(f"Published {words.minute(p.at)}, by {words.address(p.by)}")
             if not counts:
                 steps.open_button("Withdraw it", f"notices.takeback.{p.id}")
 

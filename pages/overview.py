@@ -163,7 +163,7 @@ _NAMES = {"notices": "changes", "data_return": "return and deletion"}
 
 
 def _waits(data: Data, now: datetime) -> None:
-    st.subheader("What waits", anchor=False)
+    st.subheader("Waiting or in force", anchor=False)
     if not data.waiting:
         st.markdown(":material/task_alt: Nothing is waiting.")
     for w in data.waiting:
@@ -188,7 +188,7 @@ def _waits(data: Data, now: datetime) -> None:
 def _latest(data: Data) -> None:
     st.subheader("What changed last", anchor=False)
     for i in data.latest:
-        st.markdown(f"**{words.plain(i.what)}**  \n{words.day(i.recorded_at)} · {words.plain(i.actor)}")
+        st.markdown(f"**{words.plain(i.what)}**  \n{words.day(i.recorded_at)} · {words.address(i.actor)}")
     st.page_link("pages/history.py", label="Whole history", icon=":material/arrow_forward:")
 
 

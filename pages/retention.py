@@ -118,7 +118,7 @@ def _since(period: Period) -> str:
     since, by = period.since, period.by
     if since is None or by is None or period.sequence is None:
         return ""
-    return f"Since {words.day(since)}, by {words.plain(by)} (instruction {period.sequence:,})"
+    return f"Since {words.day(since)}, by {words.address(by)} (instruction {period.sequence:,})"
 
 
 def _limits(kind: DataType) -> str:
@@ -133,7 +133,7 @@ def _pending(period: Period, file: CustomerFile) -> str:
     assert pending is not None  # noqa: S101  # the caller looked
     return (
         f":material/schedule: **{words.duration(pending.days)}** from "
-        f"{words.day_and_distance(pending.effective_at, file.now)}, by {words.plain(pending.by)} "
+        f"{words.day_and_distance(pending.effective_at, file.now)}, by {words.address(pending.by)} "
         f"(instruction {pending.sequence:,}). It can be cancelled until {words.minute(pending.effective_at)}."
     )
 
@@ -142,8 +142,9 @@ def _held(period: Period, file: CustomerFile) -> None:
     """A legal hold, or what is left of one. Shown wherever the period is."""
     if hold := period.hold:
         st.markdown(
-            f":red[:material/lock:] **Legal hold** since {words.day(hold.since)}, by {words.plain(hold.by)} "
-            f"(instruction {hold.sequence:,}): nothing is deleted until it is released."
+            f":red[:material/lock:] **Legal hold** since {words.day(hold.since)}, "
+            f"by {words.address(hold.by)} (instruction {hold.sequence:,}): "
+            "nothing is deleted until it is released."
         )
         show.quoted(hold.reason)
     if at := period.deletion_resumes_at:
@@ -251,9 +252,10 @@ def _hold(scope: Scope, data_type: str) -> None:
             f"effect on {words.day_and_distance(period.pending.effective_at, file.now)}, "
             "but deletes nothing while the hold stands."
         )
+    then = period.pending.days if period.pending else period.days
     st.markdown(
-        f":material/event: The period of {words.duration(period.days)} stays set. It counts again "
-        f"{words.count(file.agreement.retention.grace_days, 'day')} after the release."
+        f":material/event: The period, {words.duration(then)}{' by then' if period.pending else ''}, counts "
+        f"again {words.count(file.agreement.retention.grace_days, 'day')} after the release."
     )
     show.clauses(result.clauses, file.agreement)
     reason = _reason(required=result.reason_required)

@@ -64,7 +64,7 @@ def _held(scope: Scope, review: reviews.Review) -> None:
     file = scope.file
     with st.container(border=True, key=f"review_{review.sequence}"):
         st.markdown(
-            f"**{words.day(review.held_at)}** · held by {words.plain(review.by)} · entry {review.sequence}"
+            f"**{words.day(review.held_at)}** · held by {words.address(review.by)} · entry {review.sequence}"
         )
         if review.notes:
             st.text(review.notes)
@@ -339,7 +339,7 @@ def _finish(scope: Scope) -> None:
     st.text(state[NOTES] or "No notes.")
     _actions_table(actions)
     st.caption(
-        f"Recorded with your name, {words.plain(file.person.email)}, and the time. A snapshot of the "
+        f"Recorded with your name, {words.address(file.person.email)}, and the time. A snapshot of the "
         "configuration with this review goes on file. The customer’s admin is asked to confirm the actions."
     )
     if not st.button("Record the review", type="primary"):

@@ -20,7 +20,7 @@ TEXT, KIND, NOW, PLACE, MECHANISM, DETAILS, TABLE, ROUND = (
     f"sub_processors.{k}" for k in ("text", "kind", "now", "place", "mechanism", "details", "table", "round")
 )
 CORE_CLAUSE = "Sch. 2 2.1"
-NO_MECHANISM = "None needed"
+NO_MECHANISM = "No transfer"
 EVERYONE = "Every customer (core)"  # stands in the charts where an optional one has its feature
 KINDS = {"core": "Core", "optional": "Optional"}
 HAPPENS = {
@@ -62,9 +62,10 @@ def draw(scope: Scope, data: Data) -> None:
         if outside
         else "All of their places are in the EU and EEA."
     )
+    when = f"on {words.day(file.as_of)}" if file.as_of else "now"
     show.header(
         "Sub-processors",
-        f"{len(engaged)} of {words.count(len(data.listed), 'sub-processor')} engaged now. {abroad}",
+        f"{len(engaged)} of {words.count(len(data.listed), 'sub-processor')} engaged {when}. {abroad}",
         file,
     )
     chosen = next((e for e in data.listed if e.sub_processor.id == data.wanted), None)
@@ -303,7 +304,7 @@ def _detail(entry: Listed, engagement: Engagement | None, file: CustomerFile) ->
     for m in (agreement.mechanism(id) for id in s.mechanisms):
         lines.append(f"- **{m.code}**, {m.name}. {m.summary}")
     if not s.mechanisms:
-        lines.append("- None needed: no data leaves the EU and EEA.")
+        lines.append("- No transfer: no data leaves the EU and EEA.")
     st.markdown("\n".join(lines))
     with st.container(border=True, gap="small"):
         st.markdown(f":material/format_quote: **In the agreement’s own words** ({s.clause})")
@@ -328,7 +329,7 @@ def _standing(entry: Listed, engagement: Engagement | None, file: CustomerFile) 
         )
     if engagement:
         return (
-            f"Engaged since {words.day(engagement.since)}, by {words.plain(engagement.by)} "
+            f"Engaged since {words.day(engagement.since)}, by {words.address(engagement.by)} "
             f"(instruction {engagement.sequence})."
         )
     names = words.listed([f.name for f in entry.features]).replace(" and ", " or ")

@@ -217,6 +217,17 @@ def test_nor_the_sign_in(office, people, step):
     step(office, replace(people.anna, expires=office.clock.real_now() + timedelta(minutes=1)))
 
 
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_signing_out_in_one_tab_ends_the_others(office, people, step):
+    ends = office.clock.real_now() + timedelta(hours=1)
+    here, elsewhere = (replace(people.anna, expires=ends) for _ in range(2))
+    office.sign_out(here)
+    with pytest.raises(SignInAgain, match="signed out"):
+        step(office, elsewhere)
+    # A new sign-in ends later, and others are not touched.
+    step(office, replace(people.anna, expires=ends + timedelta(seconds=1)))
+
+
 def test_a_role_that_someone_claims_to_hold_is_looked_up(office, people):
     with pytest.raises(Forbidden):
         office.open(replace(people.farid, grants=people.eva.grants), OWN)

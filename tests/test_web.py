@@ -37,6 +37,15 @@ def after_sign_in(client, referer):
     return client.get("/oauth2callback?code=1").headers["location"]
 
 
+def test_the_demo_leads_to_the_one_name_under_which_signing_in_works():
+    guard = Middleware(web._Guard, secure=False, home="http://localhost:8501")
+    client = TestClient(Starlette(routes=ROUTES, middleware=[guard]), follow_redirects=False)
+    elsewhere = client.get("http://127.0.0.1:8501/auth/login")
+    assert elsewhere.headers["location"] == "http://localhost:8501"
+    at_home = client.get("http://localhost:8501/auth/login")
+    assert at_home.headers["location"] == "https://provider.example"
+
+
 def test_every_answer_carries_the_security_headers():
     headers = browser().get("/").headers
     assert headers["x-content-type-options"] == "nosniff"

@@ -104,6 +104,8 @@ class Consequences:
     removed: tuple[SubProcessor, ...]
     kept: tuple[tuple[SubProcessor, tuple[Feature, ...]], ...]
     """Sub-processors of a feature switched off that stay, and the features they stay for."""
+    already: tuple[tuple[SubProcessor, tuple[Feature, ...]], ...]
+    """Sub-processors of a feature switched on that are engaged as it is, and the features they are for."""
     transfers: tuple[Transfer, ...]
     """Transfers to third countries of the features switched on; each wants an acknowledgement."""
     new_third_countries: tuple[Place, ...]
@@ -164,6 +166,11 @@ def consequences(command: Instruct, state: State, agreement: Agreement, now: dat
         for s in after
         if s.kind == "optional" and off & frozenset(s.features)
     )
+    already = tuple(
+        (s, tuple(f for f in agreement.features if f.id in state.on and f.id in s.features))
+        for s in before
+        if s.kind == "optional" and on & frozenset(s.features)
+    )
     # Asked for every feature switched on, not only for newly added sub-processors: the feature sends
     # its own data there, whoever else already uses that sub-processor.
     of_switched_on = tuple(s for s in agreement.sub_processors if on & frozenset(s.features))
@@ -178,6 +185,7 @@ def consequences(command: Instruct, state: State, agreement: Agreement, now: dat
         added=added,
         removed=removed,
         kept=kept,
+        already=already,
         transfers=crossing,
         new_third_countries=tuple(p for p in agreement.places if p.id in processed_after - processed_before),
         mechanisms=tuple(m for m in agreement.mechanisms if m.id in used),

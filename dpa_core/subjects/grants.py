@@ -24,7 +24,7 @@ ROLES: dict[Role, str] = {
 OF_PROVIDER: frozenset[Role] = frozenset({"privacy_officer"})
 """Roles that go with no single customer."""
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\"]+")
 
 
 class Grant(Record):

@@ -353,7 +353,8 @@ def _check(command: Command, stands: Period) -> None:
             if stands.pending:
                 raise Refusal(
                     CLAUSE,
-                    f"A shortening of {name} to {stands.pending.days:,} days is waiting to take effect.",
+                    f"A shortening of {name} to {stands.pending.days:,} days, given by {stands.pending.by} "
+                    f"(instruction {stands.pending.sequence}), is waiting to take effect.",
                     "Cancel it first, or wait until it has taken effect.",
                     "days",
                 )

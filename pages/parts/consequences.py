@@ -20,8 +20,8 @@ def card(result: features.Consequences, agreement: Agreement) -> None:
             lines.append(f"- **{s.name}** · {s.purpose} · {where} · {by}")
         st.markdown("\n".join(lines))
         for s in result.added:
-            if s.source_note:
-                st.caption(f":material/info: {s.name}: {s.source_note}")
+            if any(location.role != "processing" for location in s.locations):
+                st.caption(f":material/info: {s.name}, in the agreement’s words: {s.location_wording}")
     if result.removed:
         lines = [":material/remove_circle: **Sub-processors removed**"]
         lines += [f"- **{s.name}** · {show.places(s, agreement)}" for s in result.removed]
@@ -30,6 +30,10 @@ def card(result: features.Consequences, agreement: Agreement) -> None:
         names = words.listed([f.name for f in keeping])
         verb = "is" if len(keeping) == 1 else "are"
         st.markdown(f":material/link: **{s.name}** stays, as {names} {verb} on.")
+    for s, using in result.already:
+        st.markdown(
+            f":material/link: **{s.name}** is engaged already, by {words.listed([f.name for f in using])}."
+        )
     if not result.added and not result.removed:
         st.markdown("No sub-processor is added or removed.")
     if result.transfers:

@@ -54,7 +54,7 @@ def waiting(scope: Scope) -> None:
                 f":material/pending: **Proposal {proposal.sequence}: {proposed(proposal, file.agreement)}**"
             )
             st.caption(
-                f"{words.day_and_distance(proposal.saved_at, file.now)} · by {words.plain(proposal.by)}"
+                f"{words.day_and_distance(proposal.saved_at, file.now)} · by {words.address(proposal.by)}"
             )
             show.quoted(proposal.reason)
             if file.allows("instruct"):

@@ -99,15 +99,16 @@ def _person(desk: Desk) -> Person:
     try:
         # The real time, not the demo's: a sign-in does not last longer because a date was moved.
         who = identity(said, desk.office.clock.real_now())
+        person = desk.office.person(who.email, who.name, who.expires)
     except SignInAgain as again:
         _message("Please sign in again", str(again), "Sign in again")
         st.stop()
-    person = desk.office.person(who.email, who.name, who.expires)
     if not person.grants:
         _message(
             "You have no access yet",
-            f"You are signed in as {words.plain(who.email)}, but nobody has given you access to a customer. "
-            f"Ask your company’s admin of DPA Desk, or write to {words.plain(desk.contact)}.",
+            f"You are signed in as {words.address(who.email)}, but nobody has given you access "
+            "to a customer. "
+            f"Ask your company’s admin of DPA Desk, or write to {words.address(desk.contact)}.",
             "Sign out",
         )
         st.stop()
@@ -128,7 +129,10 @@ def _sign_in_page(desk: Desk) -> None:
         if desk.personas:
             st.caption("This is a demo. The next page lists these invented people; click one to sign in.")
             st.table(
-                [{"Sign in as": p.email, "Who that is": f"{p.name}, {p.about}"} for p in desk.personas],
+                [
+                    {"Sign in as": words.address(p.email), "Who that is": f"{p.name}, {p.about}"}
+                    for p in desk.personas
+                ],
                 border="horizontal",
             )
 
@@ -226,6 +230,7 @@ def _side_bar(desk: Desk, file: CustomerFile) -> None:
     role = ROLES[file.role] if file.role else "No role"
     st.caption(f"{words.plain(person.name)}  \n{role}", help=person.email)
     if st.button("Sign out", icon=":material/logout:", type="tertiary"):
+        desk.office.sign_out(person)
         st.logout()
     if desk.is_demo:
         _demo_clock(desk, person)

@@ -46,9 +46,9 @@ def clauses(ids: Iterable[str], agreement: Agreement) -> None:
 
 
 def mechanisms(sub_processor: SubProcessor, agreement: Agreement) -> str:
-    """`SCC + TIA`, or that none is needed."""
+    """`SCC + TIA`, or that there is no transfer."""
     codes = [agreement.mechanism(m).code for m in sub_processor.mechanisms]
-    return " + ".join(codes) or "None needed"
+    return " + ".join(codes) or "No transfer"
 
 
 _ROLES = {"processing": "{}", "delivery": "{} (delivery)", "access": "{} (access possible)"}
@@ -115,7 +115,7 @@ def meanwhile(changed: Changed | None, file: CustomerFile) -> None:
             "Nothing of yours is recorded yet."
         )
         for event in history.in_words(changed.events, file):
-            st.markdown(f"- {words.plain(event.actor)}: {event.what} ({words.minute(event.recorded_at)})")
+            st.markdown(f"- {words.address(event.actor)}: {event.what} ({words.minute(event.recorded_at)})")
         st.markdown("Below is what your instruction would do now. Please look again.")
 
 
@@ -132,8 +132,9 @@ def reason(key: str, *, required: bool) -> str:
 def recorded_as(file: CustomerFile) -> None:
     """What is kept of an instruction once it is confirmed."""
     st.caption(
-        f"Recorded as a documented instruction (Art. 28(3)(a) GDPR): you, {words.plain(file.person.email)}, "
-        f"the time, and the agreement of {words.day(file.agreement.published)}."
+        "Recorded as a documented instruction (Art. 28(3)(a) GDPR): "
+        f"you, {words.address(file.person.email)}, the time, and the agreement of "
+        f"{words.day(file.agreement.published)}."
     )
 
 

@@ -102,6 +102,6 @@ def between(old: CustomerFile, new: CustomerFile) -> None:
     with st.expander(f"{words.count(len(events), 'entry', 'entries')} of the history between the two"):
         for i in history.in_words(events, new):
             st.markdown(
-                f"{i.sequence}. {words.plain(i.what)} · {words.day(i.recorded_at)} · {words.plain(i.actor)}"
+                f"{i.sequence}. {words.plain(i.what)} · {words.day(i.recorded_at)} · {words.address(i.actor)}"
             )
             show.quoted(i.reason)

@@ -78,10 +78,10 @@ def _send(scope: Scope, name: str, act: Callable[[int], object], ledger: str | N
 
 def _meanwhile(scope: Scope, ledger: str, changed: Changed) -> None:
     if ledger == PROVIDER:
-        lines = [f"{words.plain(e.actor)}: {words.plain(describe_provider(e))}" for e in changed.events]
+        lines = [f"{words.address(e.actor)}: {words.plain(describe_provider(e))}" for e in changed.events]
     else:
         told = history.in_words(changed.events, scope.file)
-        lines = [f"{words.plain(e.actor)}: {words.plain(e.what)}" for e in told]
+        lines = [f"{words.address(e.actor)}: {words.plain(e.what)}" for e in told]
     st.warning(
         "**Someone else changed this meanwhile.** Nothing of yours is recorded yet. "
         "Look again, then press once more.\n" + "\n".join(f"- {line}" for line in lines),
@@ -151,7 +151,7 @@ def _confirm(scope: Scope, label: str, act: Callable[[], None]) -> None:
 def recorded(scope: Scope) -> None:
     """What pressing the button puts on record."""
     st.caption(
-        f"Recorded with this: you, {words.plain(scope.file.person.email)}, the time, and the agreement of "
+        f"Recorded with this: you, {words.address(scope.file.person.email)}, the time, and the agreement of "
         f"{words.day(scope.file.agreement.published)}."
     )
 
@@ -201,7 +201,7 @@ def conversation(scope: Scope, said: Sequence[Said], key: str) -> None:
         icon = ":material/person:" if mine else ":material/support_agent:"
         with st.container(border=True, gap="xsmall"):
             st.markdown(
-                f"{icon} **{words.plain(name)}** · {words.plain(message.by)} · {words.minute(message.at)}"
+                f"{icon} **{words.plain(name)}** · {words.address(message.by)} · {words.minute(message.at)}"
             )
             st.text(message.text)
             files(scope, message.files, f"{key}.{number}")

@@ -76,6 +76,13 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])", r"\\\1", text).replace("\n", "  \n")
 
 
+def address(email: str) -> str:
+    """An e-mail address, or any actor, as typed and not as a link to a mail program."""
+    if email == "operator":
+        return "the provider’s operator"
+    return f"`{email.replace('`', '')}`"
+
+
 def cell(text: str) -> str:
     """Text for a table that can be downloaded: nothing a spreadsheet would take for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -30,10 +30,12 @@ def test_speech_analytics_on_and_off_again_with_reply_assistant_still_on(sign_in
     assert "(3.1(vii))" in anna.reads_dialog()
     acknowledge(anna)
     confirm(anna)
-    anna.sees("Recorded as instruction")
+    anna.sees("recorded: Speech Analytics on.")
 
     anna.toggle("Reply Assistant")
-    assert "No sub-processor is added or removed." in anna.reads_dialog()
+    said = anna.reads_dialog()
+    assert "OpenAI is engaged already, by Speech Analytics." in said
+    assert "No sub-processor is added or removed." in said
     acknowledge(anna)
     confirm(anna)
 
@@ -71,6 +73,15 @@ def test_several_switches_are_one_instruction_with_its_reason(sign_in: SignIn):
     frame.click(position={"x": 15, "y": 52})
     anna.sees("6. Switched on Support Services; Switched off Text Messages")
     anna.sees(reason)
+
+
+def test_closing_the_dialog_flips_the_switch_back(sign_in: SignIn):
+    anna = sign_in(ANNA, "/features")
+    anna.toggle("Support Services")
+    anna.reads_dialog()
+    anna.page.keyboard.press("Escape")
+    anna.page.get_by_role("dialog").wait_for(state="detached")
+    anna.does_not_see("staged, not recorded yet")
 
 
 def test_a_reason_that_is_too_long_is_refused_and_stays_in_the_form(sign_in: SignIn):

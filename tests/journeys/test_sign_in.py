@@ -17,6 +17,16 @@ def test_an_admin_signs_in_and_out(sign_in: SignIn):
     visit.does_not_see("Nordfrakt Logistik AB · Agreement")
 
 
+def test_signing_out_counts_in_every_tab(sign_in: SignIn):
+    first = sign_in(ANNA, "/features")
+    second = Visit(first.page.context.new_page(), first.url)
+    second.open("/features")
+    first.click("Sign out")
+    first.page.get_by_role("button", name="End session").wait_for()
+    second.toggle("Support Services")
+    second.sees("You have signed out in another tab.")
+
+
 def test_someone_without_a_grant_learns_whom_to_ask_and_nothing_else(sign_in: SignIn):
     visit = sign_in(FARID, "/features?customer=nordfrakt")
     visit.sees("You have no access yet")

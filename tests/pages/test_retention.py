@@ -103,7 +103,7 @@ def test_a_shortening_that_took_effect_names_its_instruction(
     sequence = carry_out(office, people.anna, "nordfrakt", SetPeriod("chats", 100)).sequence
     clock.pass_days(8)
     text = shown(visit("retention", office, people.anna, "nordfrakt"))
-    assert f"Since 1 Dec 2026, by anna@people\\.example (instruction {sequence})" in text
+    assert f"Since 1 Dec 2026, by `anna@people.example` (instruction {sequence})" in text
     assert "What is coming" not in text
 
 

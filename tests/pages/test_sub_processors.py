@@ -79,7 +79,7 @@ def test_each_filter_narrows_the_list(at: AppTest, widget: str, value: object, l
 
 
 def test_filters_add_up(at: AppTest) -> None:
-    narrow(at, "Transfer mechanism", ["None needed"])
+    narrow(at, "Transfer mechanism", ["No transfer"])
     assert narrow(at, "Search", "support") == ["Xenialab s.r.l."]
 
 
@@ -124,7 +124,7 @@ def test_a_later_feature_does_not_move_the_date_of_engagement(
     carry_out(office, people.anna, "nordfrakt", reply_assistant=True)
     carry_out(office, people.anna, "nordfrakt", voicebot=False)
     text = details(visit("sub_processors", office, people.anna, "nordfrakt"), "openai").replace("\\", "")
-    assert "Engaged since 24 Nov 2026, by anna@people.example (instruction 2)." in text
+    assert "Engaged since 24 Nov 2026, by `anna@people.example` (instruction 2)." in text
     assert "Voicebot: **off**" in text
 
 
@@ -132,7 +132,7 @@ def test_one_that_is_not_engaged_tells_what_would_engage_it(at: AppTest) -> None
     text = details(at, "infobip")
     assert "Not engaged, so it does not touch your data." in text
     assert "Switching on Voice or Text Messages (SMS) would engage it." in text
-    assert "None needed" in text
+    assert "No transfer" in text
     assert "“N/A”" in text.replace("\\", "")
 
 
@@ -161,7 +161,7 @@ def test_choosing_by_name_puts_it_in_the_address(at: AppTest) -> None:
 def test_the_past_is_shown_as_it_was(office: Office, people: People) -> None:
     carry_out(office, people.anna, "nordfrakt", voicebot=True)
     at = visit("sub_processors", office, people.anna, "nordfrakt", as_of=BEGAN)
-    assert "1 of 11 sub-processors engaged now" in shown(at)
+    assert "1 of 11 sub-processors engaged on 2 Feb 2026" in shown(at)
     assert "As it stood on 2 Feb 2026" in details(at, "google_cloud_speech")
 
 

@@ -77,6 +77,12 @@ def test_a_shared_sub_processor_stays_while_another_feature_needs_it():
     assert [(s.id, ids(f)) for s, f in result.kept] == [("openai", ["reply_assistant"])]
 
 
+def test_what_is_engaged_already_is_said_with_what_for():
+    result = asked(after({"speech_analytics": True}), reply_assistant=True)
+    assert result.added == ()
+    assert [(s.id, ids(f)) for s, f in result.already] == [("openai", ["speech_analytics"])]
+
+
 def test_swapping_one_feature_for_another_in_one_instruction_keeps_what_they_share():
     result = asked(after({"speech_analytics": True}), speech_analytics=False, agent_assistant=True)
     assert ids(result.removed) == ["deepgram"]

@@ -112,7 +112,10 @@ def test_nothing_waits_so_nothing_can_be_cancelled():
 
 def test_while_a_shortening_waits_no_other_period_can_be_set():
     state = give(State(), SetPeriod("chats", 60))
-    assert "to 60 days is waiting" in refused(SetPeriod("chats", 400, "longer"), state).message
+    assert (
+        "to 60 days, given by anna (instruction 1), is waiting"
+        in refused(SetPeriod("chats", 400, "longer"), state).message
+    )
     # In effect, it stands in the way no more.
     assert period(give(state, SetPeriod("chats", 400, "longer"), NOW + GRACE), NOW + GRACE).days == 400
 
