@@ -182,6 +182,8 @@ def sign_in(browser: Browser, server: str) -> Iterator[SignIn]:
     contexts = []
 
     def start(email: str, path: str = "/", **options: object) -> Visit:
+        # High enough for the whole side bar: a list that opens while it scrolls closes again.
+        options.setdefault("viewport", {"width": 1440, "height": 1000})
         context = browser.new_context(**options)  # type: ignore[arg-type]
         contexts.append(context)
         visit = Visit(context.new_page(), server)

@@ -72,7 +72,7 @@ def test_several_switches_are_one_instruction_with_its_reason(sign_in: SignIn):
     # The table is drawn on a canvas: this is the box of its first row, the newest entry.
     frame.click(position={"x": 15, "y": 52})
     anna.sees("6. Switched on Support Services; Switched off Text Messages")
-    anna.sees(reason)
+    anna.sees(f"“{reason}”")
 
 
 def test_closing_the_dialog_flips_the_switch_back(sign_in: SignIn):
