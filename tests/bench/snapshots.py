@@ -51,6 +51,7 @@ def _portfolio() -> float:
                 action = reviews.Action(what="Send the list", side="provider", due=clock.now().date())
                 office.carry_out(operator, f"c{number:05}", reviews.Hold("All well.", (action,)), 10)
             who = {"email": "eva.sund@connectel.example", "customer": "c00500"}
+            pages.stand_in()
             return pages.ratio(office, "portfolio", who)
 
 

@@ -25,7 +25,10 @@ def test_an_account_manager_cannot_open_an_unassigned_customer_by_its_address(si
 def test_an_account_manager_sees_its_customers_and_changes_nothing(sign_in: SignIn):
     david = sign_in(DAVID, "/features?customer=nordfrakt")
     david.sees("Instructions are given by an admin of the customer.")
-    david.page.get_by_label("Customer", exact=True).click()
+    choice = david.page.get_by_label("Customer", exact=True)
+    choice.scroll_into_view_if_needed()  # scrolling closes an open list
+    david.settle()
+    choice.click()
     expect(david.page.get_by_role("option")).to_have_count(4)
     david.page.get_by_role("option", name="Fjällbank AB").click()
     david.sees("Fjällbank AB · Agreement")
