@@ -60,7 +60,7 @@ def read(scope: Scope) -> Data:
 
 
 def _waiting(periods: tuple[retention.Period, ...], items: list[OpenItem]) -> list[Waiting]:
-    of_reviews = [i for i in items if i.kind in ("Proposal", "Agreed action", "Review")]
+    of_reviews = [i for i in items if i.page == "review"]
     found = [Waiting(f"{i.kind}: {words.plain(i.what)}.", i.due_at, i.clause, "review") for i in of_reviews]
     for p in periods:
         name = p.data_type.name

@@ -253,13 +253,12 @@ def _retention(scope: Scope) -> None:
 
 
 def _requests(scope: Scope) -> None:
-    _items(scope, [i for i in open_items(scope.file) if i.due_at is None], "Nothing waits for anybody.")
+    _items(scope, [i for i in open_items(scope.file) if i.waits_for], "Nothing waits for anybody.")
 
 
 def _coming(scope: Scope) -> None:
-    _items(
-        scope, [i for i in open_items(scope.file) if i.due_at], "No change is coming and nothing falls due."
-    )
+    """What only time has to pass for: periods and changes to the list of sub-processors."""
+    _items(scope, [i for i in open_items(scope.file) if not i.waits_for], "No change is coming.")
 
 
 def _items(scope: Scope, items: list[OpenItem], nothing: str) -> None:
@@ -273,13 +272,13 @@ def _items(scope: Scope, items: list[OpenItem], nothing: str) -> None:
                 "What": [i.what for i in items],
                 "Waits for": [SIDES[i.waits_for].capitalize() if i.waits_for else "" for i in items],
                 "Since": [words.day(i.opened_at) if i.opened_at else "" for i in items],
-                "By": [i.by for i in items],
-                "Due": [words.day_and_distance(i.due_at, scope.file.now) if i.due_at else "" for i in items],
+                "By": [i.by or "" for i in items],
+                "Date": [words.day_and_distance(i.due_at, scope.file.now) if i.due_at else "" for i in items],
                 "Clause": [i.clause for i in items],
             }
         ),
         hide_index=True,
-        alt="Kind, what, whom it waits for, since when, by whom, when due and clause",
+        alt="Kind, what, whom it waits for, since when, by whom, the date and the clause",
     )
 
 

@@ -146,9 +146,10 @@ class Subscription(Record):
 
 
 class OpenItem(Record):
-    """A request, notice, objection, proposal or agreed action that is not settled yet.
+    """A request, notice, objection, coming change, proposal or agreed action that is not settled yet.
 
-    `entry`: the entry of the customer's ledger that opened it; null where the provider's own did.
+    `opened_at`, `by` and `entry` are null where the customer's own ledger does not tell: a notice is
+    opened by the provider's. Where a day is due, `due_at` is its last minute.
     """
 
     kind: str

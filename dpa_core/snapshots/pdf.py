@@ -119,6 +119,12 @@ def _period_note(p: model.Retention) -> str:
     return ". ".join(parts)
 
 
+def _opened(i: model.OpenItem) -> str:
+    """`3 Mar 2026, by anna@nord.example, entry 4`, as far as it is known."""
+    by, entry = f"by {i.by}" if i.by else "", f"entry {i.entry}" if i.entry else ""
+    return ", ".join(part for part in (_day(i.opened_at), by, entry) if part)
+
+
 def _view(s: model.Snapshot) -> dict[str, Any]:
     """All that the template prints, as texts."""
     on = [f for f in s.features if f.on]
@@ -168,7 +174,8 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
         "retention": [[p.name, p.data_category, f"{p.days:,}", _period_note(p)] for p in s.retention.periods],
         "subscriptions": [[x.address, _day(x.since)] for x in s.subscriptions],
         "open_items": [
-            [i.kind, i.what, _sides(s)[i.waits_for], _opened(i), _day(i.due_at) or "None", i.clause]
+            [i.kind, i.what, i.waits_for.capitalize() if i.waits_for else "Nobody", _opened(i),
+             _day(i.due_at) or "None", i.clause]
             for i in s.open_items
         ],
         "review": _review(s.review),
@@ -176,17 +183,6 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
         "code": [code[i : i + 8] for i in range(0, 64, 8)],
         "head": [s.ledger.digest[i : i + 8] for i in range(0, 64, 8)],
     }  # fmt: skip
-
-
-def _sides(s: model.Snapshot) -> dict[str | None, str]:
-    return {"customer": "The customer", "provider": s.provider.name, None: ""}
-
-
-def _opened(item: model.OpenItem) -> str:
-    """`18 Mar 2026, by david@connectel.example, entry 8`, as far as the snapshot tells."""
-    parts = [_day(item.opened_at), f"by {item.by}" if item.by else "",
-             f"entry {item.entry}" if item.entry else ""]  # fmt: skip
-    return ", ".join(part for part in parts if part)
 
 
 def _review(review: model.Review | None) -> dict[str, Any] | None:

@@ -464,7 +464,15 @@ def matters(state: State, agreement: Agreement) -> Iterator[Matter]:
     for r in state.requests.values():
         kind = KINDS_OF_HELP[r.kind]
         base = Matter(
-            f"assistance/{r.id}", "assistance", f"{kind.name}: {r.title}", "provider", "", kind.clause
+            f"assistance/{r.id}",
+            "assistance",
+            f"{kind.name}: {r.title}",
+            "provider",
+            "",
+            kind.clause,
+            opened_at=r.at,
+            by=r.by,
+            entry=r.id,
         )
         if r.status == "waits for the provider":
             yield replace(base, next_step="Answer", due=due(r, agreement))
@@ -494,6 +502,9 @@ def matters(state: State, agreement: Agreement) -> Iterator[Matter]:
                 who,
                 "Confirm or withdraw it",
                 INSTRUCTION_CLAUSE,
+                opened_at=f.at,
+                by=f.by,
+                entry=f.id,
             )
 
 

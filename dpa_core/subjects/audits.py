@@ -613,7 +613,17 @@ def matters(state: State, agreement: Agreement) -> Iterator[Matter]:
         if audit.withdrawn or audit.refusal:
             continue
         starts, over = dates.start_of(audit.plan.first), dates.end_of(audit.plan.last)
-        base = Matter(f"audits/{audit.id}", "audits", title(audit, agreement), "provider", "", CLAUSE)
+        base = Matter(
+            f"audits/{audit.id}",
+            "audits",
+            title(audit, agreement),
+            "provider",
+            "",
+            CLAUSE,
+            opened_at=audit.requested_at,
+            by=audit.by,
+            entry=audit.id,
+        )
         if audit.report:
             for finding in audit.findings:
                 if finding.closed_at is None:

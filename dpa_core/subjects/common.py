@@ -163,6 +163,11 @@ class Matter:
     due: datetime | None = None
     begins: datetime | None = None
     ends: datetime | None = None
+    opened_at: datetime | None = None
+    by: str | None = None
+    """Who opened it, where the customer's own ledger tells."""
+    entry: int | None = None
+    """The entry of the customer's own ledger that opened it."""
 
     def stands(self, now: datetime) -> bool:
         """Whether it is open at that moment."""

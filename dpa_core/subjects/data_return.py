@@ -619,6 +619,9 @@ def matters(state: State, agreement: Agreement) -> Iterator[Matter]:
                 *step,
                 clause=CLAUSE,
                 begins=order.at,
+                opened_at=order.at,
+                by=order.by or None,
+                entry=order.id,
             )
     if extra and state.termination:
         ends = dates.end_of(state.termination.on)
@@ -630,6 +633,9 @@ def matters(state: State, agreement: Agreement) -> Iterator[Matter]:
             "Ask for a return, or deletion is assumed",
             CLAUSE,
             due=extra.at,
+            opened_at=state.termination.at,
+            by=state.termination.by,
+            entry=state.termination.sequence,
         )
         yield replace(ask, begins=state.termination.at, ends=extra.at)
 

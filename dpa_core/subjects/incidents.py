@@ -546,6 +546,7 @@ def matters(state: State, told: Mapping[int, Incident]) -> Iterator[Matter]:
             "customer",
             "",
             clause_of(i.kind),
+            opened_at=i.notices[0].at,
         )
         if handling.seen < i.notices[-1].number:
             yield replace(base, next_step="Acknowledge the notice")

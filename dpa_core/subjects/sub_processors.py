@@ -104,14 +104,25 @@ def in_effect(agreement: Agreement, provider: ProviderState, now: datetime) -> A
     A version published after a change was is taken to hold it already.
     Clause: Sch. 2 1.1
     """
-    due = [
-        p
-        for p in provider.published.values()
-        if p.withdrawn_at is None and p.effective_at <= now and agreement.published <= dates.local_day(p.at)
-    ]
-    for p in sorted(due, key=lambda p: (p.effective_on, p.id)):
-        agreement = applied(p.change, agreement)
+    for p in _counting(agreement, provider.published):
+        if p.effective_at <= now:
+            agreement = applied(p.change, agreement)
     return agreement
+
+
+def coming(agreement: Agreement, published: Mapping[int, Published], now: datetime) -> list[Published]:
+    """The changes that will count later than `now`, what counts first coming first. Clause: Sch. 2 1.1"""
+    return [p for p in _counting(agreement, published) if p.effective_at > now]
+
+
+def _counting(agreement: Agreement, published: Mapping[int, Published]) -> list[Published]:
+    """The changes that count, or will, beside a version of the agreement, in their order."""
+    counting = [
+        p
+        for p in published.values()
+        if p.withdrawn_at is None and agreement.published <= dates.local_day(p.at)
+    ]
+    return sorted(counting, key=lambda p: (p.effective_on, p.id))
 
 
 def applied(change: Change, agreement: Agreement) -> Agreement:
@@ -795,7 +806,17 @@ def matters(state: State, published: Mapping[int, Published], agreement: Agreeme
             continue
         until = resolution_ends(o, agreement)
         name = f"Objection: {title(change.change)}"
-        base = Matter(f"notices/{o.change}", "notices", name, "provider", "", OBJECTION_CLAUSE, due=until)
+        base = Matter(
+            f"notices/{o.change}",
+            "notices",
+            name,
+            "provider",
+            "",
+            OBJECTION_CLAUSE,
+            due=until,
+            opened_at=o.at,
+            by=o.by,
+        )
         if o.cure_waits:
             yield replace(base, waits_for="customer", next_step="Answer the cure proposed", ends=until)
         else:
@@ -820,6 +841,7 @@ def notice_matters(
                 due=until,
                 begins=p.at,
                 ends=until,
+                opened_at=p.at,
             )
 
 

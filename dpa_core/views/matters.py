@@ -12,14 +12,15 @@ from typing import Any
 import pyarrow as pa
 
 from dpa_core import subjects
-from dpa_core.office import CustomerFile, ProviderFile
+from dpa_core.office import CustomerFile, Portfolio, ProviderFile
 from dpa_core.subjects import Matter, ProviderState, incidents, sub_processors
 
 
 def waiting(file: CustomerFile) -> list[Matter]:
     """What is open in a customer's matters at the file's moment, soonest first, undated last."""
     told = (
-        tuple((p.id, p.withdrawn_at) for p in file.changes.values()),
+        # Titles name the sub-processors of the list that counts.
+        tuple((p.id, p.withdrawn_at, p.effective_at <= file.now) for p in file.changes.values()),
         tuple((i.id, len(i.notices)) for i in file.incidents.values()),
     )
     found = file.kept(("matters", told), lambda: _all(file))
@@ -75,9 +76,7 @@ def inbox(
         f"CASE WHEN due IS NULL THEN 'No date' WHEN {_OVERDUE} THEN 'Overdue' ELSE 'In time' END AS standing "
         f"FROM matters WHERE {' AND '.join(where)} ORDER BY due IS NULL, due, customer_name, key"
     )
-    table = file.ledger.table(sql, values)
-    at = table.schema.get_field_index("due")
-    return table.set_column(at, "due", table["due"].cast(pa.timestamp("us", "UTC")))
+    return _in_utc(file.ledger.table(sql, values))
 
 
 def load(file: ProviderFile) -> pa.Table:
@@ -87,6 +86,25 @@ def load(file: ProviderFile) -> pa.Table:
         f"WHERE waits_for = 'provider' AND {_STANDS} GROUP BY page ORDER BY page"
     )
     return file.ledger.table(sql, {"now": _naive(file.now)})
+
+
+def of_customers(file: Portfolio) -> list[tuple[str, Matter]]:
+    """What is open in the requests of a portfolio's customers, each with the customer's identifier."""
+    sql = (
+        "SELECT customer_id, key, page, title, waits_for, next_step, clause, due FROM matters "  # noqa: S608
+        f"WHERE customer_id NOT LIKE '@%' AND {_STANDS} "
+        "AND ($everyone OR list_contains($ids::VARCHAR[], customer_id)) ORDER BY customer_id, due, key"
+    )
+    ids = file.customer_ids
+    values = {"now": _naive(file.now), "everyone": ids is None, "ids": list(ids or ())}
+    rows = _in_utc(file.ledger.table(sql, values)).to_pylist()
+    return [(row.pop("customer_id"), Matter(**row)) for row in rows]
+
+
+def _in_utc(table: pa.Table) -> pa.Table:
+    """With `due` in UTC, where the column holds no zone."""
+    at = table.schema.get_field_index("due")
+    return table.set_column(at, "due", table["due"].cast(pa.timestamp("us", "UTC")))
 
 
 def _naive(at: datetime) -> datetime:

@@ -1,23 +1,40 @@
-"""What is not settled: coming changes, proposals without an answer, reviews and their actions."""
+"""What is not settled: requests, notices and objections, coming changes, proposals, agreed actions.
+
+Clauses: 3.1(i), 3.1(viii) to (xii), Sch. 1 2, Sch. 2 1.1, Sch. 2 1.2
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from dpa_core.agreement import Agreement
 from dpa_core.clock import STOCKHOLM
 from dpa_core.office import CustomerFile
-from dpa_core.subjects import retention, reviews
+from dpa_core.subjects import Matter, retention, reviews, sub_processors
 from dpa_core.views import matters
 
 SIDES = {"customer": "the customer", "provider": "the provider"}
+KINDS = {
+    "audits": "Audit",
+    "notices": "Sub-processor change",
+    "data_return": "Return and deletion",
+    "assistance": "Assistance",
+    "incidents": "Incident",
+}
+"""What a matter is called, by the page it is settled on."""
 
 
 @dataclass(frozen=True)
 class OpenItem:
-    """One thing that waits. Times in UTC; `due_at` None where no time is set."""
+    """One thing that waits. Times in UTC; `due_at` None where no time is set.
 
+    Where a day is due, `due_at` is its last minute, so that it reads as that day.
+    """
+
+    page: str
+    """Where it is settled."""
     kind: str
     what: str
     waits_for: reviews.Side | None
@@ -27,50 +44,79 @@ class OpenItem:
     opened_at: datetime | None = None
     by: str | None = None
     sequence: int | None = None
-    """The entry of the customer's ledger that opened it, where one of its own did."""
+    """The entry of the customer's ledger that opened it; None where the provider's ledger did."""
 
 
 def open_items(file: CustomerFile) -> list[OpenItem]:
-    """What waits at the file's moment, requests and notices among it, what is due first coming first."""
-    own = waiting(file.state.retention, file.state.reviews, file.agreement, file.now)
-    asked = [
-        of_matter(m.page, m.title, m.next_step, m.waits_for, m.due, m.clause) for m in matters.waiting(file)
+    """What waits at the file's moment, what is due first coming first."""
+    return in_order(
+        [
+            *map(of_matter, matters.waiting(file)),
+            *coming_changes(file.changes, file.agreement, file.now),
+            *of_settings(file.state.retention, file.state.reviews, file.agreement, file.now),
+        ]
+    )
+
+
+def in_order(items: Iterable[OpenItem]) -> list[OpenItem]:
+    """What is due first coming first, undated last. The same items always come in the same order."""
+
+    def place(i: OpenItem) -> tuple[bool, float, int, str, str]:
+        at = i.due_at or i.opened_at
+        return i.due_at is None, at.timestamp() if at else 0.0, i.sequence or 0, i.kind, i.what
+
+    return sorted(items, key=place)
+
+
+def of_matter(matter: Matter) -> OpenItem:
+    """A request, notice or objection as an open item."""
+    return OpenItem(
+        page=matter.page,
+        kind=KINDS[matter.page],
+        what=f"{matter.title} · {matter.next_step}",
+        waits_for=matter.waits_for,
+        due_at=_last_minute(matter.due),
+        clause=matter.clause,
+        opened_at=matter.opened_at,
+        by=matter.by,
+        sequence=matter.entry,
+    )
+
+
+def _last_minute(over: datetime | None) -> datetime | None:
+    """The last minute of a period that is over at midnight; another moment as it is."""
+    if over and over.astimezone(STOCKHOLM).time() == time():
+        return over - timedelta(minutes=1)
+    return over
+
+
+def coming_changes(
+    published: Mapping[int, sub_processors.Published], agreement: Agreement, now: datetime
+) -> list[OpenItem]:
+    """Changes to the list of sub-processors that were announced and do not count yet. Clause: Sch. 2 1.1"""
+    return [
+        OpenItem(
+            page="notices",
+            kind="Coming sub-processor change",
+            what=sub_processors.title(p.change),
+            waits_for=None,
+            due_at=p.effective_at,
+            clause=sub_processors.CLAUSE,
+            opened_at=p.at,
+        )
+        for p in sub_processors.coming(agreement, published, now)
     ]
-    return sorted(own + asked, key=by_date)
 
 
-def waiting(
+def of_settings(
     periods: retention.State, held: reviews.State, agreement: Agreement, now: datetime
 ) -> list[OpenItem]:
-    """The same of retention, reviews and proposals alone."""
-    items = [
+    """Coming retention periods, proposals without an answer, and what the last review left to do."""
+    return [
         *_coming_periods(periods, agreement, now),
         *_proposals(held, agreement),
         *_of_last_review(held),
     ]
-    return sorted(items, key=by_date)
-
-
-KINDS = {
-    "audits": "Audit",
-    "notices": "Sub-processor",
-    "data_return": "Return and deletion",
-    "assistance": "Assistance",
-    "incidents": "Incident",
-}
-"""The page of a request or notice, and what a person calls one of its matters."""
-
-
-def of_matter(
-    page: str, title: str, next_step: str, waits_for: reviews.Side, due: datetime | None, clause: str
-) -> OpenItem:
-    """An open request, notice or objection."""
-    return OpenItem(KINDS[page], f"{title}: {next_step}", waits_for, due, clause)
-
-
-def by_date(item: OpenItem) -> tuple[bool, datetime, str, str]:
-    """What is due first comes first, undated last; the same items always come in the same order."""
-    return item.due_at is None, item.due_at or datetime.max.replace(tzinfo=UTC), item.kind, item.what
 
 
 def _coming_periods(state: retention.State, agreement: Agreement, now: datetime) -> list[OpenItem]:
@@ -78,6 +124,7 @@ def _coming_periods(state: retention.State, agreement: Agreement, now: datetime)
     waiting = [id for id, setting in state.settings.items() if setting.pending]
     return [
         OpenItem(
+            page="retention",
             kind="Coming retention period",
             what=f"{p.data_type.name}: {p.pending.days:,} days instead of {p.days:,}",
             waits_for=None,
@@ -95,6 +142,7 @@ def _coming_periods(state: retention.State, agreement: Agreement, now: datetime)
 def _proposals(state: reviews.State, agreement: Agreement) -> list[OpenItem]:
     return [
         OpenItem(
+            page="review",
             kind="Proposal",
             what=proposed(p, agreement),
             waits_for="customer",
@@ -121,6 +169,7 @@ def _of_last_review(state: reviews.State) -> list[OpenItem]:
         return []
     items = [
         OpenItem(
+            page="review",
             kind="Agreed action",
             what=f"{action.what} ({SIDES[action.side]})",
             waits_for=action.side,
@@ -135,6 +184,7 @@ def _of_last_review(state: reviews.State) -> list[OpenItem]:
     if last.actions and last.confirmed_at is None:
         items.append(
             OpenItem(
+                page="review",
                 kind="Review",
                 what="The customer’s admin has not confirmed the agreed actions",
                 waits_for="customer",

@@ -1,21 +1,35 @@
-"""All customers of an account manager, each in a line of facts. Clauses: Sch. 2 2.2, Sch. 1 2"""
+"""All customers of an account manager, each in a line of facts.
+
+Clauses: Sch. 2 1.1, Sch. 2 2.2, Sch. 1 2, 3.1(viii) to (xii)
+"""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import datetime
+from functools import cache, lru_cache
 
 from pydantic import TypeAdapter
 
 from dpa_core.agreement import Agreement
 from dpa_core.office import Portfolio
-from dpa_core.subjects import STATE_SCHEMA, features, fold, retention, reviews
+from dpa_core.subjects import (
+    STATE_SCHEMA,
+    CustomerState,
+    features,
+    fold,
+    incidents,
+    notices,
+    retention,
+    reviews,
+    sub_processors,
+)
 from dpa_core.subjects.common import local_day
-from dpa_core.views.open_items import OpenItem, of_matter, waiting
+from dpa_core.views import matters
+from dpa_core.views.open_items import OpenItem, coming_changes, in_order, of_matter, of_settings
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,7 @@ class Line:
 _FACTS = """
 SELECT customer_id, state_schema, json_extract_string(state, [
     '$.customer.name', '$.customer.agreement_version', '$.features.switches',
-    '$.reviews.held[#-1]', '$.reviews.proposals', '$.retention.settings'
+    '$.reviews.held[#-1]', '$.reviews.proposals', '$.retention.settings', '$.sub_processors', '$.incidents'
 ])
 FROM heads
 WHERE customer_id NOT LIKE '@%' AND (? OR list_contains(?::VARCHAR[], customer_id))
@@ -55,27 +69,32 @@ class _Facts:
     last_review: reviews.Review | None
     proposals: tuple[reviews.Proposal, ...]
     settings: dict[str, retention.Setting]
+    objections: sub_processors.State
+    handling: incidents.State
 
 
 def lines(file: Portfolio) -> list[Line]:
     """A line a customer, by name."""
     # Many customers have the same features on; what those engage is worked out once.
     known: dict[tuple[str, frozenset[str]], tuple[int, tuple[str, ...], int]] = {}
-    found = []
-    versions: dict[str, Agreement] = {}
+    version = cache(file.version)
+    coming = cache(lambda v: coming_changes(file.provider.sub_processors.published, version(v), file.now))
+    silent = cache(lambda v: _notices(file, version(v)))
+    told = {c for i in file.provider.incidents.incidents.values() for n in i.notices for c in n.customers}
     asked = _requests(file)
+    found = []
     for facts in _facts(file):
-        on, last = facts.on, facts.last_review
-        if facts.version not in versions:
-            versions[facts.version] = file.version(facts.version)
-        agreement = versions[facts.version]
+        agreement, on, last = version(facts.version), facts.on, facts.last_review
         if (facts.version, on) not in known:
             known[facts.version, on] = _exposure(on, agreement)
         number, places, outside = known[facts.version, on]
-        items = asked.get(facts.customer_id, [])
+        items = [*asked.get(facts.customer_id, ()), *coming(facts.version)]
+        # Whoever objected to nothing and was told of no incident has the same notices as all the others.
+        spoke = facts.objections.objections or facts.customer_id in told
+        items += _notices(file, agreement, facts) if spoke else silent(facts.version)
         if last or facts.proposals or facts.settings:
             held = reviews.State(held=(last,) if last else (), proposals=facts.proposals)
-            items = items + waiting(retention.State(settings=facts.settings), held, agreement, file.now)
+            items += of_settings(retention.State(settings=facts.settings), held, agreement, file.now)
         found.append(
             Line(
                 customer_id=facts.customer_id,
@@ -85,26 +104,29 @@ def lines(file: Portfolio) -> list[Line]:
                 places=places,
                 third_countries=outside,
                 days_since_review=_days(last.held_at, file.now) if last else None,
-                open_items=tuple(items),
+                open_items=tuple(in_order(items)),
                 next_due=min((i.due_at for i in items if i.due_at), default=None),
             )
         )
     return sorted(found, key=lambda line: (line.name.lower(), line.customer_id))
 
 
-def _requests(file: Portfolio) -> dict[str, list[OpenItem]]:
-    """Open requests and objections of all customers. Notices, the same for many, are not among them."""
-    now = file.now.astimezone(UTC).replace(tzinfo=None)
-    rows = file.ledger.rows(
-        "SELECT customer_id, page, title, next_step, waits_for, due, clause FROM matters "
-        "WHERE customer_id NOT LIKE '@%' AND (begins IS NULL OR begins <= ?) AND (ends IS NULL OR ? < ends)",
-        [now, now],
-    )
-    found: dict[str, list[OpenItem]] = {}
-    for id, page, title, step, side, due, clause in rows:
-        at = due.replace(tzinfo=UTC) if due else None
-        found.setdefault(id, []).append(of_matter(page, title, step, side, at, clause))
+def _requests(file: Portfolio) -> Mapping[str, list[OpenItem]]:
+    """What waits in requests and objections, by customer, as the ledger keeps it beside the heads."""
+    found: dict[str, list[OpenItem]] = defaultdict(list)
+    for customer_id, matter in matters.of_customers(file):
+        found[customer_id].append(of_matter(matter))
     return found
+
+
+def _notices(file: Portfolio, agreement: Agreement, facts: _Facts | None = None) -> list[OpenItem]:
+    """What waits for a customer as the provider told it something; without `facts`: for a silent one."""
+    state, customer_id = CustomerState(), ""
+    if facts:
+        state = CustomerState(sub_processors=facts.objections, incidents=facts.handling)
+        customer_id = facts.customer_id
+    found = notices(state, file.provider, customer_id, agreement)
+    return [of_matter(m) for m in found if m.stands(file.now)]
 
 
 def _facts(file: Portfolio) -> Iterator[_Facts]:
@@ -112,7 +134,7 @@ def _facts(file: Portfolio) -> Iterator[_Facts]:
     rows = file.ledger.rows(_FACTS, [file.customer_ids is None, list(file.customer_ids or ())])
     for id, schema, parts in rows:
         if schema == STATE_SCHEMA:
-            name, version, switches, review, proposals, settings = parts
+            name, version, switches, review, proposals, settings, objections, handling = parts
             yield _Facts(
                 id,
                 name,
@@ -121,6 +143,8 @@ def _facts(file: Portfolio) -> Iterator[_Facts]:
                 _review(review) if review else None,
                 _PROPOSALS.validate_json(proposals) if '"answer":null' in proposals else (),
                 _SETTINGS.validate_json(settings) if '"pending":{' in settings else {},
+                _objections(objections),
+                _handling(handling),
             )
         else:  # not written to since the state last changed its shape
             state = fold(file.ledger.events(id))
@@ -132,18 +156,30 @@ def _facts(file: Portfolio) -> Iterator[_Facts]:
                 state.reviews.last,
                 state.reviews.proposals,
                 dict(state.retention.settings),
+                state.sub_processors,
+                state.incidents,
             )
 
 
 @lru_cache(2_000)
 def _switched_on(switches: str) -> frozenset[str]:
-    """Kept by the text itself, so that it is never out of date; so is the next one."""
+    """Kept by the text itself, so that it is never out of date; so are the next ones."""
     return frozenset(feature for feature, switch in json.loads(switches).items() if switch["on"])
 
 
 @lru_cache(2_000)
 def _review(text: str) -> reviews.Review:
     return reviews.Review.model_validate_json(text)
+
+
+@lru_cache(2_000)
+def _objections(text: str) -> sub_processors.State:
+    return sub_processors.State.model_validate_json(text)
+
+
+@lru_cache(2_000)
+def _handling(text: str) -> incidents.State:
+    return incidents.State.model_validate_json(text)
 
 
 _PROPOSALS = TypeAdapter(tuple[reviews.Proposal, ...])

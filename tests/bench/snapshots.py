@@ -20,7 +20,7 @@ from dpa_core.office import Office
 from dpa_core.settings import STORE
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.sign import key_ring
-from dpa_core.subjects import reviews
+from dpa_core.subjects import data_return, reviews
 from tests.bench import pages, stores
 
 EVENTS, CUSTOMERS = 1_000, 1_000
@@ -30,6 +30,7 @@ DPA = Path(sys.executable).with_name("dpa")
 
 def measure() -> list[tuple[str, float, float]]:
     """(what, figure, limit)."""
+    pages.stand_in()
     with TemporaryDirectory() as folder:
         home = Path(folder)
         stores.crowd(home / STORE, 1, EVENTS)
@@ -40,16 +41,20 @@ def measure() -> list[tuple[str, float, float]]:
 
 
 def _portfolio() -> float:
-    """1,000 customers, each with a review and something due, against the same widgets from constants."""
+    """1,000 customers, each with a review, something due and data to return, and a change announced to all,
+    against the same widgets from constants."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / STORE
         stores.crowd(path, CUSTOMERS, 10)
         with Ledger.open(path) as ledger:
             clock = DemoClock()
             office, operator = Office(ledger, load_all(), clock), demo.operator(clock.now())
+            end = data_return.Terminate(clock.now().date(), "By agreement")
             for number in range(CUSTOMERS):
                 action = reviews.Action(what="Send the list", side="provider", due=clock.now().date())
-                office.carry_out(operator, f"c{number:05}", reviews.Hold("All well.", (action,)), 10)
+                id = f"c{number:05}"
+                office.carry_out(operator, id, reviews.Hold("All well.", (action,)), 10)
+                office.carry_out(operator, id, end, 11)
             who = {"email": "eva.sund@connectel.example", "customer": "c00500"}
             pages.stand_in()
             return pages.ratio(office, "portfolio", who)

@@ -5,6 +5,7 @@ import pytest
 from dpa_core.subjects import retention
 from tests.conftest import carry_out
 from tests.pages import shown, visit
+from tests.test_requests import HELP, act
 
 
 @pytest.mark.parametrize("name", ["anna", "clara"])
@@ -24,6 +25,15 @@ def test_each_customer_is_a_line(office, people):
     assert (nordfrakt["Features on"], nordfrakt["Third countries"], nordfrakt["Open items"]) == (1, 1, 1)
     assert [m.value for m in at.metric] == ["3", "1", "3", "1"]
     assert "Chats: 60 days instead of 365" in list(at.dataframe[-1].value["What"])
+
+
+def test_requests_count_and_fall_due(office, people):
+    act(office, people.anna, HELP)
+    at = visit("portfolio", office, people.david, "nordfrakt")
+    [line] = at.dataframe[0].value.to_dict("records")
+    assert (line["Open items"], str(line["Next due"])[:10]) == (1, "2026-12-08")
+    [due] = at.dataframe[-1].value.to_dict("records")
+    assert (due["Kind"], str(due["Due"])[:10]) == ("Assistance", "2026-12-08")
 
 
 def test_without_anything_due_it_says_so(office, people):

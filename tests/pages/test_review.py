@@ -2,9 +2,10 @@
 
 import pytest
 
-from dpa_core.subjects import reviews
+from dpa_core.subjects import retention, reviews
 from tests.conftest import carry_out
 from tests.pages import labels, shown, visit
+from tests.test_requests import AUDIT, act, announce
 
 ACTION = reviews.Action(what="Send the *list*", side="provider")
 
@@ -40,6 +41,22 @@ def test_every_step_is_reached_and_notes_stay(office, people):
         "Agreed actions",
     ]
     assert press(at, "Back").title[0].value == "What if"
+
+
+def test_requests_and_coming_changes_have_a_step_each(office, people):
+    act(office, people.anna, AUDIT)
+    announce(office, people)
+    carry_out(office, people.anna, "nordfrakt", retention.SetPeriod("chats", 60))
+    at = press(visit("review", office, people.david, "nordfrakt"), "Start a review")
+    for _ in range(3):
+        at = press(at, "Next")
+    requests = at.dataframe[0].value
+    assert list(requests["Kind"]) == ["Sub-processor change", "Audit"]
+    assert list(requests["Waits for"]) == ["The customer", "The provider"]
+    assert requests["Date"][0].startswith("24 Dec 2026")
+    coming = press(at, "Next").dataframe[0].value
+    assert list(coming["Kind"]) == ["Coming retention period", "Coming sub-processor change"]
+    assert coming["What"][1] == "Replacement of DeepGram by Talvox"
 
 
 def test_an_action_is_added_and_taken_off(office, people):

@@ -92,7 +92,7 @@ def test_time_alone_brings_a_coming_period_into_force(desk: Desk) -> None:
 
 @pytest.mark.parametrize("moment", [START - timedelta(days=1), datetime(2030, 1, 1, tzinfo=UTC)])
 def test_a_moment_outside_the_customers_time_is_refused(desk: Desk, moment: datetime) -> None:
-    with pytest.raises(Refusal, match="Nothing is recorded|still to come"):
+    with pytest.raises(Refusal, match=r"Nothing is recorded|still to come"):
         desk.freeze(moment)
 
 
