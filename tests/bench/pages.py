@@ -61,7 +61,7 @@ class _Constants:
 
     def __getattr__(self, name: str) -> Any:
         def answer(*args: Any, **options: Any) -> Any:
-            key = (name, *map(repr, args[1:]), *options)
+            key = (name, *map(repr, args[1:]), *options.items())
             if key not in self._said:
                 self._said[key] = getattr(self._office, name)(*args, **options)
             return self._said[key]
