@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-STOCKHOLM = ZoneInfo("Europe/Stockholm")
-"""Calendar days are counted there."""
+from dpa_core.subjects.common import STOCKHOLM as STOCKHOLM
+from dpa_core.subjects.common import local_day
 
 
 def end_of(day: date, now: datetime) -> datetime | None:
@@ -14,7 +13,7 @@ def end_of(day: date, now: datetime) -> datetime | None:
 
     OverflowError for the last day that a calendar knows.
     """
-    if day == now.astimezone(STOCKHOLM).date():
+    if day == local_day(now):
         return None
     midnight = datetime.combine(day + timedelta(days=1), time(), STOCKHOLM)
     return midnight.astimezone(UTC) - timedelta(microseconds=1)

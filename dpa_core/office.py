@@ -303,7 +303,6 @@ class Office:
         self.agreements = agreements
         self.clock = clock
         self.files = FileStore(ledger.folder / "files", max_file_bytes)
-        self._downloads = Downloads()
         # Kept by what they were read from, so that none is ever out of date.
         self._parsed = lru_cache(1_000)(CustomerState.model_validate_json)
         self._parsed_grants = lru_cache(1_000)(grants.State.model_validate_json)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dpa_core.access import Forbidden
 from dpa_core.agreement import Feature, SubProcessor
-from dpa_core.office import Changed, CustomerFile, Refusal, StoreError
+from dpa_core.office import CustomerFile, Refusal
 from dpa_core.subjects import features
 from pages.parts import consequences, show, words
 from pages.parts.scope import Scope, current
@@ -173,7 +172,7 @@ def _review(scope: Scope) -> None:
         show.refusal(problem)
         return
     consequences.card(result, file.agreement)
-    turn = state.get(ROUND, 0)
+    turn = f"{state.get(ROUND, 0)}_{state.get(SEEN)}"
     acknowledged = consequences.acknowledgement(result, file.agreement, f"acknowledge_{turn}")
     reason = show.reason("features.reason", required=False)
     show.recorded_as(file)
@@ -192,21 +191,8 @@ def _review(scope: Scope) -> None:
 
 def _confirm(scope: Scope, command: features.Instruct) -> None:
     state, file = st.session_state, scope.file
-    try:
-        receipt = scope.office.carry_out(
-            scope.file.person, scope.file.customer_id, command, state.get(SEEN, scope.file.sequence)
-        )
-    except Refusal as problem:
-        show.refusal(problem)
-    except (Forbidden, StoreError) as problem:
-        st.error(words.plain(str(problem)), icon=":material/error:")
-    except Changed as changed:
-        state[MEANWHILE] = changed
-        state[SEEN] = changed.events[-1].sequence if changed.events else state.get(SEEN)
-        state[ROUND] = state.get(ROUND, 0) + 1
-        st.rerun(scope="fragment")
-    else:
-        state[STAGED][scope.file.customer_id] = {}
+    if receipt := show.carried_out(scope, command, "features"):
+        state[STAGED][file.customer_id] = {}
         state.pop("features.reason", None)
         changes = command.changes.items()
         names = [f"{file.agreement.feature(id).name} {'on' if on else 'off'}" for id, on in changes]

@@ -10,9 +10,8 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dpa_core.access import Forbidden
 from dpa_core.agreement import DataCategory, DataType
-from dpa_core.office import Changed, CustomerFile, Refusal, StoreError
+from dpa_core.office import CustomerFile, Refusal
 from dpa_core.subjects import retention
 from dpa_core.subjects.retention import MonthlyUsage, Period
 from dpa_core.views import usage
@@ -329,25 +328,7 @@ def _confirm(
         )
         if st.button("Leave as it is", key=_key("leave")):
             st.rerun()
-    if confirmed and command:
-        _carry_out(scope, file, command)
-
-
-def _carry_out(scope: Scope, file: CustomerFile, command: retention.Command) -> None:
-    state = st.session_state
-    try:
-        receipt = scope.office.carry_out(
-            file.person, file.customer_id, command, state.get(SEEN, scope.file.sequence)
-        )
-    except Refusal as problem:
-        show.refusal(problem)
-    except (Forbidden, StoreError) as problem:
-        st.error(words.plain(str(problem)), icon=":material/error:")
-    except Changed as changed:
-        state[MEANWHILE] = changed
-        state[SEEN] = changed.events[-1].sequence if changed.events else state.get(SEEN)
-        st.rerun(scope="fragment")
-    else:
+    if confirmed and command and (receipt := show.carried_out(scope, command, "retention")):
         show.recorded(f"Recorded as instruction {receipt.sequence:,}.")
         st.rerun()
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import typst
 
 from dpa_core.agreement import Agreement
 from dpa_core.downloads import File
 from dpa_core.subjects import data_return
-
-_STOCKHOLM = ZoneInfo("Europe/Stockholm")
+from dpa_core.subjects.common import STOCKHOLM
 
 
 def deletion_certificate(order: data_return.Order, customer: str, agreement: Agreement, digest: str) -> File:
@@ -61,5 +59,5 @@ def deletion_certificate(order: data_return.Order, customer: str, agreement: Agr
 
 
 def _day(at: datetime) -> str:
-    local = at.astimezone(_STOCKHOLM)
+    local = at.astimezone(STOCKHOLM)
     return f"{local.day} {local:%B %Y, %H:%M} (Stockholm)"

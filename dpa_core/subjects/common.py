@@ -38,9 +38,13 @@ Moment = Annotated[
 """A time in UTC, in JSON always with microseconds and a Z."""
 
 
+STOCKHOLM = ZoneInfo("Europe/Stockholm")
+"""Calendar days are counted there."""
+
+
 def local_day(at: datetime) -> date:
     """The calendar day in Stockholm, where the provider is."""
-    return at.astimezone(ZoneInfo("Europe/Stockholm")).date()
+    return at.astimezone(STOCKHOLM).date()
 
 
 class Record(BaseModel):

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import calendar
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import holidays
 
+from dpa_core.subjects.common import STOCKHOLM as STOCKHOLM
 from dpa_core.subjects.common import local_day as local_day
 
-STOCKHOLM = ZoneInfo("Europe/Stockholm")
 OFFICE_HOURS = (time(8, 30), time(17, 0))
 """The provider's normal working hours. A setting of the provider: clause 3.1(xii) names no hours."""
 

@@ -86,7 +86,7 @@ def _answer(scope: Scope, sequence: int) -> None:
         result = features.consequences(features.Instruct(left), file.state.features, file.agreement, file.now)
         consequences.card(result, file.agreement)
         acknowledged = consequences.acknowledgement(
-            result, file.agreement, f"proposals.acknowledge_{state.get(ROUND, 0)}"
+            result, file.agreement, f"proposals.acknowledge_{state.get(ROUND, 0)}_{state.get(SEEN)}"
         )
     else:
         st.markdown("All that this proposal asks for stands already.")
@@ -104,19 +104,7 @@ def _answer(scope: Scope, sequence: int) -> None:
 
 
 def _carry_out(scope: Scope, command: reviews.Accept | reviews.Reject) -> None:
-    state, file = st.session_state, scope.file
-    person = scope.office.person(file.person.email, file.person.name)
-    try:
-        receipt = scope.office.carry_out(person, file.customer_id, command, state[SEEN])
-    except Refusal as problem:
-        show.refusal(problem)
-    except Changed as changed:
-        state[MEANWHILE], state[SEEN] = changed, changed.events[-1].sequence
-        state[ROUND] += 1
-        st.rerun(scope="fragment")
-    except (Forbidden, SignInAgain, StoreError) as problem:
-        st.error(words.plain(str(problem)), icon=":material/error:")
-    else:
-        state.pop("proposals.answer_reason", None)
+    if receipt := show.carried_out(scope, command, "proposals"):
+        st.session_state.pop("proposals.answer_reason", None)
         show.recorded(f"Recorded as entry {receipt.sequence}.")
         st.rerun()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.agreement import Agreement, Location, SubProcessor
-from dpa_core.office import Changed, CustomerFile, Refusal
+from dpa_core.office import Changed, CustomerFile, Instruction, Receipt, Refusal, StoreError
 from dpa_core.subjects.common import MAX_REASON
 from dpa_core.views import history
 from pages.parts import words
@@ -117,6 +117,27 @@ def meanwhile(changed: Changed | None, file: CustomerFile) -> None:
         for event in history.in_words(changed.events, file):
             st.markdown(f"- {words.address(event.actor)}: {event.what} ({words.minute(event.recorded_at)})")
         st.markdown("Below is what your instruction would do now. Please look again.")
+
+
+def carried_out(scope: Scope, command: Instruction, dialog: str) -> Receipt | None:
+    """In a dialog: give the instruction. None, and why on screen, where it was not recorded.
+
+    `dialog`: what its keys begin with. `<dialog>.seen` is the sequence the person had before their eyes;
+    where others were faster the dialog runs again, with what they did under `<dialog>.meanwhile`.
+    """
+    state, seen, file = st.session_state, f"{dialog}.seen", scope.file
+    try:
+        return scope.office.carry_out(file.person, file.customer_id, command, state.get(seen, file.sequence))
+    except Refusal as problem:
+        refusal(problem)
+    except (Forbidden, SignInAgain, StoreError) as problem:
+        st.error(words.plain(str(problem)), icon=":material/error:")
+    except Changed as changed:
+        state[f"{dialog}.meanwhile"] = changed
+        if changed.events:
+            state[seen] = changed.events[-1].sequence
+        st.rerun(scope="fragment")
+    return None
 
 
 def reason(key: str, *, required: bool) -> str:

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
-STOCKHOLM = ZoneInfo("Europe/Stockholm")
+from dpa_core.subjects.common import STOCKHOLM, local_day
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
     """`1 feature`, `2 features`, `1,204 records`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def local_day(at: datetime) -> date:
-    """The calendar day in Stockholm."""
-    return at.astimezone(STOCKHOLM).date()
 
 
 def day(at: datetime | date) -> str:
