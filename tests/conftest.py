@@ -1,4 +1,4 @@
-"""What most tests start from: the real agreement, and an office with three customers and seven people.
+"""What most tests start from: the frozen agreement, and an office with three customers and seven people.
 
     def test_something(office, people, clock):
         carry_out(office, people.anna, "nordfrakt", PlaceHold("chats", "Dispute"))
@@ -21,12 +21,13 @@ import pytest
 
 from dpa_core import demo
 from dpa_core.access import Person
-from dpa_core.agreement import Agreement, load_all
+from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock
 from dpa_core.ledger import Event, Ledger
 from dpa_core.office import Instruction, Office, Receipt
 from dpa_core.subjects import customers, features, grants
 from dpa_core.subjects.common import NewEvent
+from tests.frozen import VERSION, frozen_agreements
 
 # How long an example takes says nothing on a busy machine.
 hypothesis.settings.register_profile(
@@ -34,7 +35,6 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("untimed")
 
-VERSION = "2026-01-29"
 BEGAN = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 """When the customers were opened and the roles given."""
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
@@ -95,8 +95,8 @@ class People:
 
 @pytest.fixture(scope="session")
 def agreement() -> Agreement:
-    """The real agreement."""
-    return load_all()[VERSION]
+    """The frozen agreement, never the one in `data/`."""
+    return frozen_agreements()[VERSION]
 
 
 @pytest.fixture(scope="session")

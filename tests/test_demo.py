@@ -5,13 +5,12 @@ from datetime import UTC, date, datetime
 import pytest
 
 from dpa_core import demo, web
-from dpa_core.agreement import load_all
 from dpa_core.ledger import Ledger
 from dpa_core.office import demo_days
 from dpa_core.settings import STORE, SettingsError, read_settings
-from tests.conftest import VERSION
+from tests.frozen import VERSION, frozen_agreements
 
-AGREEMENTS = load_all()
+AGREEMENTS = frozen_agreements()
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from starlette.testclient import TestClient
 
 from dpa_core import demo, web
 from dpa_core.access import Forbidden, Person
-from dpa_core.agreement import load_all
 from dpa_core.clock import Clock
 from dpa_core.downloads import MAX_OPEN, Downloads, File, Gone
 from dpa_core.ledger import Ledger
 from dpa_core.office import Office
 from dpa_core.snapshots.sign import key_ring
 from dpa_core.subjects import customers, grants
+from tests.frozen import frozen_agreements
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FILE = File("Åkeri “Nord”.pdf", "application/pdf", b"%PDF-1.7 content")
@@ -46,7 +46,7 @@ def clock() -> StandingClock:
 @pytest.fixture
 def office(tmp_path: Path, clock: StandingClock) -> Iterator[Office]:
     with Ledger.open(tmp_path / "desk.duckdb") as ledger:
-        yield Office(ledger, load_all(), clock)
+        yield Office(ledger, frozen_agreements(), clock)
 
 
 @pytest.fixture

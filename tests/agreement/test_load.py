@@ -6,13 +6,12 @@ import pytest
 
 from dpa_core.agreement import AgreementError, load, load_all
 from dpa_core.agreement.load import AGREEMENTS, LISTS
-
-VERSION = "2026-01-29"
+from tests.frozen import FOLDER, VERSION
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return shutil.copytree(AGREEMENTS / VERSION, tmp_path / VERSION)
+    return shutil.copytree(FOLDER / VERSION, tmp_path / VERSION)
 
 
 def edit(folder, file, old, new):

@@ -10,14 +10,14 @@ import signal
 import sys
 from pathlib import Path
 
-from dpa_core.agreement import load_all
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
 from dpa_core.office import Office, StoreError
 from tests.conftest import email, switch
+from tests.frozen import frozen_agreements
 
 path = Path(sys.argv[1])
-office = Office(Ledger.open(path), load_all(), Clock())
+office = Office(Ledger.open(path), frozen_agreements(), Clock())
 anna = office.person(email("anna"))
 acknowledged, said = [], []
 

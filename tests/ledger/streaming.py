@@ -6,14 +6,14 @@ Takes nothing from conftest, so that it starts quickly: it is started and killed
 import sys
 from pathlib import Path
 
-from dpa_core.agreement import load_all
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
 from dpa_core.office import Office
 from dpa_core.subjects.features import Instruct
+from tests.frozen import frozen_agreements
 
 store, address, customer = sys.argv[1:]
-office = Office(Ledger.open(Path(store)), load_all(), Clock())
+office = Office(Ledger.open(Path(store)), frozen_agreements(), Clock())
 anna = office.person(address)
 while True:
     file = office.open(anna, customer)

@@ -10,7 +10,6 @@ import pytest
 
 from dpa_core import demo
 from dpa_core.access import Person
-from dpa_core.agreement import load_all
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
 from dpa_core.office import Instruction, Office
@@ -18,6 +17,7 @@ from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.model import Snapshot
 from dpa_core.snapshots.sign import KeyRing, key_ring
 from dpa_core.subjects import customers, features, grants, retention, reviews
+from tests.frozen import frozen_agreements
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 NASTY = '=HYPERLINK("x") #panic("no") <script>$x$</script> _a_ \u202eevil שלום 日本 “Q”'
@@ -65,7 +65,7 @@ class Desk:
 def empty_desk(tmp_path: Path) -> Iterator[Desk]:
     clock = StandingClock()
     with Ledger.open(tmp_path / "desk.duckdb") as ledger:
-        yield Desk(Office(ledger, load_all(), clock), clock)
+        yield Desk(Office(ledger, frozen_agreements(), clock), clock)
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from dpa_core import demo
-from dpa_core.agreement import load_all
 from dpa_core.ledger import Ledger
 from dpa_core.settings import STORE
+from tests.frozen import frozen_agreements
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("desk")
     with Ledger.open(folder / STORE) as ledger:
-        demo.fill(ledger, load_all(), datetime.now(UTC))
+        demo.fill(ledger, frozen_agreements(), datetime.now(UTC))
     return folder
 
 

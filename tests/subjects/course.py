@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from dpa_core.agreement import load_all
 from dpa_core.subjects.common import Refusal
 from tests.conftest import NOW, VERSION, recorded
+from tests.frozen import frozen_agreements
 
-AGREEMENT = load_all()[VERSION]
+AGREEMENT = frozen_agreements()[VERSION]
 TICK = timedelta(microseconds=1)
 
 

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dpa_core.agreement import load_all
 from dpa_core.subjects import features
 from dpa_core.subjects.common import MAX_REASON, Refusal
 from dpa_core.subjects.features import Instruct, State
 from tests.conftest import NOW, VERSION, recorded, switch
+from tests.frozen import frozen_agreements
 
-AGREEMENT = load_all()[VERSION]
+AGREEMENT = frozen_agreements()[VERSION]
 FEATURES = tuple(f.id for f in AGREEMENT.features)
 
 

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from dpa_core.agreement import load_all
 from dpa_core.subjects import retention
 from dpa_core.subjects.common import Refusal
 from dpa_core.subjects.retention import (
@@ -20,8 +19,9 @@ from dpa_core.subjects.retention import (
     losses,
 )
 from tests.conftest import NOW, VERSION, recorded
+from tests.frozen import frozen_agreements
 
-AGREEMENT = load_all()[VERSION]
+AGREEMENT = frozen_agreements()[VERSION]
 GRACE = timedelta(days=7)
 TYPES = AGREEMENT.retention.data_types
 TICK = timedelta(microseconds=1)
