@@ -7,12 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dpa_core import demo, subjects
-from dpa_core.agreement import load_all
 from dpa_core.clock import DemoClock
 from dpa_core.ledger import Head, Ledger, chain
 from dpa_core.office import Office, matter_row
 from dpa_core.subjects import assistance, customers
 from tests.bench import pages, stores
+from tests.frozen import VERSION, frozen_agreements
 
 REQUESTS = 10_000
 LIMIT = 2.0
@@ -26,14 +26,14 @@ def measure() -> list[tuple[str, float, float]]:
         _fill(path)
         who = {"email": "eva.sund@connectel.example", "customer": "c00500"}
         with Ledger.open(path) as ledger:
-            ratio = pages.ratio(Office(ledger, load_all(), DemoClock()), "desk", who)
+            ratio = pages.ratio(Office(ledger, frozen_agreements(), DemoClock()), "desk", who)
     return [(f"desk, {REQUESTS:,} open requests of as many customers", ratio, LIMIT)]
 
 
 def _fill(path: Path) -> None:
     """A demo store with as many more customers, each with one request, spread over half a year."""
-    agreements = load_all()
-    agreement = agreements[max(agreements)]
+    agreements = frozen_agreements()
+    agreement = agreements[VERSION]
     now = datetime.now(UTC)
     with Ledger.open(path) as ledger:
         demo.fill(ledger, agreements, now)

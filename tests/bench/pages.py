@@ -19,7 +19,6 @@ import streamlit as st
 from joserfc.jwk import OKPKey
 from streamlit.testing.v1 import AppTest
 
-from dpa_core.agreement import load_all
 from dpa_core.clock import DemoClock
 from dpa_core.ledger import Ledger
 from dpa_core.office import Office
@@ -28,6 +27,7 @@ from dpa_core.web import Desk
 from pages.parts import shell
 from pages.parts.scope import current
 from tests.bench import stores
+from tests.frozen import frozen_agreements
 
 KEYS = KeyRing(OKPKey.generate_key("Ed25519"), {})
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +137,7 @@ def stand_in() -> None:
 
 def _every_page(path: Path, title: str, email: str, customer: str) -> list[tuple[str, float, float]]:
     with Ledger.open(path) as ledger:
-        office = Office(ledger, load_all(), DemoClock())
+        office = Office(ledger, frozen_agreements(), DemoClock())
         who = {"email": email, "customer": customer}
         return [(f"{page}, {title}", ratio(office, page, who), LIMIT) for page in PAGES]
 

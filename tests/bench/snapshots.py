@@ -13,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dpa_core import demo
-from dpa_core.agreement import load_all
 from dpa_core.clock import DemoClock
 from dpa_core.ledger import Ledger
 from dpa_core.office import Office
@@ -22,6 +21,7 @@ from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.sign import key_ring
 from dpa_core.subjects import data_return, reviews
 from tests.bench import pages, stores
+from tests.frozen import frozen_agreements
 
 EVENTS, CUSTOMERS = 1_000, 1_000
 TURNS = 30
@@ -48,7 +48,7 @@ def _portfolio() -> float:
         stores.crowd(path, CUSTOMERS, 10)
         with Ledger.open(path) as ledger:
             clock = DemoClock()
-            office, operator = Office(ledger, load_all(), clock), demo.operator(clock.now())
+            office, operator = Office(ledger, frozen_agreements(), clock), demo.operator(clock.now())
             end = data_return.Terminate(clock.now().date(), "By agreement")
             for number in range(CUSTOMERS):
                 action = reviews.Action(what="Send the list", side="provider", due=clock.now().date())
@@ -66,7 +66,7 @@ def _freezing(home: Path) -> list[tuple[str, float, float]]:
     with Ledger.open(home / STORE) as ledger:
         # The last of the events lies years ahead, so that the clock has to stand behind it.
         clock = DemoClock(days=3 * EVENTS)
-        office = Office(ledger, load_all(), clock)
+        office = Office(ledger, frozen_agreements(), clock)
         operator = demo.operator(datetime.now(UTC))
         past = clock.now() - timedelta(days=30)
         reading, present, then = [], [], []

@@ -9,12 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from dpa_core import demo, subjects
-from dpa_core.agreement import Agreement, load_all
+from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock
 from dpa_core.ledger import Event, Head, Ledger, chain
 from dpa_core.ledger.chain import canonical
 from dpa_core.office import Office
 from dpa_core.subjects import customers, features, grants
+from tests.frozen import VERSION, frozen_agreements
 
 BEGAN = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 _EVENTS = tuple(f.name for f in fields(Event))
@@ -43,8 +44,8 @@ def drafts(agreement: Agreement, number: int) -> list[tuple[str, dict]]:
 def crowd(path: Path, number: int, length: int) -> None:
     """A demo store with `number` more customers (`c00000` …), each with `length` events, every 500th
     with an admin."""
-    agreements = load_all()
-    agreement = agreements[max(agreements)]
+    agreements = frozen_agreements()
+    agreement = agreements[VERSION]
     template = drafts(agreement, length)
     with Ledger.open(path) as ledger:
         demo.fill(ledger, agreements, datetime.now(UTC))
@@ -75,7 +76,7 @@ def _spread(customer_id: str, template: list[tuple[str, dict]]) -> list[Event]:
             recorded_at=BEGAN + timedelta(days=step * 2),
             actor=f"admin@{customer_id}.example",
             on_behalf_of=customer_id,
-            agreement_version="2026-01-29",
+            agreement_version=VERSION,
         )
         head = Head(customer_id, event.sequence, event.digest, "", 0)
         events.append(event)

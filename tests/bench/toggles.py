@@ -10,13 +10,13 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from dpa_core.access import Person
-from dpa_core.agreement import load_all
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
 from dpa_core.ledger.chain import canonical
 from dpa_core.office import Office
 from dpa_core.subjects.features import Instruct
 from tests.bench import stores
+from tests.frozen import frozen_agreements
 
 TURNS = 300
 
@@ -27,7 +27,7 @@ def measure() -> list[tuple[str, float, float]]:
         path = Path(folder) / "desk.duckdb"
         stores.crowd(path, 20, 100)
         with Ledger.open(path) as ledger, duckdb.connect(str(Path(folder) / "bare.duckdb")) as bare:
-            office = Office(ledger, load_all(), Clock())
+            office = Office(ledger, frozen_agreements(), Clock())
             bare.execute(
                 (Path(stores.__file__).parents[2] / "dpa_core/ledger/migrations/0001_ledger.sql").read_text()
             )
