@@ -11,12 +11,13 @@ import duckdb
 import pytest
 
 from dpa_core import cli
-from dpa_core.agreement.load import AGREEMENTS, load_all
+from dpa_core.agreement import Agreement, load_all
 from dpa_core.ledger import Ledger
 from dpa_core.office import Office
 from dpa_core.settings import STORE
 from tests.agreement.texts import write_text
 from tests.conftest import VERSION, carry_out, email
+from tests.frozen import FOLDER
 
 
 @pytest.fixture
@@ -50,6 +51,13 @@ def dpa(monkeypatch, capsys):
     return run
 
 
+@pytest.fixture(scope="module")
+def newest() -> Agreement:
+    """The newest of the built-in versions, which commands take by default."""
+    versions = load_all()
+    return versions[max(versions)]
+
+
 def refused(result):
     """The one line of a command that ended with exit code 1."""
     code, out, err = result
@@ -61,10 +69,10 @@ def refused(result):
 # --- agreement ------------------------------------------------------------------------------------
 
 
-def test_the_agreement_is_printed_as_json(dpa, agreement):
+def test_the_agreement_is_printed_as_json(dpa, newest):
     code, out, _ = dpa("agreement", "show", "--json")
     assert code == 0
-    assert json.loads(out) == agreement.model_dump(mode="json")
+    assert json.loads(out) == newest.model_dump(mode="json")
 
 
 def test_the_agreement_is_printed_in_words(dpa):
@@ -76,21 +84,22 @@ def test_the_agreement_is_printed_in_words(dpa):
 
 def test_an_unknown_version_is_refused_with_those_there_are(dpa):
     assert refused(dpa("agreement", "show", "--version", "1999-01-01")) == (
-        f"There is no version 1999-01-01. There are: {VERSION}."
+        f"There is no version 1999-01-01. There are: {', '.join(load_all())}."
     )
 
 
-def test_a_text_that_says_what_the_data_says_agrees(dpa, agreement, tmp_path):
-    (tmp_path / "text").write_text(write_text(agreement), "utf-8")
+def test_a_text_that_says_what_the_data_says_agrees(dpa, newest, tmp_path):
+    (tmp_path / "text").write_text(write_text(newest), "utf-8")
     assert dpa("agreement", "check", tmp_path / "text") == (0, "The text and the data agree.\n", "")
 
 
-def test_each_difference_of_a_text_is_a_line(dpa, agreement, tmp_path):
-    (tmp_path / "text").write_text(write_text(agreement).replace("DeepGram", "DeepGramme"), "utf-8")
+def test_each_difference_of_a_text_is_a_line(dpa, newest, tmp_path):
+    name = newest.sub_processors[-1].name
+    (tmp_path / "text").write_text(write_text(newest).replace(name, "Someone else"), "utf-8")
     code, out, err = dpa("agreement", "check", tmp_path / "text")
     assert code == 1
     assert len(out.splitlines()) == int(err.split()[0])
-    assert "DeepGram" in out
+    assert name in out
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe", b"nothing of an agreement"])
@@ -104,11 +113,11 @@ def test_a_text_that_cannot_be_compared_is_refused_in_a_line(dpa, tmp_path, cont
 # --- customers, access ----------------------------------------------------------------------------
 
 
-def test_from_an_empty_folder_to_the_first_customer_and_privacy_officer(dpa, folder):
+def test_from_an_empty_folder_to_the_first_customer_and_privacy_officer(dpa, folder, newest):
     assert dpa("customers") == (0, "", "")
     assert dpa("customers", "add", "velo", "--name", "Velo A/S")[:2] == (
         0,
-        f"Velo A/S is bound to the agreement of {VERSION} now.\n",
+        f"Velo A/S is bound to the agreement of {newest.version} now.\n",
     )
     assert dpa("access", "grant", "eva@x.example", "privacy_officer")[:2] == (
         0,
@@ -268,7 +277,7 @@ def test_a_port_in_use_is_said_in_a_line(dpa, folder):
 
 
 def test_a_broken_agreement_is_named_in_lines_not_in_a_traceback(dpa, filled, monkeypatch, tmp_path):
-    broken = shutil.copytree(AGREEMENTS, tmp_path / "agreements")
+    broken = shutil.copytree(FOLDER, tmp_path / "agreements")
     (broken / VERSION / "terms.toml").write_text("[[terms", "utf-8")
     monkeypatch.setattr(cli, "load_all", lambda: load_all(broken))
     code, out, err = dpa("ledger", "verify")

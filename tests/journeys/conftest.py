@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from dpa_core.agreement import Agreement, load_all
+
 ROOT = Path(__file__).resolve().parents[2]
 DPA = Path(sys.executable).with_name("dpa")
 
@@ -174,6 +176,13 @@ class Visit:
 
 
 SignIn = Callable[..., Visit]
+
+
+@pytest.fixture(scope="session")
+def newest() -> Agreement:
+    """The newest of the built-in versions, to which the demo's customers are bound."""
+    versions = load_all()
+    return versions[max(versions)]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
+from dpa_core.agreement import Agreement
 from tests.journeys.conftest import ANNA, CLARA, DAVID, EVA, SignIn, Visit
 
 PDF = {"name": "report.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7\n%report"}
@@ -161,7 +162,7 @@ def test_a_second_audit_in_a_year_asks_for_the_cause(sign_in: SignIn) -> None:
     expect(main(anna).get_by_role("heading", name="of Connectel AB")).to_have_count(2)
 
 
-def test_a_change_is_announced_objected_to_and_ends_a_feature(sign_in: SignIn) -> None:
+def test_a_change_is_announced_objected_to_and_ends_a_feature(sign_in: SignIn, newest: Agreement) -> None:
     eva = sign_in(EVA, "/notices?customer=nordfrakt")
     eva.page.get_by_role("tab", name="Drafts and publishing").click()
     pick(eva, "What is to change", "Replacement")
@@ -203,7 +204,7 @@ def test_a_change_is_announced_objected_to_and_ends_a_feature(sign_in: SignIn) -
     write(anna, "Why (needed where you do not accept)", "March is late")
     confirm(anna, "Answer")
 
-    move_clock(anna, 61)
+    move_clock(anna, newest.term("objection_resolution").value + 1)
     anna.open("/notices")
     anna.sees("Unresolved")
     press(anna, "End the affected features")
@@ -211,7 +212,7 @@ def test_a_change_is_announced_objected_to_and_ends_a_feature(sign_in: SignIn) -
     confirm(anna, "End these features")
     anna.sees("Affected features ended")
     anna.open("/features")
-    anna.sees("2 of 9 optional features on")
+    anna.sees(f"2 of {len(newest.features)} optional features on")
     anna.open("/sub_processors")
     # The table is drawn on a canvas, its cells stand beside it for screen readers.
     expect(anna.page.get_by_text("Nordtel").first).to_be_attached()
@@ -256,7 +257,9 @@ def test_data_is_returned_checked_off_deleted_and_certified(sign_in: SignIn) -> 
     assert fetch(anna, "Certificate of deletion (PDF)").startswith(b"%PDF-")
 
 
-def test_after_the_end_the_days_count_down_and_deletion_is_assumed(sign_in: SignIn) -> None:
+def test_after_the_end_the_days_count_down_and_deletion_is_assumed(
+    sign_in: SignIn, newest: Agreement
+) -> None:
     eva = sign_in(EVA, "/data_return?customer=nordfrakt")
     press(eva, "Record the end of the agreement")
     eva.click("Record the end")
@@ -265,8 +268,9 @@ def test_after_the_end_the_days_count_down_and_deletion_is_assumed(sign_in: Sign
     confirm(eva, "Record the end")
     anna = sign_in(ANNA, "/data_return")
     anna.sees("Days left to ask for a return")
-    expect(main(anna).get_by_test_id("stMetricValue")).to_have_text("14")
-    move_clock(anna, 15)
+    days = newest.term("return_request").value
+    expect(main(anna).get_by_test_id("stMetricValue")).to_have_text(str(days))
+    move_clock(anna, days + 1)
     anna.open("/data_return")
     anna.sees("Deletion is assumed")
     anna.sees("Deletion, assumed")
@@ -305,7 +309,7 @@ def test_a_request_for_help_with_a_file_and_a_conversation(sign_in: SignIn) -> N
     anna.sees("Closed")
 
 
-def test_a_flagged_instruction_is_seen_at_once_and_withdrawn(sign_in: SignIn) -> None:
+def test_a_flagged_instruction_is_seen_at_once_and_withdrawn(sign_in: SignIn, newest: Agreement) -> None:
     eva = sign_in(EVA, "/assistance?customer=nordfrakt")
     press(eva, "Flag an instruction as infringing the law")
     pick(eva, "Instruction", "Switched on Voice")
@@ -318,16 +322,16 @@ def test_a_flagged_instruction_is_seen_at_once_and_withdrawn(sign_in: SignIn) ->
     assert "Switched off with it: Voice" in anna.reads_dialog()
     confirm(anna, "Withdraw")
     anna.open("/features")
-    anna.sees("2 of 9 optional features on")
+    anna.sees(f"2 of {len(newest.features)} optional features on")
 
 
-def test_an_incident_from_the_clock_to_the_customers_decision(sign_in: SignIn) -> None:
+def test_an_incident_from_the_clock_to_the_customers_decision(sign_in: SignIn, newest: Agreement) -> None:
     eva = sign_in(EVA, "/incidents?customer=nordfrakt")
     main(eva).get_by_text("Record an incident").first.click()
     write(eva, "Title, as customers will read it", "Lost laptop")
     pick(eva, "Customers concerned", "Nordfrakt")
     send(eva, "Record the incident")
-    eva.sees("71 h")
+    eva.sees(f"{newest.term('breach_notice').value - 1} h")
     card = main(eva).locator("[class*=st-key-own_incident_]").filter(has_text="Lost laptop")
     anna = sign_in(ANNA, "/incidents")
     anna.sees("You were not told of any incident.")
