@@ -75,6 +75,9 @@ def _run(parts: dict[str, Any], address: str, port: int) -> None:
 
     from dpa_core import web
 
+    # Where `app.py` finds `pages`. Streamlit adds the folder only while a script runs, and takes it away
+    # again when the first of several has ended.
+    sys.path.insert(0, str(ROOT))
     st.App(ROOT / "app.py", **parts).run(config=web.config(address, port))
 
 

@@ -15,8 +15,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-ROOT = Path(__file__).resolve().parent.parent
-"""The folder of `app.py`, `pages/` and `data/`."""
+from dpa_core import ROOT as ROOT
+
 STORE = "desk.duckdb"
 """Name of the database file in the data folder."""
 

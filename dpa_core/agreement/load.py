@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dpa_core import ROOT
 from dpa_core.agreement.model import (
     Agreement,
     Certification,
@@ -32,7 +33,8 @@ from dpa_core.agreement.model import (
     TransferMechanism,
 )
 
-AGREEMENTS = Path(__file__).resolve().parents[2] / "data" / "agreements"
+AGREEMENTS = ROOT / "data" / "agreements"
+"""The built-in versions."""
 
 PAGES = frozenset(
     {
