@@ -13,8 +13,8 @@ from typing import Annotated, Any, NoReturn, get_args
 
 import typer
 
-from dpa_core import demo, manifest
-from dpa_core.access import Forbidden
+from dpa_core import manifest
+from dpa_core.access import Forbidden, operator
 from dpa_core.agreement import AgreementError, TextError, compare, load_all
 from dpa_core.clock import Clock, DemoClock, end_of
 from dpa_core.ledger import Ledger, StoreError
@@ -66,7 +66,7 @@ def _office() -> Iterator[Office]:
 
 
 def _operator() -> Any:
-    return demo.operator(datetime.now(UTC))
+    return operator(datetime.now(UTC))
 
 
 def _run(parts: dict[str, Any], address: str, port: int) -> None:
@@ -100,6 +100,8 @@ def demo_command(
 ) -> None:
     """Run the app with demo data and a sign-in of its own, on this machine only."""
     if prepare:
+        from dpa_core import demo
+
         office = demo.open_office(load_all())
         office.ledger.close()
         typer.echo(f"Demo data is ready in {data_folder()}.")

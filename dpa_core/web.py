@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from html import escape
 from http.cookies import SimpleCookie
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import streamlit as st
@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.pages_manager import PagesManager
 
-from dpa_core import demo, downloads
+from dpa_core import downloads
 from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.agreement import AgreementError, load_all
 from dpa_core.clock import Clock
@@ -34,6 +34,9 @@ from dpa_core.office import Office, demo_days
 from dpa_core.settings import ROOT, STORE, Settings, SettingsError, data_folder, read_settings, signing_key
 from dpa_core.snapshots.model import json_schema
 from dpa_core.snapshots.sign import KeyFileError, KeyRing, key_ring
+
+if TYPE_CHECKING:
+    from dpa_core.demo import Persona
 
 log = logging.getLogger("dpa_desk")
 
@@ -46,7 +49,7 @@ class Desk:
     contact: str
     keys: KeyRing
     """Signs the snapshots."""
-    personas: tuple[demo.Persona, ...] = ()
+    personas: tuple[Persona, ...] = ()
     """The demo's invented people; none in production."""
 
     @property
@@ -105,12 +108,14 @@ def serving(settings: Settings) -> dict[str, Any]:
 
 def serving_demo(port: int) -> dict[str, Any]:
     """Open (and if need be fill) the demo store, start the demo's identity provider, and give the
-    arguments of `st.App`. Raises SettingsError (a store that is no demo), StoreError, AgreementError,
-    KeyFileError.
+    arguments of `st.App`. Raises SettingsError (a store that is no demo, the extra `demo` not installed),
+    StoreError, AgreementError, KeyFileError.
     """
+    from dpa_core import demo  # production neither needs nor loads it
+
+    provider = demo.identity_provider()
     office = demo.open_office(load_all())
     keys = key_ring(data_folder())
-    provider = demo.identity_provider()
     server = provider.__enter__()
     auth = {
         "redirect_uri": f"http://localhost:{port}/oauth2callback",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from dpa_core.office import Office
 from dpa_core.settings import STORE
 from tests.agreement.texts import write_text
 from tests.conftest import VERSION, carry_out, email
+from tests.test_settings import GOOD
 
 
 @pytest.fixture
@@ -48,6 +50,12 @@ def dpa(monkeypatch, capsys):
         return ended.value.code or 0, out, err
 
     return run
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
 
 
 def refused(result):
@@ -275,6 +283,30 @@ def test_a_broken_agreement_is_named_in_lines_not_in_a_traceback(dpa, filled, mo
     assert (code, out) == (1, "")
     assert "terms.toml" in err
     assert "Traceback" not in err
+
+
+def test_the_demo_without_its_extra_says_what_to_install(dpa, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "oidc_provider_mock", None)
+    line = refused(dpa("demo", "--port", free_port()))
+    assert "pip install 'dpa-desk[demo]'" in line
+    assert not folder.exists()
+    assert dpa("demo", "--prepare")[0] == 0
+
+
+def test_production_starts_without_the_demo_and_what_only_the_demo_needs(folder):
+    code = """
+import sys
+for name in ("oidc_provider_mock", "flask", "werkzeug"):
+    sys.modules[name] = None
+from dpa_core import cli, web
+from dpa_core.settings import read_settings
+web.serving(read_settings())
+print("dpa_core.demo" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **GOOD}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
 
 
 def test_the_command_that_is_installed_is_this_one():
