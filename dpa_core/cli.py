@@ -15,12 +15,20 @@ import typer
 
 from dpa_core import manifest
 from dpa_core.access import Forbidden, operator
-from dpa_core.agreement import AgreementError, TextError, compare, load_all
+from dpa_core.agreement import AgreementError, TextError, compare
 from dpa_core.clock import Clock, DemoClock, end_of
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.ledger.chain import as_record, canonical
 from dpa_core.office import AgreementMissing, Office, demo_days
-from dpa_core.settings import ROOT, STORE, SettingsError, data_folder, read_settings, signing_key
+from dpa_core.settings import (
+    ROOT,
+    STORE,
+    SettingsError,
+    data_folder,
+    load_agreements,
+    read_settings,
+    signing_key,
+)
 from dpa_core.snapshots import files
 from dpa_core.snapshots.diff import NotComparable, diff
 from dpa_core.snapshots.freeze import freeze
@@ -60,9 +68,10 @@ def _fail(message: str) -> NoReturn:
 @contextmanager
 def _office() -> Iterator[Office]:
     """The store under `$DPA_DATA_DIR`, opened by this process."""
+    agreements = load_agreements()
     with Ledger.open(data_folder() / STORE) as store:
         days = demo_days(store)
-        yield Office(store, load_all(), Clock() if days is None else DemoClock(days))
+        yield Office(store, agreements, Clock() if days is None else DemoClock(days))
 
 
 def _operator() -> Any:
@@ -102,7 +111,7 @@ def demo_command(
     if prepare:
         from dpa_core import demo
 
-        office = demo.open_office(load_all())
+        office = demo.open_office(load_agreements())
         office.ledger.close()
         typer.echo(f"Demo data is ready in {data_folder()}.")
         return
@@ -175,7 +184,7 @@ def check(
 
 
 def _version(version: str | None) -> Any:
-    versions = load_all()
+    versions = load_agreements()
     if version is not None and version not in versions:
         _fail(f"There is no version {version}. There are: {', '.join(sorted(versions))}.")
     return versions[version or max(versions)]
