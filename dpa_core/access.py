@@ -85,6 +85,12 @@ class Person:
         return next((r for r in roles.ROLES if r in held), None)
 
 
+def operator(now: datetime) -> Person:
+    """Whoever runs commands on the server's own terminal: may do what a privacy officer may. `now` in UTC."""
+    grant = roles.Grant(role="privacy_officer", customer_id=None, since=now, by="operator")
+    return Person("operator", "Operator", (grant,), is_operator=True)
+
+
 @dataclass(frozen=True)
 class Decision:
     """Whether an action is allowed, and the rule behind it."""

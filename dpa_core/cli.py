@@ -13,14 +13,22 @@ from typing import Annotated, Any, NoReturn, get_args
 
 import typer
 
-from dpa_core import demo, manifest
-from dpa_core.access import Forbidden
-from dpa_core.agreement import AgreementError, TextError, compare, load_all
+from dpa_core import manifest
+from dpa_core.access import Forbidden, operator
+from dpa_core.agreement import AgreementError, TextError, compare
 from dpa_core.clock import Clock, DemoClock, end_of
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.ledger.chain import as_record, canonical
 from dpa_core.office import AgreementMissing, Office, demo_days
-from dpa_core.settings import ROOT, STORE, SettingsError, data_folder, read_settings, signing_key
+from dpa_core.settings import (
+    ROOT,
+    STORE,
+    SettingsError,
+    data_folder,
+    load_agreements,
+    read_settings,
+    signing_key,
+)
 from dpa_core.snapshots import files
 from dpa_core.snapshots.diff import NotComparable, diff
 from dpa_core.snapshots.freeze import freeze
@@ -60,13 +68,14 @@ def _fail(message: str) -> NoReturn:
 @contextmanager
 def _office() -> Iterator[Office]:
     """The store under `$DPA_DATA_DIR`, opened by this process."""
+    agreements = load_agreements()
     with Ledger.open(data_folder() / STORE) as store:
         days = demo_days(store)
-        yield Office(store, load_all(), Clock() if days is None else DemoClock(days))
+        yield Office(store, agreements, Clock() if days is None else DemoClock(days))
 
 
 def _operator() -> Any:
-    return demo.operator(datetime.now(UTC))
+    return operator(datetime.now(UTC))
 
 
 def _run(parts: dict[str, Any], address: str, port: int) -> None:
@@ -75,6 +84,9 @@ def _run(parts: dict[str, Any], address: str, port: int) -> None:
 
     from dpa_core import web
 
+    # Where `app.py` finds `pages`. Streamlit adds the folder only while a script runs, and takes it away
+    # again when the first of several has ended.
+    sys.path.insert(0, str(ROOT))
     st.App(ROOT / "app.py", **parts).run(config=web.config(address, port))
 
 
@@ -97,7 +109,9 @@ def demo_command(
 ) -> None:
     """Run the app with demo data and a sign-in of its own, on this machine only."""
     if prepare:
-        office = demo.open_office(load_all())
+        from dpa_core import demo
+
+        office = demo.open_office(load_agreements())
         office.ledger.close()
         typer.echo(f"Demo data is ready in {data_folder()}.")
         return
@@ -170,7 +184,7 @@ def check(
 
 
 def _version(version: str | None) -> Any:
-    versions = load_all()
+    versions = load_agreements()
     if version is not None and version not in versions:
         _fail(f"There is no version {version}. There are: {', '.join(sorted(versions))}.")
     return versions[version or max(versions)]

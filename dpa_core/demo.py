@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from http.server import HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from authlib.deprecate import AuthlibDeprecationWarning
-from werkzeug.serving import BaseWSGIServer
 
 from dpa_core import subjects
-from dpa_core.access import Person
+from dpa_core.access import Person, operator
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.ledger import Ledger, chain
@@ -85,12 +85,6 @@ class Persona:
 def personas() -> tuple[Persona, ...]:
     """The demo's invented people, as the sign-in page lists them."""
     return tuple(Persona(p["name"], p["email"], p["about"]) for p in _read("people"))
-
-
-def operator(now: datetime) -> Person:
-    """Whoever runs commands on the server's own terminal: may do what a privacy officer may."""
-    grant = grants.Grant(role="privacy_officer", customer_id=None, since=now, by="operator")
-    return Person("operator", "Operator", (grant,), is_operator=True)
 
 
 def open_office(agreements: Mapping[str, Agreement]) -> Office:
@@ -306,12 +300,21 @@ def usage_figures(today: date) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def identity_provider() -> AbstractContextManager[BaseWSGIServer]:
-    """An OpenID Connect provider on localhost in which each demo person signs in with one click."""
+def identity_provider() -> AbstractContextManager[HTTPServer]:
+    """An OpenID Connect provider on localhost in which each demo person signs in with one click.
+
+    Raises SettingsError where the extra `demo`, which brings it, is not installed.
+    """
     with warnings.catch_warnings():
         # The package still uses an older interface of Authlib, which works and warns.
         warnings.simplefilter("ignore", AuthlibDeprecationWarning)
-        import oidc_provider_mock
+        try:
+            import oidc_provider_mock
+        except ModuleNotFoundError as error:
+            raise SettingsError(
+                f"The demo needs the package {error.name}, which the extra “demo” brings: "
+                "pip install 'dpa-desk[demo]' (in a checkout: pip install -e '.[demo]')."
+            ) from error
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     logging.getLogger("oidc_provider_mock").setLevel(logging.ERROR)
@@ -322,7 +325,7 @@ def identity_provider() -> AbstractContextManager[BaseWSGIServer]:
         )
         for p in _read("people")
     ]
-    server: AbstractContextManager[BaseWSGIServer] = oidc_provider_mock.run_server_in_thread(
+    server: AbstractContextManager[HTTPServer] = oidc_provider_mock.run_server_in_thread(
         user_claims=people, access_token_max_age=_TOKEN_AGE
     )
     return server

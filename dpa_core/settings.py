@@ -15,8 +15,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-ROOT = Path(__file__).resolve().parent.parent
-"""The folder of `app.py`, `pages/` and `data/`."""
+from dpa_core import ROOT as ROOT
+from dpa_core.agreement import AGREEMENTS, Agreement, load_all
+
 STORE = "desk.duckdb"
 """Name of the database file in the data folder."""
 
@@ -25,15 +26,18 @@ class SettingsError(Exception):
     """A setting is missing or wrong. The message is one line."""
 
 
-class _Folder(BaseSettings):
-    """Where state lives, the one setting that every command needs: `DPA_DATA_DIR`, or the platform's
-    user data folder. Read from the same sources as all settings, so that none looks at another store."""
+class _Folders(BaseSettings):
+    """The settings that every command needs, where things lie. Read from the same sources as all
+    settings, so that no command looks at another store, or at other agreements, than the server."""
 
     model_config = SettingsConfigDict(
         env_prefix="DPA_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     data_dir: Path = Field(default_factory=lambda: user_data_path("dpa-desk", appauthor=False))
+    """Where state lives: by default the platform's user data folder."""
+    agreements_dir: Path | None = None
+    """Agreements of the operator's own, one folder a version, beside the built-in ones."""
 
     @classmethod
     def settings_customise_sources(
@@ -51,7 +55,7 @@ class _Folder(BaseSettings):
         return sources
 
 
-class _Signing(_Folder):
+class _Signing(_Folders):
     """What signing snapshots needs; commands that only sign need none of the other settings."""
 
     snapshot_key: SecretStr | None = None
@@ -79,7 +83,16 @@ class Settings(_Signing):
 
 def data_folder() -> Path:
     """Where state lives. Raises SettingsError with one line."""
-    return _read(_Folder).data_dir
+    return _read(_Folders).data_dir
+
+
+def load_agreements() -> dict[str, Agreement]:
+    """Every version of the agreement, oldest first: the built-in ones, and those of the operator's own.
+
+    Raises SettingsError with one line, AgreementError with a line for each thing that is wrong in any.
+    """
+    own = _read(_Folders).agreements_dir
+    return load_all(AGREEMENTS) if own is None else load_all(AGREEMENTS, own)
 
 
 def signing_key() -> str | None:
@@ -93,7 +106,7 @@ def read_settings(**given: Any) -> Settings:
     return _read(Settings, **given)
 
 
-_S = TypeVar("_S", bound=_Folder)
+_S = TypeVar("_S", bound=_Folders)
 
 
 def _read(kind: type[_S], **given: Any) -> _S:

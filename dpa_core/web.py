@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from html import escape
 from http.cookies import SimpleCookie
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import streamlit as st
@@ -25,15 +25,27 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.pages_manager import PagesManager
 
-from dpa_core import demo, downloads
+from dpa_core import downloads
 from dpa_core.access import Forbidden, SignInAgain
-from dpa_core.agreement import AgreementError, load_all
+from dpa_core.agreement import AgreementError
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.office import Office, demo_days
-from dpa_core.settings import ROOT, STORE, Settings, SettingsError, data_folder, read_settings, signing_key
+from dpa_core.settings import (
+    ROOT,
+    STORE,
+    Settings,
+    SettingsError,
+    data_folder,
+    load_agreements,
+    read_settings,
+    signing_key,
+)
 from dpa_core.snapshots.model import json_schema
 from dpa_core.snapshots.sign import KeyFileError, KeyRing, key_ring
+
+if TYPE_CHECKING:
+    from dpa_core.demo import Persona
 
 log = logging.getLogger("dpa_desk")
 
@@ -46,7 +58,7 @@ class Desk:
     contact: str
     keys: KeyRing
     """Signs the snapshots."""
-    personas: tuple[demo.Persona, ...] = ()
+    personas: tuple[Persona, ...] = ()
     """The demo's invented people; none in production."""
 
     @property
@@ -86,12 +98,13 @@ def serving(settings: Settings) -> dict[str, Any]:
 
     Raises SettingsError (a demo store), StoreError, AgreementError, KeyFileError.
     """
+    agreements = load_agreements()
     keys = key_ring(settings.data_dir, signing_key())
     ledger = Ledger.open(settings.data_dir / STORE)
     if demo_days(ledger) is not None:
         ledger.close()
         raise SettingsError(f"{settings.data_dir} holds demo data. Name another folder with DPA_DATA_DIR.")
-    office = Office(ledger, load_all(), Clock(), settings.max_file_mb * 1_000_000)
+    office = Office(ledger, agreements, Clock(), settings.max_file_mb * 1_000_000)
     url = str(settings.public_url).rstrip("/")
     auth = {
         "redirect_uri": f"{url}/oauth2callback",
@@ -105,12 +118,14 @@ def serving(settings: Settings) -> dict[str, Any]:
 
 def serving_demo(port: int) -> dict[str, Any]:
     """Open (and if need be fill) the demo store, start the demo's identity provider, and give the
-    arguments of `st.App`. Raises SettingsError (a store that is no demo), StoreError, AgreementError,
-    KeyFileError.
+    arguments of `st.App`. Raises SettingsError (a store that is no demo, the extra `demo` not installed),
+    StoreError, AgreementError, KeyFileError.
     """
-    office = demo.open_office(load_all())
-    keys = key_ring(data_folder())
+    from dpa_core import demo  # production neither needs nor loads it
+
     provider = demo.identity_provider()
+    office = demo.open_office(load_agreements())
+    keys = key_ring(data_folder())
     server = provider.__enter__()
     auth = {
         "redirect_uri": f"http://localhost:{port}/oauth2callback",

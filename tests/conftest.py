@@ -19,7 +19,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from dpa_core import demo
+from dpa_core import access
 from dpa_core.access import Person
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock
@@ -105,7 +105,7 @@ def _filled(agreement: Agreement, tmp_path_factory: pytest.TempPathFactory) -> P
     path = tmp_path_factory.mktemp("store") / "desk.duckdb"
     with Ledger.open(path) as ledger:
         office = Office(ledger, {VERSION: agreement}, SettableClock(BEGAN))
-        operator = demo.operator(BEGAN)
+        operator = access.operator(BEGAN)
         for id, name in CUSTOMERS.items():
             office.open_customer(operator, customers.Open(id, name))
         for name, roles in ROLES.items():

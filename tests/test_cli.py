@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -11,13 +12,13 @@ import duckdb
 import pytest
 
 from dpa_core import cli
-from dpa_core.agreement import Agreement, load_all
+from dpa_core.agreement import AGREEMENTS, Agreement, load_all
 from dpa_core.ledger import Ledger
 from dpa_core.office import Office
 from dpa_core.settings import STORE
 from tests.agreement.texts import write_text
 from tests.conftest import VERSION, carry_out, email
-from tests.frozen import FOLDER
+from tests.test_settings import GOOD
 
 
 @pytest.fixture
@@ -56,6 +57,12 @@ def newest() -> Agreement:
     """The newest of the built-in versions, which commands take by default."""
     versions = load_all()
     return versions[max(versions)]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
 
 
 def refused(result):
@@ -276,14 +283,71 @@ def test_a_port_in_use_is_said_in_a_line(dpa, folder):
         assert refused(dpa("demo", "--port", port)).startswith(f"Port {port} is in use.")
 
 
-def test_a_broken_agreement_is_named_in_lines_not_in_a_traceback(dpa, filled, monkeypatch, tmp_path):
-    broken = shutil.copytree(FOLDER, tmp_path / "agreements")
-    (broken / VERSION / "terms.toml").write_text("[[terms", "utf-8")
-    monkeypatch.setattr(cli, "load_all", lambda: load_all(broken))
-    code, out, err = dpa("ledger", "verify")
+@pytest.fixture
+def own_version(tmp_path, monkeypatch):
+    """The folder of a version 2027-01-01 of the operator's own, named in the settings."""
+    folder = shutil.copytree(AGREEMENTS / VERSION, tmp_path / "own" / "2027-01-01")
+    text = (folder / "agreement.toml").read_text("utf-8")
+    text = text.replace(f'version = "{VERSION}"', 'version = "2027-01-01"')
+    (folder / "agreement.toml").write_text(text.replace("title = ", 'title = "Our own" # '), "utf-8")
+    monkeypatch.setenv("DPA_AGREEMENTS_DIR", str(folder.parent))
+    return folder
+
+
+def test_commands_know_the_operators_own_agreements_and_the_built_in_ones(dpa, filled, own_version):
+    assert dpa("agreement", "show")[1].startswith("Our own, version 2027-01-01\n")
+    assert dpa("agreement", "show", "--version", VERSION)[0] == 0
+    assert dpa("customers", "add", "velo", "--name", "Velo A/S")[1] == (
+        "Velo A/S is bound to the agreement of 2027-01-01 now.\n"
+    )
+    assert dpa("ledger", "verify")[0] == 0
+    for customer in ("velo", "nordfrakt"):
+        assert dpa("snapshot", "export", customer, "--output", own_version / "snapshot.json")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["agreement show", "agreement check text", "ledger verify", "customers", "demo --prepare", "serve"],
+)
+def test_an_unsound_agreement_of_the_operators_own_stops_every_command_in_lines(
+    dpa, folder, own_version, monkeypatch, command
+):
+    for name, value in {**GOOD, "DPA_PORT": str(free_port())}.items():
+        monkeypatch.setenv(name, value)
+    (folder.parent / "text").write_text("text", "utf-8")
+    (own_version / "terms.toml").write_text("[[terms", "utf-8")
+    (own_version / "clauses.toml").unlink()
+    code, out, err = dpa(*command.split())
     assert (code, out) == (1, "")
-    assert "terms.toml" in err
-    assert "Traceback" not in err
+    assert [line.split(":")[0] for line in err.splitlines()] == [
+        "2027-01-01/terms.toml",
+        "2027-01-01/clauses.toml",
+    ]
+    assert not folder.exists()
+
+
+def test_the_demo_without_its_extra_says_what_to_install(dpa, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "oidc_provider_mock", None)
+    line = refused(dpa("demo", "--port", free_port()))
+    assert "pip install 'dpa-desk[demo]'" in line
+    assert not folder.exists()
+    assert dpa("demo", "--prepare")[0] == 0
+
+
+def test_production_starts_without_the_demo_and_what_only_the_demo_needs(folder):
+    code = """
+import sys
+for name in ("oidc_provider_mock", "flask", "werkzeug"):
+    sys.modules[name] = None
+from dpa_core import cli, web
+from dpa_core.settings import read_settings
+web.serving(read_settings())
+print("dpa_core.demo" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **GOOD}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
 
 
 def test_the_command_that_is_installed_is_this_one():

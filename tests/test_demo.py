@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from dpa_core import demo, web
+from dpa_core import access, demo, web
 from dpa_core.ledger import Ledger
 from dpa_core.office import demo_days
 from dpa_core.settings import STORE, SettingsError, read_settings
@@ -44,7 +44,7 @@ def test_every_chain_head_and_state_of_the_demo_fits(filled):
 
 
 def test_the_demo_has_12_customers_and_24_months_of_every_data_type(filled):
-    assert len(filled.directory(demo.operator(datetime.now(UTC)))) == 12
+    assert len(filled.directory(access.operator(datetime.now(UTC)))) == 12
     counted = filled.ledger.rows(
         "SELECT count(DISTINCT customer_id), count(DISTINCT month_start), count(DISTINCT data_type), "
         "count(*) FROM usage_figures"
@@ -62,7 +62,7 @@ def test_every_persona_has_the_access_its_description_says(filled):
 
 
 def test_the_demo_shows_a_hold_a_shortening_that_waits_and_a_set_period(filled):
-    operator = demo.operator(datetime.now(UTC))
+    operator = access.operator(datetime.now(UTC))
     assert filled.open(operator, "nordfrakt").state.retention.of("emails").hold
     assert filled.open(operator, "solsidan").state.retention.of("transcripts").pending
     assert filled.open(operator, "fjallbank").state.retention.of("interaction_metadata").days == 1095
@@ -92,7 +92,7 @@ def test_two_demos_filled_at_the_same_moment_are_the_same(tmp_path):
 def test_preparing_twice_leaves_what_was_done_in_between(folder):
     office = demo.open_office(AGREEMENTS)
     first = contents(office)
-    office.advance_clock(demo.operator(datetime.now(UTC)), 9)
+    office.advance_clock(access.operator(datetime.now(UTC)), 9)
     office.ledger.close()
     again = demo.open_office(AGREEMENTS)
     assert demo_days(again.ledger) == 9

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from dpa_core import demo, web
+from dpa_core import access, web
 from dpa_core.access import Forbidden, Person
 from dpa_core.clock import Clock
 from dpa_core.downloads import MAX_OPEN, Downloads, File, Gone
@@ -51,7 +51,7 @@ def office(tmp_path: Path, clock: StandingClock) -> Iterator[Office]:
 
 @pytest.fixture
 def operator() -> Person:
-    return demo.operator(START)
+    return access.operator(START)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dpa_core import demo
+from dpa_core import access
 from dpa_core.agreement import load_all
 from dpa_core.ledger import Ledger
 from dpa_core.office import Office
@@ -83,7 +83,7 @@ def grown(tmp_path_factory):
 def desk(grown, tmp_path):
     """(office, admin), with one customer of each version; the admin is that of both."""
     with Ledger.open(tmp_path / "desk.duckdb") as ledger:
-        office, operator = Office(ledger, grown, SettableClock(NOW)), demo.operator(NOW)
+        office, operator = Office(ledger, grown, SettableClock(NOW)), access.operator(NOW)
         office.open_customer(operator, customers.Open("older", "Older AB"), VERSION)
         office.open_customer(operator, customers.Open("newer", "Newer AB"))
         for customer in ("older", "newer"):
@@ -112,7 +112,7 @@ def test_each_customer_keeps_its_version_and_the_newest_binds_the_provider(desk)
         (VERSION, 30),
         ("2027-01-01", 40),
     ]
-    operator = demo.operator(NOW)
+    operator = access.operator(NOW)
     draft = sub_processors.DraftChange(
         "addition",
         None,

@@ -1,10 +1,13 @@
 """Settings of a production server: where they come from, and one clear line for a wrong one."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from dpa_core.settings import SettingsError, data_folder, read_settings
+from dpa_core.agreement import AGREEMENTS
+from dpa_core.settings import SettingsError, data_folder, load_agreements, read_settings
+from tests.conftest import VERSION
 
 GOOD = {
     "DPA_PUBLIC_URL": "https://dpa.connectel.example",
@@ -19,7 +22,8 @@ GOOD = {
 def empty_place(tmp_path, monkeypatch):
     """No setting from outside the test, and a folder of its own for `.env`."""
     monkeypatch.chdir(tmp_path)
-    for name in (*GOOD, "DPA_DATA_DIR", "DPA_SETTINGS", "DPA_PORT", "DPA_ADDRESS", "DPA_CONTACT"):
+    others = ("DATA_DIR", "AGREEMENTS_DIR", "SETTINGS", "PORT", "ADDRESS", "CONTACT")
+    for name in (*GOOD, *(f"DPA_{other}" for other in others)):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -154,3 +158,22 @@ def test_a_command_that_needs_only_the_store_minds_no_other_setting(monkeypatch)
     monkeypatch.setenv("DPA_DATA_DIR", "/var/lib/desk")
     monkeypatch.setenv("DPA_PORT", "many")
     assert data_folder() == Path("/var/lib/desk")
+
+
+# --- agreements of the operator's own -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["environment", ".env", "TOML"])
+def test_agreements_of_the_operators_own_stand_beside_the_built_in_ones(tmp_path, monkeypatch, source):
+    own = tmp_path / "own"
+    file = shutil.copytree(AGREEMENTS / VERSION, own / "2027-01-01") / "agreement.toml"
+    text = file.read_text("utf-8").replace(f'version = "{VERSION}"', 'version = "2027-01-01"')
+    file.write_text(text, "utf-8")
+    assert list(load_agreements()) == [VERSION]
+    if source == "environment":
+        monkeypatch.setenv("DPA_AGREEMENTS_DIR", str(own))
+    elif source == ".env":
+        Path(".env").write_text(f"DPA_AGREEMENTS_DIR={own}\n", "utf-8")
+    else:
+        monkeypatch.setenv("DPA_SETTINGS", toml(agreements_dir=own))
+    assert list(load_agreements()) == [VERSION, "2027-01-01"]

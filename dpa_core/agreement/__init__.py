@@ -1,7 +1,7 @@
 """The agreement as typed data: loaded from `data/agreements/<version>/`, checked, compared with its text."""
 
 from dpa_core.agreement.compare import Difference, TextError, compare
-from dpa_core.agreement.load import AgreementError, load, load_all
+from dpa_core.agreement.load import AGREEMENTS, AgreementError, load, load_all
 from dpa_core.agreement.model import (
     Agreement,
     Basis,
@@ -25,6 +25,7 @@ from dpa_core.agreement.model import (
 )
 
 __all__ = [
+    "AGREEMENTS",
     "Agreement",
     "AgreementError",
     "Basis",

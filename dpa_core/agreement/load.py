@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dpa_core import ROOT
 from dpa_core.agreement.model import (
     Agreement,
     Certification,
@@ -32,7 +33,8 @@ from dpa_core.agreement.model import (
     TransferMechanism,
 )
 
-AGREEMENTS = Path(__file__).resolve().parents[2] / "data" / "agreements"
+AGREEMENTS = ROOT / "data" / "agreements"
+"""The built-in versions."""
 
 PAGES = frozenset(
     {
@@ -84,21 +86,44 @@ class AgreementError(Exception):
         super().__init__("\n".join(self.problems))
 
 
-def load_all(root: Path = AGREEMENTS) -> dict[str, Agreement]:
-    """Every version under `root`, by version, oldest first. AgreementError names all that is wrong in any."""
-    folders = sorted(f for f in root.iterdir() if f.is_dir() and f.name[0] != ".") if root.is_dir() else []
-    if not folders:
-        raise AgreementError([f"{root}: no agreement here; add a folder named by its version, as 2026-01-29"])
+def load_all(*roots: Path) -> dict[str, Agreement]:
+    """Every version under the `roots` (the built-in ones where none is given), by version, oldest first.
+
+    AgreementError names all that is wrong in any. One version under two roots is wrong too: customers are
+    bound to a version by its name, so it must not depend on the order of folders which text that is.
+    """
     agreements: dict[str, Agreement] = {}
+    found: dict[str, Path] = {}
     problems: list[str] = []
-    for folder in folders:
-        try:
-            agreements[folder.name] = load(folder)
-        except AgreementError as error:
-            problems.extend(error.problems)
+    for root in roots or (AGREEMENTS,):
+        for folder in _folders(root, problems):
+            if folder.name in found:
+                problems.append(
+                    f"{folder}: version {folder.name} is in {found[folder.name].parent} already; "
+                    "give one of them another version"
+                )
+                continue
+            found[folder.name] = folder
+            try:
+                agreements[folder.name] = load(folder)
+            except AgreementError as error:
+                problems.extend(error.problems)
     if problems:
         raise AgreementError(problems)
-    return agreements
+    return dict(sorted(agreements.items()))
+
+
+def _folders(root: Path, problems: list[str]) -> list[Path]:
+    """The folders of the versions under `root`; where there are none, `problems` is told."""
+    try:
+        inside = list(root.iterdir()) if root.is_dir() else []
+        folders = sorted(f for f in inside if f.is_dir() and f.name[0] != ".")
+    except OSError as error:
+        problems.append(f"{root}: cannot be read ({error.strerror}); see that the app may read it")
+        return []
+    if not folders:
+        problems.append(f"{root}: no agreement here; add a folder named by its version, as 2026-01-29")
+    return folders
 
 
 def load(folder: Path) -> Agreement:

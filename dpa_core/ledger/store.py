@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from dpa_core.ledger.chain import Event, Head, canonical
-from dpa_core.ledger.migrations import migrate
+from dpa_core.ledger.migrations import migrate, unknown
 
 _COLUMNS = (
     "customer_id, sequence, recorded_at, actor, on_behalf_of, "
@@ -231,9 +231,11 @@ class Ledger:
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
-        """Open the file, made if missing, and bring it to the present shape. Raises StoreError."""
+        """Open the file, made if missing, and bring it to the present shape. Raises StoreError, and leaves
+        the file as it is, where a newer version of the app has written it."""
         with _plain_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_newer(path)
             connection = duckdb.connect(str(path))
             migrate(connection)
             # Instructions and pages touch a few rows by key: one thread a query is quicker than handing
@@ -347,6 +349,22 @@ class Ledger:
             row = [uuid4().hex * 128]
             cursor.execute("INSERT INTO health VALUES (?)", row)
             cursor.execute("DELETE FROM health WHERE id = ?", row)
+
+
+def _refuse_newer(path: Path) -> None:
+    """Raise StoreError where the file has had migrations that this version does not know.
+
+    Looks at it read-only: to open it for writing would already work a log left by a crash into the file.
+    """
+    if not path.exists():
+        return
+    with duckdb.connect(str(path), read_only=True) as connection:
+        newer = unknown(connection)
+    if newer:
+        raise StoreError(
+            f"{path} was written by a newer version of DPA Desk (it has had {', '.join(newer)}). Nothing in "
+            "it was changed. Start that version, or restore the backup made before it was first started."
+        )
 
 
 @contextmanager

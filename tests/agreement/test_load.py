@@ -268,6 +268,43 @@ def test_several_versions_lie_side_by_side(folder):
     assert [a.term("sub_processor_notice").value for a in agreements.values()] == [30, 45]
 
 
+@pytest.fixture
+def own(tmp_path):
+    """A folder of an operator's own agreements, with one version."""
+    folder = shutil.copytree(AGREEMENTS / VERSION, tmp_path / "own" / "2025-12-01")
+    edit(folder, "agreement.toml", f'version = "{VERSION}"', 'version = "2025-12-01"')
+    return folder.parent
+
+
+def test_versions_of_several_folders_are_joined_oldest_first(own):
+    assert list(load_all(AGREEMENTS, own)) == ["2025-12-01", VERSION]
+
+
+def test_a_version_in_two_folders_is_refused_naming_both(own):
+    (own / "2025-12-01").rename(own / VERSION)
+    with pytest.raises(AgreementError) as caught:
+        load_all(AGREEMENTS, own)
+    (line,) = caught.value.problems
+    assert line.startswith(f"{own / VERSION}: version {VERSION} is in {AGREEMENTS} already; ")
+
+
+def test_an_empty_folder_beside_a_sound_one_is_named(tmp_path):
+    (tmp_path / "own").mkdir()
+    with pytest.raises(AgreementError) as caught:
+        load_all(AGREEMENTS, tmp_path / "own")
+    assert str(caught.value).startswith(f"{tmp_path / 'own'}: no agreement here; ")
+
+
+def test_a_folder_that_may_not_be_read_is_named(own, monkeypatch):
+    def forbidden(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(own), "iterdir", forbidden)
+    with pytest.raises(AgreementError) as caught:
+        load_all(own)
+    assert str(caught.value) == f"{own}: cannot be read (Permission denied); see that the app may read it"
+
+
 def test_mistakes_in_several_versions_are_told_together(folder):
     newer = shutil.copytree(folder, folder.with_name("2027-01-01"))
     (newer / "terms.toml").unlink()

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dpa_core import demo
+from dpa_core import access
 from dpa_core.clock import DemoClock
 from dpa_core.ledger import Ledger
 from dpa_core.office import Office
@@ -48,7 +48,7 @@ def _portfolio() -> float:
         stores.crowd(path, CUSTOMERS, 10)
         with Ledger.open(path) as ledger:
             clock = DemoClock()
-            office, operator = Office(ledger, frozen_agreements(), clock), demo.operator(clock.now())
+            office, operator = Office(ledger, frozen_agreements(), clock), access.operator(clock.now())
             end = data_return.Terminate(clock.now().date(), "By agreement")
             for number in range(CUSTOMERS):
                 action = reviews.Action(what="Send the list", side="provider", due=clock.now().date())
@@ -67,7 +67,7 @@ def _freezing(home: Path) -> list[tuple[str, float, float]]:
         # The last of the events lies years ahead, so that the clock has to stand behind it.
         clock = DemoClock(days=3 * EVENTS)
         office = Office(ledger, frozen_agreements(), clock)
-        operator = demo.operator(datetime.now(UTC))
+        operator = access.operator(datetime.now(UTC))
         past = clock.now() - timedelta(days=30)
         reading, present, then = [], [], []
         for _ in range(TURNS):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from dpa_core import demo, subjects
+from dpa_core import access, demo, subjects
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock
 from dpa_core.ledger import Event, Head, Ledger, chain
@@ -63,7 +63,7 @@ def crowd(path: Path, number: int, length: int) -> None:
         office = Office(ledger, agreements, Clock())
         for n in range(0, number, 500):
             grant = grants.GrantAccess(f"admin@c{n:05}.example", "customer_admin", f"c{n:05}")
-            office.change_access(demo.operator(BEGAN), grant)
+            office.change_access(access.operator(BEGAN), grant)
 
 
 def _spread(customer_id: str, template: list[tuple[str, dict]]) -> list[Event]:

@@ -55,13 +55,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(command: list[str | Path], folder: Path, port: int, **environment: str) -> Iterator[str]:
+def serving(
+    command: list[str | Path], folder: Path, port: int, cwd: Path = ROOT, **environment: str
+) -> Iterator[str]:
     """Run a server until the block ends; give its address once it answers."""
     log = folder.with_name(folder.name + ".log")
     with log.open("wb") as out:
         process = subprocess.Popen(
             [str(part) for part in command],
-            cwd=ROOT,
+            cwd=cwd,
             env={**os.environ, "DPA_DATA_DIR": str(folder), **environment},
             stdout=out,
             stderr=subprocess.STDOUT,

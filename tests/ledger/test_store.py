@@ -1,5 +1,6 @@
 """Append and read: together or not at all, in order, one writer winning."""
 
+import shutil
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -173,6 +174,48 @@ def test_figures_of_the_same_month_are_replaced_and_others_stay(ledger):
     put(("velo", "sms", february, 20, 20), ("velo", "chats", february, 3, 3))
     stored = ledger.rows("SELECT data_type, month_start, records FROM usage_figures ORDER BY ALL")
     assert stored == [("chats", february, 3), ("sms", january, 1), ("sms", february, 20)]
+
+
+def test_from_3_on_each_number_of_a_migration_is_there_once():
+    numbers = sorted(int(file.name.split("_")[0]) for file in MIGRATIONS.glob("*.sql"))
+    assert numbers == [1, 2, *range(2, len(numbers))]
+
+
+@pytest.fixture
+def newer(tmp_path):
+    """A store that a newer version has written."""
+    path = tmp_path / "newer" / "desk.duckdb"
+    with Ledger.open(path) as ledger:
+        append(ledger)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE of_tomorrow (id INTEGER)")
+        connection.execute("INSERT INTO migrations VALUES ('9998_tomorrow.sql'), ('9999_later.sql')")
+    return path
+
+
+def refused_untouched(path):
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    with pytest.raises(StoreError) as caught:
+        Ledger.open(path)
+    assert str(caught.value) == (
+        f"{path} was written by a newer version of DPA Desk (it has had 9998_tomorrow.sql, 9999_later.sql). "
+        "Nothing in it was changed. Start that version, or restore the backup made before it was first "
+        "started."
+    )
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+def test_a_store_of_a_newer_version_is_refused_and_left_as_it_is(newer):
+    refused_untouched(newer)
+    assert [file.name for file in newer.parent.iterdir()] == [newer.name]
+
+
+def test_a_store_of_a_newer_version_is_left_as_it_is_with_the_log_of_a_crash(newer, tmp_path):
+    with duckdb.connect(str(newer)) as connection:
+        connection.execute("INSERT INTO of_tomorrow VALUES (1)")
+        crashed = shutil.copytree(newer.parent, tmp_path / "crashed")  # what a process that dies leaves
+    assert (crashed / f"{newer.name}.wal").stat().st_size
+    refused_untouched(crashed / newer.name)
 
 
 def test_opening_twice_runs_each_migration_once(tmp_path):

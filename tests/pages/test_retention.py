@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dpa_core import demo
+from dpa_core import access
 from dpa_core.agreement import Agreement
 from dpa_core.office import Office
 from dpa_core.subjects.grants import RevokeAccess
@@ -51,7 +51,7 @@ def usage(office: Office) -> None:
     """Chats of Nordfrakt: 3,000 records and 3 MB in each month of 2026 up to November."""
     months = [date(2026, n, 1) for n in range(1, 12)]
     office.import_usage(
-        demo.operator(NOW),
+        access.operator(NOW),
         pa.table(
             {
                 "customer_id": ["nordfrakt"] * len(months),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dpa_core import demo
+from dpa_core import access
 from dpa_core.access import Person
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
@@ -39,7 +39,7 @@ class Desk:
 
     def __init__(self, office: Office, clock: StandingClock) -> None:
         self.office, self.clock = office, clock
-        self.operator = demo.operator(START)
+        self.operator = access.operator(START)
         self.admin = office.person("anna@nord.example")
         self.manager = office.person("david@connectel.example")
 

@@ -1,5 +1,7 @@
 """Numbered SQL files that bring a store to the present shape, each run once, in order.
 
+There are two of number 2, and stores that know both by name. From 3 on every number is there once.
+
 The usual migration libraries need an SQLAlchemy dialect of their own and cannot work on a database
 that DuckDB has attached; a dozen lines over numbered files can.
 """
@@ -7,8 +9,24 @@ that DuckDB has attached; a dozen lines over numbered files can.
 from __future__ import annotations
 
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 import duckdb
+
+
+def _files() -> list[Traversable]:
+    """The SQL files in the order in which they run."""
+    files = (f for f in resources.files(__name__).iterdir() if f.name.endswith(".sql"))
+    return sorted(files, key=lambda f: f.name)
+
+
+def unknown(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The migrations that a store has had and that this version does not know, by name; reads only."""
+    names = "SELECT 1 FROM duckdb_tables() WHERE table_name = 'migrations'"
+    if not connection.execute(names).fetchone():  # a store that nothing has been written to yet
+        return []
+    done = {name for (name,) in connection.execute("SELECT name FROM migrations").fetchall()}
+    return sorted(done - {f.name for f in _files()})
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:
@@ -17,8 +35,7 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> None:
     try:
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name VARCHAR PRIMARY KEY)")
         done = {name for (name,) in connection.execute("SELECT name FROM migrations").fetchall()}
-        files = (f for f in resources.files(__name__).iterdir() if f.name.endswith(".sql"))
-        for file in sorted(files, key=lambda f: f.name):
+        for file in _files():
             if file.name not in done:
                 connection.execute(file.read_text(encoding="utf-8"))
                 connection.execute("INSERT INTO migrations VALUES (?)", [file.name])
