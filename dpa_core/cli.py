@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn, get_args
 
 import typer
 
-from dpa_core import manifest
+from dpa_core import locale, manifest
 from dpa_core.access import Forbidden, operator
 from dpa_core.agreement import AgreementError, TextError, compare
 from dpa_core.clock import Clock, DemoClock, end_of
@@ -178,8 +178,7 @@ def check(
     for difference in differences:
         typer.echo(str(difference))
     if differences:
-        number = len(differences)
-        _fail(f"{number} {'difference' if number == 1 else 'differences'}.")
+        _fail(f"{locale.count(len(differences), 'difference')}.")
     typer.echo("The text and the data agree.")
 
 
@@ -284,8 +283,7 @@ def import_usage(file: Path) -> None:
         types = {t.id for version in office.agreements.values() for t in version.retention.data_types}
         figures = read_usage(file, known, types)
         office.import_usage(_operator(), figures)
-    number = figures.num_rows
-    typer.echo(f"{number:,} {'row' if number == 1 else 'rows'} imported.")
+    typer.echo(f"{locale.count(figures.num_rows, 'row')} imported.")
 
 
 @returned.command("manifest")
@@ -302,7 +300,7 @@ def make_manifest(
         output.write_text(manifest.to_json(items), encoding="utf-8")
     except OSError as error:
         _fail(f"{output} cannot be written: {error.strerror}.")
-    typer.echo(f"{len(items):,} {'file' if len(items) == 1 else 'files'} in {output}.")
+    typer.echo(f"{locale.count(len(items), 'file')} in {output}.")
 
 
 @returned.command("check")
@@ -320,11 +318,8 @@ def check_manifest(
     for problem in problems:
         typer.echo(problem)
     if problems:
-        number = len(problems)
-        _fail(
-            f"{number} {'difference' if number == 1 else 'differences'}. Report them before you acknowledge."
-        )
-    typer.echo(f"The folder matches: {len(items):,} {'file' if len(items) == 1 else 'files'}.")
+        _fail(f"{locale.count(len(problems), 'difference')}. Report them before you acknowledge.")
+    typer.echo(f"The folder matches: {locale.count(len(items), 'file')}.")
 
 
 # --- snapshots -----------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from dpa_core.subjects.common import STOCKHOLM as STOCKHOLM
-from dpa_core.subjects.common import local_day
+from dpa_core.locale import STOCKHOLM as STOCKHOLM
+from dpa_core.locale import local_day
 
 
 def end_of(day: date, now: datetime) -> datetime | None:

@@ -7,7 +7,7 @@ are asked of that file, so that none can be asked of a customer that was not ope
 from __future__ import annotations
 
 import json
-import time
+import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,6 +15,8 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import pyarrow as pa
+from cachetools import LRUCache
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from dpa_core import subjects
 from dpa_core.access import EXPIRED, SIGNED_OUT, Action, Forbidden, Person, SignInAgain, may, require
@@ -25,6 +27,7 @@ from dpa_core.files import MAX_BYTES, FileStore
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger import verify as verify_ledger
+from dpa_core.locale import day
 from dpa_core.subjects import (
     CustomerState,
     ProviderState,
@@ -40,7 +43,7 @@ from dpa_core.subjects import (
     snapshots,
     sub_processors,
 )
-from dpa_core.subjects.common import PROCESSOR, FileRef, Matter, NewEvent, Refusal, Side, local_day
+from dpa_core.subjects.common import PROCESSOR, FileRef, Matter, NewEvent, Refusal, Side
 
 DEMO = "@demo"
 """The ledger of the demo clock; a store that has it is a demo store."""
@@ -53,8 +56,8 @@ _PERSON = "@person:"
 T = TypeVar("T")
 
 _ATTEMPTS = 200
-_PAUSE = 0.005
-"""Seconds between attempts, about what another's commit takes."""
+_PAUSE = (0.0025, 0.0075)
+"""Seconds between attempts, about what another's commit takes; no two wait alike, so as not to meet again."""
 
 ByCustomer = (
     features.Instruct
@@ -216,19 +219,20 @@ class Answers:
     MOST = 500
 
     def __init__(self) -> None:
-        self._given: dict[Hashable, Any] = {}
+        self._given: LRUCache[Hashable, Any] = LRUCache(self.MOST)
+        self._lock = threading.Lock()
         self.roles_changed = 0
         """How many roles were given or taken since the start: part of a question about roles."""
 
     def get(self, key: Hashable, answer: Callable[[], T]) -> T:
         """The answer kept under this key, or else the one computed now, which is kept."""
-        if key in self._given:
-            found: T = self._given[key]
-            return found
+        with self._lock:
+            if key in self._given:
+                found: T = self._given[key]
+                return found
         computed = answer()
-        if len(self._given) >= self.MOST:
-            self._given.clear()
-        self._given[key] = computed
+        with self._lock:
+            self._given[key] = computed
         return computed
 
 
@@ -380,19 +384,23 @@ class Office:
 
     def _until_written(self, write: Callable[[Transaction], list[Event]]) -> Receipt:
         """Write, and once more where another writer got in between: each attempt decides anew."""
-        left = _ATTEMPTS
-        while True:
-            try:
-                with self.ledger.transaction() as tx:
-                    events = write(tx)
-                return _receipt(events)
-            except Conflict as conflict:
-                left -= 1
-                if not left:
-                    raise StoreError(
-                        "Too many people write here at once. Try again in a moment."
-                    ) from conflict
-                time.sleep(_PAUSE)
+
+        def attempt() -> Receipt:
+            with self.ledger.transaction() as tx:
+                events = write(tx)
+            return _receipt(events)
+
+        # A new one each time: threads that share one through its decorator share its counters.
+        retrying = Retrying(
+            retry=retry_if_exception_type(Conflict),
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_random(*_PAUSE),
+            reraise=True,
+        )
+        try:
+            return retrying(attempt)
+        except Conflict as conflict:
+            raise StoreError("Too many people write here at once. Try again in a moment.") from conflict
 
     # --- customers -------------------------------------------------------------------------------
 
@@ -443,9 +451,7 @@ class Office:
                     "That day is still to come."
                     if as_of > now
                     else f"Nothing is recorded of {state.customer.name} for that date.",
-                    f"Choose a date from {local_day(began):%-d %b %Y} until today."
-                    if began
-                    else "Choose another date.",
+                    f"Choose a date from {day(began)} until today." if began else "Choose another date.",
                     "as_of",
                 )
             state, sequence, now = subjects.fold(events), events[-1].sequence, as_of

@@ -85,9 +85,9 @@ def _request(scope: Scope, soonest: date) -> None:
     left, right = st.columns(2)
     first = left.date_input("First day", value=soonest, key=f"{k}.first", format="YYYY-MM-DD")
     last = right.date_input("Last day", value=soonest, key=f"{k}.last", format="YYYY-MM-DD")
-    opens, closes = dates.OFFICE_HOURS
+    opens, closes = map(words.clock_time, dates.OFFICE_HOURS)
     st.caption(
-        f"Working days in Stockholm, {opens:%H:%M} to {closes:%H:%M} (the provider’s working hours), without "
+        f"Working days in Stockholm, {opens} to {closes} (the provider’s working hours), without "
         "disturbing its operations."
     )
     on_site = st.radio("How", ["On site", "Remote"], key=f"{k}.how", horizontal=True) == "On site"

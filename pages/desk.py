@@ -179,7 +179,7 @@ def _weeks(inbox: pa.Table, provider: ProviderFile) -> pd.DataFrame:
         if slot == 99:
             return "No date"
         start = monday + pd.Timedelta(days=7 * int(slot))
-        text = f"{start.day} {start:%b}"
+        text = words.day_of_year(start.date())
         return f"From {text}" if slot >= _WEEKS else text
 
     kinds = counted["page"].map(KINDS)

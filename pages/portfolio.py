@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dpa_core.access import Forbidden
+from dpa_core.locale import D3_DAY
 from dpa_core.views import portfolio
 from dpa_core.views.portfolio import Line
 from pages.parts import show, words
@@ -175,10 +176,10 @@ def _due(scope: Scope, lines: list[Line]) -> None:
                 "Due:T",
                 title=None,
                 scale=alt.Scale(domainMin=alt.ExprRef("now()")),
-                axis=alt.Axis(format="%-d %b %Y", tickCount=6),
+                axis=alt.Axis(format=D3_DAY, tickCount=6),
             ),
             y=alt.Y("Kind:N", title=None, axis=alt.Axis(labelColor="currentColor", labelLimit=220)),
-            tooltip=["Customer", "What", alt.Tooltip("Due:T", format="%-d %b %Y")],
+            tooltip=["Customer", "What", alt.Tooltip("Due:T", format=D3_DAY)],
         )
         .properties(height=60 + 30 * frame["Kind"].nunique())
     )

@@ -373,7 +373,7 @@ def _deletion(result: retention.Consequences, file: CustomerFile, figures: list[
             icon=":material/query_stats:",
         )
         return
-    span = f"{figures[0].month:%b %Y} to {figures[-1].month:%b %Y}"
+    span = f"{words.month(figures[0].month)} to {words.month(figures[-1].month)}"
     records, size = sum(x.records for x in result.losses), sum(x.bytes for x in result.losses)
     if not records:
         st.markdown(
@@ -393,7 +393,7 @@ def _deletion(result: retention.Consequences, file: CustomerFile, figures: list[
     st.dataframe(
         pd.DataFrame(
             {
-                "Month": [f"{month:%b %Y}" for month in going["month"]],
+                "Month": [words.month(month) for month in going["month"]],
                 "Records deleted": [f"{n:,}" for n in going["goes"]],
                 "Size": [words.size(n) for n in going["bytes"]],
                 "Records kept": [f"{n:,}" for n in going["stays"]],
@@ -434,7 +434,7 @@ GOES, STAYS = "Would be deleted", "Stays"
 def _chart(shares: pd.DataFrame) -> alt.Chart:
     """Bars by month. What goes is filled, what stays is an outline, so that no colour is needed."""
     rows = [
-        {"month": f"{row.month:%b %Y}", "part": part, "records": int(number), "order": order}
+        {"month": words.month(row.month), "part": part, "records": int(number), "order": order}
         for row in shares.itertuples()
         for order, (part, number) in enumerate(((GOES, row.goes), (STAYS, row.stays)))
         if number
@@ -450,7 +450,7 @@ def _chart(shares: pd.DataFrame) -> alt.Chart:
         .encode(
             x=alt.X(
                 "month:O",
-                sort=[f"{month:%b %Y}" for month in shares["month"]],
+                sort=[words.month(month) for month in shares["month"]],
                 axis=alt.Axis(title=None, labelAngle=0, labelOverlap="greedy", labelSeparation=8),
             ),
             y=alt.Y("records:Q", axis=alt.Axis(title="Records", format=",.0f", tickCount=4)),
@@ -470,7 +470,7 @@ def _alt(shares: pd.DataFrame, name: str, day: str) -> str:
     going = shares[shares["goes"] > 0]["month"]
     return (
         f"Bar chart of {name} by month: {words.count(int(shares['goes'].sum()), 'record')} from "
-        f"{going.min():%b %Y} to {going.max():%b %Y} would be deleted on {day}; "
+        f"{words.month(going.min())} to {words.month(going.max())} would be deleted on {day}; "
         f"{words.count(int(shares['stays'].sum()), 'record')} stay. The table below has the figures."
     )
 

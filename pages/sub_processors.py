@@ -332,7 +332,7 @@ def _standing(entry: Listed, engagement: Engagement | None, file: CustomerFile) 
             f"Engaged since {words.day(engagement.since)}, by {words.address(engagement.by)} "
             f"(instruction {engagement.sequence})."
         )
-    names = words.listed([f.name for f in entry.features]).replace(" and ", " or ")
+    names = words.listed([f.name for f in entry.features], "or")
     return f"Not engaged, so it does not touch your data. Switching on {names} would engage it."
 
 

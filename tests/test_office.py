@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dpa_core import office as office_module
 from dpa_core.clock import Clock, DemoClock
-from dpa_core.ledger import Ledger, StoreError
-from dpa_core.office import AgreementMissing, Changed, Office, Refusal, demo_days
+from dpa_core.ledger import Conflict, Ledger, StoreError
+from dpa_core.office import AgreementMissing, Answers, Changed, Office, Refusal, demo_days
 from dpa_core.subjects import customers
 from dpa_core.subjects.features import Instruct
 from dpa_core.subjects.grants import GrantAccess
@@ -169,6 +170,69 @@ def test_a_closed_database_does_not_pretend_that_an_instruction_was_recorded(off
     office.ledger.close()
     with pytest.raises(StoreError):
         office.carry_out(people.anna, "nordfrakt", Instruct({"voice": True}), sequence)
+
+
+@pytest.fixture
+def contested(office, monkeypatch):
+    """Make others get in between the next `often` times; gives a list that grows with every attempt."""
+    begin, attempts = office.ledger.transaction, []
+    monkeypatch.setattr(office_module, "_PAUSE", (0, 0))
+
+    def contest(often):
+        def transaction():
+            attempts.append(len(attempts) + 1)
+            if len(attempts) <= often:
+                raise Conflict("nordfrakt", 1)
+            return begin()
+
+        monkeypatch.setattr(office.ledger, "transaction", transaction)
+        return attempts
+
+    return contest
+
+
+def test_an_instruction_is_tried_again_until_it_gets_through(office, people, contested):
+    attempts = contested(5)
+    carry_out(office, people.anna, "nordfrakt", voice=True)
+    assert attempts == [1, 2, 3, 4, 5, 6]
+    assert office.open(people.anna, "nordfrakt").sequence == 2
+
+
+def test_one_that_never_gets_through_says_so_in_the_end(office, people, contested):
+    attempts = contested(1_000_000)
+    with pytest.raises(StoreError, match="Too many people write here at once"):
+        carry_out(office, people.anna, "nordfrakt", voice=True)
+    assert len(attempts) == 200
+
+
+def test_one_that_is_refused_is_not_tried_again(office, people, contested):
+    attempts = contested(0)
+    with pytest.raises(Refusal):
+        carry_out(office, people.anna, "nordfrakt", SetPeriod("chats", 99_999))
+    assert attempts == [1]
+
+
+# --- what is kept ---------------------------------------------------------------------------------
+
+
+def test_an_answer_asked_for_again_and_again_stays_while_many_others_come_and_go():
+    answers, asked = Answers(), []
+
+    def answer():
+        asked.append("once")
+        return "the answer"
+
+    for number in range(3 * Answers.MOST):
+        answers.get(number, lambda: "another")
+        assert answers.get("question", answer) == "the answer"
+    assert asked == ["once"]
+
+
+def test_answers_long_unasked_for_make_room():
+    answers = Answers()
+    for number in range(Answers.MOST + 1):
+        answers.get(number, lambda: "first")
+    assert answers.get(0, lambda: "anew") == "anew"
 
 
 # --- the past -------------------------------------------------------------------------------------

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 
 import typst
 
 from dpa_core.agreement import Agreement
 from dpa_core.downloads import File
+from dpa_core.locale import day_in_full, minute_in_full
 from dpa_core.subjects import data_return
-from dpa_core.subjects.common import STOCKHOLM
 
 
 def deletion_certificate(order: data_return.Order, customer: str, agreement: Agreement, digest: str) -> File:
@@ -26,7 +25,7 @@ def deletion_certificate(order: data_return.Order, customer: str, agreement: Agr
     why = (
         "Assumed under clause 3.1(xi), as no return was asked for in time after the end of the agreement"
         if order.assumed
-        else f"Instruction {order.id} of {_day(order.at)} by {order.by}"
+        else f"Instruction {order.id} of {minute_in_full(order.at)} by {order.by}"
     )
     data = {
         "processor": agreement.processor.model_dump(mode="json"),
@@ -34,14 +33,14 @@ def deletion_certificate(order: data_return.Order, customer: str, agreement: Agr
         "agreement": agreement.version,
         "order": why,
         "categories": [names.get(c, c) for c in order.categories],
-        "deleted_on": f"{order.deleted_on.day} {order.deleted_on:%B %Y}",
-        "recorded": f"{_day(order.certified_at)} by {order.deleted_by}",
+        "deleted_on": day_in_full(order.deleted_on),
+        "recorded": f"{minute_in_full(order.certified_at)} by {order.deleted_by}",
         "kept": [
             {
                 "category": names.get(k.category, k.category),
                 "ground": data_return.GROUNDS[k.ground],
                 "law": k.law,
-                "until": f"{k.until.day} {k.until:%B %Y}",
+                "until": day_in_full(k.until),
             }
             for k in order.exceptions
         ],
@@ -56,8 +55,3 @@ def deletion_certificate(order: data_return.Order, customer: str, agreement: Agr
         ignore_system_fonts=True,
     )
     return File(f"deletion-certificate-{order.id}.pdf", "application/pdf", content)
-
-
-def _day(at: datetime) -> str:
-    local = at.astimezone(STOCKHOLM)
-    return f"{local.day} {local:%B %Y, %H:%M} (Stockholm)"

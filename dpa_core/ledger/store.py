@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
+from cachetools import LRUCache
 
 from dpa_core.ledger.chain import Event, Head, canonical
 from dpa_core.ledger.migrations import migrate, unknown
@@ -193,7 +194,7 @@ class _Heads:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._heads: dict[str, Head] = {}
+        self._heads: LRUCache[str, Head] = LRUCache(self.MOST)
         self._writes = 0
 
     def known(self, customer_ids: Iterable[str]) -> tuple[dict[str, Head], int]:
@@ -214,8 +215,6 @@ class _Heads:
             self._keep(heads)
 
     def _keep(self, heads: dict[str, Head]) -> None:
-        if len(self._heads) + len(heads) > self.MOST:
-            self._heads.clear()
         self._heads.update(heads)
 
 

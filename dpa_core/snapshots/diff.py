@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from dpa_core.locale import day
 from dpa_core.snapshots import model
 from dpa_core.snapshots.tables import place
-from dpa_core.subjects.common import local_day
 
 T = TypeVar("T")
 
@@ -149,11 +149,7 @@ def _days(p: model.Retention) -> str:
 
 
 def _coming(p: model.Pending | None) -> str:
-    return f"{p.days:,} days from {_day(p.effective_at)}" if p else "none"
-
-
-def _day(at: datetime) -> str:
-    return f"{local_day(at):%-d %b %Y}"
+    return f"{p.days:,} days from {day(p.effective_at)}" if p else "none"
 
 
 def _open_items(a: model.Snapshot, b: model.Snapshot) -> list[Change]:

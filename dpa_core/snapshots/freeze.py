@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from dpa_core.locale import local_day
 from dpa_core.office import CustomerFile
 from dpa_core.snapshots import model
 from dpa_core.subjects import features, retention
-from dpa_core.subjects.common import local_day
 from dpa_core.views.open_items import open_items
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import typst
 
-from dpa_core.clock import STOCKHOLM
+from dpa_core.locale import day, minute
 from dpa_core.snapshots import charts, model
 from dpa_core.snapshots.sign import SIGNED
 from dpa_core.snapshots.tables import place
@@ -87,14 +87,7 @@ def _shown(character: str, unknown: set[str]) -> str:
 
 
 def _day(at: datetime | date | None) -> str:
-    if at is None:
-        return ""
-    at = at.astimezone(STOCKHOLM).date() if isinstance(at, datetime) else at
-    return f"{at.day} {at:%b %Y}"
-
-
-def _minute(at: datetime) -> str:
-    return f"{_day(at)}, {at.astimezone(STOCKHOLM):%H:%M}"
+    return day(at) if at else ""
 
 
 def _by(stamp: model.Stamp | None, otherwise: str) -> str:
@@ -143,7 +136,7 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
             ["Provider", f"{s.provider.name}, registration number {s.provider.registration_number}"],
             ["Agreement", f"{s.agreement.title}, published {_day(s.agreement.published)}"],
             ["Shown as at", f"{_day(s.as_at)} (calendar day in Stockholm)"],
-            ["Last ledger entry", f"{s.ledger.sequence}, recorded {_minute(s.ledger.recorded_at)}"],
+            ["Last ledger entry", f"{s.ledger.sequence}, recorded {minute(s.ledger.recorded_at)}"],
         ],
         "figures": [
             [str(len(on)), f"of {len(s.features)} optional features on"],

@@ -67,7 +67,7 @@ def _as_text(cell: Cell) -> str:
         case None:
             return ""
         case datetime():
-            return cell.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return _naive(cell).isoformat(timespec="seconds") + "Z"
         case date():
             return cell.isoformat()
         case int():

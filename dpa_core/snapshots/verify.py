@@ -19,6 +19,7 @@ from joserfc.jwk import OKPKey
 from pydantic import ValidationError
 from pypdf import PdfReader
 
+from dpa_core.locale import day
 from dpa_core.snapshots.model import FORMAT, VERSION, Snapshot
 from dpa_core.snapshots.pdf import render
 from dpa_core.snapshots.sign import ALGORITHM, SIGNED
@@ -104,11 +105,10 @@ def _verify_json(content: bytes, keys: Mapping[str, dict[str, Any]]) -> Verdict:
         snapshot = Snapshot.model_validate(document["snapshot"])
     except ValidationError as error:
         raise NotASnapshot("The file is signed, but does not have the parts of a snapshot.") from error
-    day = f"{snapshot.as_at:%-d %b %Y}"
     return Verdict(
         "genuine",
-        f"Genuine: the configuration of {snapshot.customer.name} as at {day}, unchanged since "
-        f"{snapshot.provider.name} signed it.",
+        f"Genuine: the configuration of {snapshot.customer.name} as at {day(snapshot.as_at)}, unchanged "
+        f"since {snapshot.provider.name} signed it.",
         key_id,
         snapshot,
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Protocol
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+from dpa_core.locale import local_day as local_day
 
 MAX_REASON = 2_000
 """Characters a reason may have."""
@@ -36,15 +37,6 @@ Moment = Annotated[
     PlainSerializer(_written, return_type=str),
 ]
 """A time in UTC, in JSON always with microseconds and a Z."""
-
-
-STOCKHOLM = ZoneInfo("Europe/Stockholm")
-"""Calendar days are counted there."""
-
-
-def local_day(at: datetime) -> date:
-    """The calendar day in Stockholm, where the provider is."""
-    return at.astimezone(STOCKHOLM).date()
 
 
 class Record(BaseModel):

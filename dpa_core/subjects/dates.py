@@ -7,18 +7,22 @@ Year stand beside public holidays).
 
 from __future__ import annotations
 
-import calendar
 from datetime import UTC, date, datetime, time, timedelta
+from threading import Lock
 
 import holidays
+from dateutil.relativedelta import relativedelta
 
-from dpa_core.subjects.common import STOCKHOLM as STOCKHOLM
-from dpa_core.subjects.common import local_day as local_day
+from dpa_core import locale
+from dpa_core.locale import STOCKHOLM as STOCKHOLM
+from dpa_core.locale import local_day as local_day
 
 OFFICE_HOURS = (time(8, 30), time(17, 0))
 """The provider's normal working hours. A setting of the provider: clause 3.1(xii) names no hours."""
 
 _HOLIDAYS = holidays.country_holidays("SE", categories=("public", "de_facto"), language="en_US")
+_HOLIDAYS_LOCK = Lock()
+"""The calendar fills in a year when it is first asked about it, and passes it for filled while it does."""
 
 
 def start_of(day: date) -> datetime:
@@ -38,32 +42,29 @@ def days_later(at: datetime, days: int) -> datetime:
 
 def not_working(day: date) -> str | None:
     """Why nobody works on that day (`Saturday`, `Epiphany`); None on a business day."""
-    if day in _HOLIDAYS:
-        return str(_HOLIDAYS[day])
-    return day.strftime("%A") if day.weekday() >= 5 else None
+    with _HOLIDAYS_LOCK:
+        if _HOLIDAYS.is_working_day(day):
+            return None
+        return str(_HOLIDAYS.get(day) or locale.weekday(day))
 
 
 def business_day_from(day: date) -> date:
     """The day itself if people work on it, else the next one on which they do."""
-    while not_working(day):
-        day += timedelta(days=1)
-    return day
+    with _HOLIDAYS_LOCK:
+        return _HOLIDAYS.get_nth_working_day(day, 0)
 
 
 def business_days_later(at: datetime, days: int) -> datetime:
-    """When a period of business days that began with an event at `at` is over, in UTC."""
-    day = local_day(at)
-    for _ in range(days):
-        day = business_day_from(day + timedelta(days=1))
-    return end_of(day)
+    """When a period of business days (1 or more) that began with an event at `at` is over, in UTC."""
+    with _HOLIDAYS_LOCK:
+        return end_of(_HOLIDAYS.get_nth_working_day(local_day(at), days))
 
 
 def month_later(day: date) -> date:
     """The same day of the next month, or its last day where it has none. Art. 12(3) GDPR, Reg. 1182/71"""
-    year, month = (day.year + 1, 1) if day.month == 12 else (day.year, day.month + 1)
-    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+    return day + relativedelta(months=1)
 
 
 def in_words(day: date) -> str:
     """`23 Nov 2026`."""
-    return f"{day.day} {day:%b %Y}"
+    return locale.day(day)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from dpa_core.agreement import Agreement
-from dpa_core.clock import STOCKHOLM
+from dpa_core.locale import STOCKHOLM
 from dpa_core.office import CustomerFile
 from dpa_core.subjects import Matter, retention, reviews, sub_processors
 from dpa_core.views import matters

@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 from pydantic import TypeAdapter
 
 from dpa_core.agreement import Agreement
+from dpa_core.locale import local_day
 from dpa_core.office import Portfolio
 from dpa_core.subjects import (
     STATE_SCHEMA,
@@ -27,7 +28,6 @@ from dpa_core.subjects import (
     reviews,
     sub_processors,
 )
-from dpa_core.subjects.common import local_day
 from dpa_core.views import matters
 from dpa_core.views.open_items import OpenItem, coming_changes, in_order, of_matter, of_settings
 

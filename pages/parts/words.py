@@ -1,68 +1,26 @@
-"""Dates, numbers and names as a person reads them. Times come in UTC and are shown in Stockholm's."""
+"""Dates, numbers and names as a person reads them on a page; `dpa_core.locale` spells them."""
 
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import datetime
 
-from dpa_core.subjects.common import STOCKHOLM, local_day
-
-
-def count(number: int, one: str, many: str | None = None) -> str:
-    """`1 feature`, `2 features`, `1,204 records`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def day(at: datetime | date) -> str:
-    """`23 Nov 2026`."""
-    at = local_day(at) if isinstance(at, datetime) else at
-    return f"{at.day} {at:%b %Y}"
-
-
-def minute(at: datetime) -> str:
-    """`23 Nov 2026, 14:05`."""
-    return f"{day(at)}, {at.astimezone(STOCKHOLM):%H:%M}"
-
-
-def distance(at: datetime, now: datetime) -> str:
-    """`today`, `in 30 days`, `2 days ago`, by calendar days in Stockholm."""
-    days = (local_day(at) - local_day(now)).days
-    if days == 0:
-        return "today"
-    return f"in {count(days, 'day')}" if days > 0 else f"{count(-days, 'day')} ago"
+from dpa_core.locale import clock_time as clock_time
+from dpa_core.locale import count as count
+from dpa_core.locale import day as day
+from dpa_core.locale import day_of_year as day_of_year
+from dpa_core.locale import distance as distance
+from dpa_core.locale import duration as duration
+from dpa_core.locale import listed as listed
+from dpa_core.locale import local_day as local_day
+from dpa_core.locale import minute as minute
+from dpa_core.locale import month as month
+from dpa_core.locale import size as size
 
 
 def day_and_distance(at: datetime, now: datetime) -> str:
     """`23 Nov 2026 (in 30 days)`."""
     return f"{day(at)} ({distance(at, now)})"
-
-
-def duration(days: int) -> str:
-    """`90 days (about 3 months)`."""
-    text = count(days, "day")
-    if days >= 700:
-        years = days / 365.25
-        return f"{text} (about {years:.0f} years)" if abs(years - round(years)) < 0.05 else text
-    if days >= 28:
-        return f"{text} (about {count(round(days / 30.4), 'month')})"
-    return text
-
-
-def size(number: int) -> str:
-    """Bytes as `4.2 GB`, in powers of 1,000."""
-    value = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:,.0f} {unit}" if unit == "B" or value >= 100 else f"{value:,.1f} {unit}"
-        value /= 1000
-    return f"{value:,.1f} TB"
-
-
-def listed(names: list[str] | tuple[str, ...]) -> str:
-    """`A`, `A and B`, `A, B and C`."""
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def plain(text: str) -> str:

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from dpa_core.ledger import Conflict, Ledger, StoreError, chain, migrations
+from dpa_core.ledger import Conflict, Ledger, StoreError, Transaction, chain, migrations, store
 from tests.conftest import BEGAN, NOW
 
 MIGRATIONS = Path(migrations.__file__).parent
@@ -60,6 +60,25 @@ def test_it_is_still_there_after_closing_and_opening(tmp_path):
         head = append(ledger)
     with Ledger.open(path) as ledger:
         assert ledger.head("velo") == head
+
+
+def test_a_head_looked_at_again_and_again_stays_known_while_many_others_are_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(store._Heads, "MOST", 3)
+    read = []
+
+    class Reading(Transaction):
+        def heads(self, *customer_ids):
+            read.extend(customer_ids)
+            return super().heads(*customer_ids)
+
+    with Ledger.open(tmp_path / "desk.duckdb") as ledger:
+        heads = {"velo": append(ledger)}
+        monkeypatch.setattr(store, "Transaction", Reading)
+        for number in range(10):
+            heads[f"other-{number}"] = append(ledger, customer=f"other-{number}")
+            assert ledger.head("velo") == heads["velo"]
+        assert "velo" not in read
+        assert ledger.head("other-0") == heads["other-0"]
 
 
 def test_events_can_be_read_after_a_sequence_and_until_a_moment(ledger):

@@ -1,8 +1,12 @@
 """Calendar rules in Stockholm: holidays, New Year, leap day, and the change to and from summer time."""
 
+import calendar
+import sys
+import threading
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from dateutil.easter import easter
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,8 +15,20 @@ from dpa_core.subjects import dates
 TICK = timedelta(microseconds=1)
 
 
+DAY = timedelta(days=1)
+DAYS = st.dates(date(2005, 1, 1), date(2099, 12, 31))
+
+
 def utc(*parts):
     return datetime(*parts, tzinfo=UTC)
+
+
+def works(day):
+    """The law since 2005, written out: Acts 1989:253 and 1930:173, the days at weekends left out."""
+    fixed = {(1, 1), (1, 6), (5, 1), (6, 6), (12, 24), (12, 25), (12, 26), (12, 31)}
+    of_easter = {easter(day.year) + n * DAY for n in (-2, 1, 39)}
+    midsummer_eve = day.month == 6 and 19 <= day.day <= 25 and day.weekday() == 4
+    return not (day.weekday() >= 5 or (day.month, day.day) in fixed or day in of_easter or midsummer_eve)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +104,52 @@ def test_a_month_later_is_the_same_day_or_the_last_one(day, then):
     assert dates.month_later(day) == then
 
 
-@given(st.dates(date(2020, 1, 1), date(2050, 1, 1)))
-def test_the_next_business_day_is_one_and_not_far(day):
+@given(DAYS)
+def test_a_month_later_keeps_the_day_of_the_month_as_far_as_it_goes(day):
+    then = dates.month_later(day)
+    assert (then.year * 12 + then.month) - (day.year * 12 + day.month) == 1
+    assert then.day == min(day.day, calendar.monthrange(then.year, then.month)[1])
+
+
+@given(DAYS)
+def test_people_work_on_the_days_the_law_leaves(day):
+    assert (dates.not_working(day) is None) == works(day)
+
+
+@given(DAYS)
+def test_the_next_business_day_is_the_first_one_there_is(day):
     found = dates.business_day_from(day)
-    assert dates.not_working(found) is None
-    assert timedelta(0) <= found - day <= timedelta(days=5)
+    assert works(found)
+    assert not any(works(day + n * DAY) for n in range((found - day).days))
 
 
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2050, 1, 1)), st.integers(1, 90))
-def test_business_days_come_no_sooner_than_calendar_days(at, days):
+def test_a_period_of_business_days_holds_that_many_and_ends_with_the_last(at, days):
     at = at.replace(tzinfo=UTC)
+    first, last = dates.local_day(at) + DAY, dates.local_day(dates.business_days_later(at, days) - TICK)
+    assert works(last)
+    assert sum(works(first + n * DAY) for n in range((last - first).days + 1)) == days
     assert dates.business_days_later(at, days) >= dates.days_later(at, days)
+
+
+def test_a_year_asked_about_by_many_for_the_first_time_has_its_holidays_for_each():
+    many, years = 8, range(1955, 2005)
+    start = threading.Barrier(many)
+    found = []
+
+    def ask():
+        for year in years:
+            start.wait()
+            found.append(dates.not_working(date(year, 1, 1)))
+
+    threads = [threading.Thread(target=ask) for _ in range(many)]
+    between = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(between)
+    assert found == ["New Year's Day"] * many * len(years)
