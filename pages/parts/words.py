@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 
-from dpa_core.subjects.common import STOCKHOLM, local_day
+from dpa_core.subjects.common import STOCKHOLM as STOCKHOLM
+from dpa_core.subjects.common import local_day as local_day  # pages have both from here
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
