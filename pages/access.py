@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dpa_core.access import Forbidden
-from dpa_core.office import CustomerFile, Refusal, StoreError
+from dpa_core.office import CustomerFile
 from dpa_core.subjects import grants
 from dpa_core.subjects.grants import ROLES, Role
 from dpa_core.views import people
 from dpa_core.views.people import Access
-from pages.parts import show, words
-from pages.parts.scope import Scope, current
-
-OPEN, OPENING = (f"access.{k}" for k in ("open", "opening"))
+from pages.parts import actions, show, words
+from pages.parts.scope import Scope
 
 # The roles that go with one customer, and what each may do.
 CAN: dict[Role, str] = {
@@ -28,13 +25,18 @@ ICONS: dict[Role, str] = {
 }
 
 
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
+
+
 def read(scope: Scope) -> list[Access]:
     """Everyone with a role for this customer, by role and address."""
     return people.people(scope.file)
 
 
 def draw(scope: Scope, found: list[Access]) -> None:
-    """The page."""
+    """What it shows."""
     file = scope.file
     provider = file.agreement.processor.name
     held = words.count(len(found), "role")
@@ -54,15 +56,12 @@ def draw(scope: Scope, found: list[Access]) -> None:
         )
     st.markdown(f":material/policy: The privacy officers of {provider} can read every customer.")
     if _offered(file):
-        st.button("Give access", type="primary", icon=":material/person_add:", on_click=_open, args=["give"])
+        actions.button(scope, "Give access", "access.give", _GIVE, icon=_GIVE.icon, kind="primary")
     if not found:
         st.markdown("Nobody has a role for this customer yet.")
     for access in found:
-        _row(access, file)
+        _row(scope, access)
     st.caption("  \n".join(f"{ROLES[role]}: {what}" for role, what in CAN.items()))
-    if opened := st.session_state.pop(OPEN, None):
-        ask, *about = opened
-        {"give": _give, "take": _take}[ask](scope, *about)
 
 
 def _offered(file: CustomerFile) -> list[Role]:
@@ -75,7 +74,8 @@ def _offered(file: CustomerFile) -> list[Role]:
     return offered
 
 
-def _row(access: Access, file: CustomerFile) -> None:
+def _row(scope: Scope, access: Access) -> None:
+    file = scope.file
     with st.container(border=True, key=f"access_{access.role}_{access.email}"):
         who, role, since, step = st.columns([3.6, 1.8, 3, 1.5], vertical_alignment="center")
         you = " (you)" if access.email == file.person.email else ""
@@ -84,50 +84,38 @@ def _row(access: Access, file: CustomerFile) -> None:
             st.badge(ROLES[access.role], icon=ICONS[access.role], color="gray", help=CAN[access.role])
         since.caption(f"Since {words.day(access.since)}, given by {words.address(access.by)}")
         if access.role in _offered(file):
-            step.button(
-                "Take away",
-                key=f"take_{access.role}_{access.email}",
-                icon=":material/person_remove:",
-                width="stretch",
-                help=f"Take the role {ROLES[access.role]} away from {words.address(access.email)}",
-                on_click=_open,
-                args=["take", access.email, access.role],
-            )
-
-
-def _open(*ask: str) -> None:
-    st.session_state[OPEN] = ask
-    # What is typed belongs to one opening of the dialog.
-    st.session_state[OPENING] = st.session_state.get(OPENING, 0) + 1
-
-
-def _key(field: str) -> str:
-    return f"access.{field}_{st.session_state.get(OPENING, 0)}"
+            with step:
+                actions.button(
+                    scope,
+                    "Take away",
+                    f"access.take.{access.role}.{access.email}",
+                    _taking(access.email, access.role),
+                    icon=":material/person_remove:",
+                    width="stretch",
+                    help=f"Take the role {ROLES[access.role]} away from {words.address(access.email)}",
+                )
 
 
 # --- the dialogs ---------------------------------------------------------------------------------
 
 
-@st.dialog("Give access", width="medium", icon=":material/person_add:")
-def _give(scope: Scope) -> None:
-    file = show.reopened(scope)
+def _give(form: actions.Form) -> actions.Make | None:
+    file = form.file
     offered = _offered(file)
     if not offered:
         st.error("Your role no longer allows this step.", icon=":material/error:")
-        return
+        return None
     email = st.text_input(
-        "E-mail address",
-        key=_key("email"),
+        **form.field("email", "E-mail address"),
         placeholder="name@company.example",
         help="The address the person signs in with. The identity provider must have verified it.",
     )
     role = st.radio(
-        "Role",
-        offered,
+        **form.field("role", "Role"),
+        options=offered,
         index=offered.index("customer_reader"),
         format_func=ROLES.__getitem__,
         captions=[CAN[r] for r in offered],
-        key=_key("role"),
     )
     also = [a.role for a in people.people(file) if a.email == email.strip().lower() and a.role != role]
     if also:
@@ -136,19 +124,31 @@ def _give(scope: Scope) -> None:
             "already, and stays that too."
         )
     st.markdown(":material/mail: Nobody is told by mail. Tell the person the address of this page yourself.")
-    _recorded(file)
-    if _buttons("Give access", "Cancel"):
-        _change(
-            scope,
-            file,
-            grants.GrantAccess(email, role, file.customer_id),
-            f"{ROLES[role]} given to {words.address(email)}.",
-        )
+    return lambda: grants.GrantAccess(email, role, file.customer_id)
 
 
-@st.dialog("Take access away", width="medium", icon=":material/person_remove:")
-def _take(scope: Scope, email: str, role: Role) -> None:
-    file = show.reopened(scope)
+_GIVE = actions.Dialog(
+    "Give access", "Give access", _give, icon=":material/person_add:", kept="role", leave="Cancel"
+)
+
+
+def _taking(email: str, role: Role) -> actions.Dialog:
+    def fields(form: actions.Form) -> actions.Make:
+        _take(form.file, email, role)
+        return lambda: grants.RevokeAccess(email, role, form.file.customer_id)
+
+    return actions.Dialog(
+        "Take access away",
+        "Take access away",
+        fields,
+        icon=":material/person_remove:",
+        kept="role",
+        leave="Leave as it is",
+    )
+
+
+def _take(file: CustomerFile, email: str, role: Role) -> None:
+    """What taking the role away means."""
     found = people.people(file)
     title = ROLES[role]
     st.markdown(f"**{words.address(email)}** will no longer be {title} of {words.plain(file.name)}.")
@@ -173,41 +173,3 @@ def _take(scope: Scope, email: str, role: Role) -> None:
             "This is **your own role**. You lose it at once, and cannot give it back to yourself.",
             icon=":material/warning:",
         )
-    _recorded(file)
-    if _buttons("Take access away", "Leave as it is"):
-        _change(
-            scope,
-            file,
-            grants.RevokeAccess(email, role, file.customer_id),
-            f"{title} taken away from {words.address(email)}.",
-        )
-
-
-def _recorded(file: CustomerFile) -> None:
-    st.caption(
-        f"Recorded with the person’s roles (Art. 32(4) GDPR): you, {words.address(file.person.email)}, "
-        "and the time."
-    )
-
-
-def _buttons(label: str, leave: str) -> bool:
-    with st.container(horizontal=True):
-        confirmed = st.button(label, type="primary", icon=":material/task_alt:", key=_key("confirm"))
-        if st.button(leave, key=_key("leave")):
-            st.rerun()
-    return confirmed
-
-
-def _change(scope: Scope, file: CustomerFile, command: grants.Command, done: str) -> None:
-    try:
-        scope.office.change_access(file.person, command)
-    except Refusal as problem:
-        show.refusal(problem)
-    except (Forbidden, StoreError) as problem:
-        st.error(words.plain(str(problem)), icon=":material/error:")
-    else:
-        show.recorded(done)
-        st.rerun()
-
-
-draw(current(), read(current()))

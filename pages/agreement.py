@@ -20,7 +20,7 @@ from dpa_core.agreement import (
 )
 from dpa_core.office import CustomerFile
 from pages.parts import show, words
-from pages.parts.scope import Scope, current
+from pages.parts.scope import Scope
 
 Entry = DataSubject | Purpose | Measure | Certification
 
@@ -31,18 +31,6 @@ UNITS = {
     "hours": "hour",
     "per_calendar_year": "time",
 }
-PAGES = {
-    "overview": ("Overview", ":material/dashboard:"),
-    "features": ("Features", ":material/toggle_on:"),
-    "sub_processors": ("Sub-processors", ":material/account_tree:"),
-    "retention": ("Retention", ":material/auto_delete:"),
-    "history": ("History", ":material/history:"),
-    "notices": ("Changes", ":material/campaign:"),
-    "audits": ("Audits", ":material/policy:"),
-    "data_return": ("Return and deletion", ":material/inventory_2:"),
-    "assistance": ("Assistance", ":material/support_agent:"),
-    "incidents": ("Incidents", ":material/crisis_alert:"),
-}
 
 
 @dataclass(frozen=True)
@@ -51,6 +39,11 @@ class Group:
 
     name: str
     clauses: tuple[Clause, ...]
+
+
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
 
 
 def read(scope: Scope) -> list[Group]:
@@ -70,7 +63,7 @@ def _part(id: str) -> str:
 
 
 def draw(scope: Scope, groups: list[Group]) -> None:
-    """The page."""
+    """What it shows."""
     file = scope.file
     show.header("Agreement", f"**{file.agreement.title}.** {_bound(file)}", file)
     st.markdown(
@@ -81,7 +74,7 @@ def draw(scope: Scope, groups: list[Group]) -> None:
         ["Clauses", "Terms", "Personal data", "Security", "Provider"], key="agreement.tabs"
     )
     with clauses:
-        _clauses(groups)
+        _clauses(scope, groups)
     with terms:
         _terms(file.agreement)
     with data:
@@ -102,7 +95,7 @@ def _bound(file: CustomerFile) -> str:
 # --- clauses -------------------------------------------------------------------------------------
 
 
-def _clauses(groups: Sequence[Group]) -> None:
+def _clauses(scope: Scope, groups: Sequence[Group]) -> None:
     text = st.text_input(
         "Search the clauses",
         key=TEXT,
@@ -131,7 +124,7 @@ def _clauses(groups: Sequence[Group]) -> None:
             label += f" · {len(of)} of {len(group.clauses)} found"
         with st.expander(label, expanded=bool(sought) or number == 0):
             for clause in of:
-                _clause(clause)
+                _clause(scope, clause)
 
 
 def _matches(clause: Clause, sought: Sequence[str]) -> bool:
@@ -143,7 +136,7 @@ def _clear() -> None:
     st.session_state[TEXT] = ""
 
 
-def _clause(clause: Clause) -> None:
+def _clause(scope: Scope, clause: Clause) -> None:
     with st.container(border=True, gap="small", key=f"clause_{clause.id}"):
         st.markdown(
             f"**{clause.id} · {clause.heading}**  \n{clause.summary}  \n"
@@ -151,11 +144,10 @@ def _clause(clause: Clause) -> None:
         )
         if clause.source_note:
             st.caption(f":material/info: About the text: {clause.source_note}")
-        if clause.page in PAGES:
-            label, icon = PAGES[clause.page]
-            st.page_link(f"pages/{clause.page}.py", label=f"Open {label}", icon=icon)
-        elif clause.page == "agreement":
+        if clause.page == "agreement":
             st.caption(":material/contract: On this page")
+        elif clause.page:
+            scope.link(clause.page, f"Open {scope.pages[clause.page].title}")
 
 
 # --- terms, data, security, provider -------------------------------------------------------------
@@ -231,6 +223,3 @@ def _provider(file: CustomerFile) -> None:
         border="horizontal",
         hide_header=True,
     )
-
-
-draw(current(), read(current()))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 
 import streamlit as st
 
@@ -11,15 +12,20 @@ from dpa_core.subjects import assistance, dates
 from dpa_core.subjects.assistance import KINDS_OF_HELP, RIGHTS, Flag, Request
 from dpa_core.subjects.common import PROCESSOR
 from dpa_core.views import history
-from pages.parts import show, steps, words
-from pages.parts.scope import Scope, current
+from pages.parts import actions, show, steps, words
+from pages.parts.scope import Scope
 
-_STATUS = {
+_STATUS: dict[assistance.Status, show.Look] = {
     "waits for the provider": (":material/hourglass_top:", "orange"),
     "waits for you": (":material/reply:", "violet"),
     "answered": (":material/mark_chat_read:", "blue"),
     "closed": (":material/check_circle:", "green"),
     "withdrawn": (":material/cancel:", "gray"),
+}
+_OUTCOME: dict[str, show.Status] = {
+    "open": show.Status("Needs your answer", (":material/warning:", "red")),
+    "confirmed": show.Status("Confirmed", (":material/check_circle:", "green")),
+    "withdrawn": show.Status("Withdrawn", (":material/undo:", "gray")),
 }
 
 
@@ -29,6 +35,11 @@ class Data:
 
     requests: list[Request]
     flags: list[Flag]
+
+
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
 
 
 def read(scope: Scope) -> Data:
@@ -41,7 +52,7 @@ def read(scope: Scope) -> Data:
 
 
 def draw(scope: Scope, data: Data) -> None:
-    """The page."""
+    """What it shows."""
     file, agreement = scope.file, scope.file.agreement
     term = agreement.term("assistance")
     show.header(
@@ -58,7 +69,7 @@ def draw(scope: Scope, data: Data) -> None:
         with st.expander("Ask for help", icon=":material/add:", expanded=not data.requests):
             _form(scope)
     if file.allows("respond"):
-        steps.open_button("Flag an instruction as infringing the law", "assistance.flag.0")
+        actions.button(scope, "Flag an instruction as infringing the law", "assistance.flag", _FLAG)
     if not data.requests:
         st.markdown(":material/task_alt: Nothing was asked for.")
     for request in data.requests:
@@ -66,24 +77,11 @@ def draw(scope: Scope, data: Data) -> None:
     show.clauses(
         ("3.1(viii)", assistance.CLAUSE, "3.1(i)", assistance.COST_CLAUSE, "Sch. 3 1.4(v)"), agreement
     )
-    _dialogs(scope)
-    steps.saw(scope)
 
 
 def _flag(scope: Scope, flag: Flag) -> None:
     with st.container(border=True, key=f"flag_{flag.id}"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(f"Instruction {flag.instruction} may infringe the law", anchor=False)
-            icon, color = {
-                "open": (":material/warning:", "red"),
-                "confirmed": (":material/check_circle:", "green"),
-                "withdrawn": (":material/undo:", "gray"),
-            }[flag.outcome]
-            st.badge(
-                "Needs your answer" if flag.outcome == "open" else flag.outcome.capitalize(),
-                icon=icon,
-                color=color,
-            )
+        show.heading(f"Instruction {flag.instruction} may infringe the law", _OUTCOME[flag.outcome])
         st.markdown(words.plain(flag.what))
         st.caption(
             f"The provider’s opinion, {words.minute(flag.at)}, by {words.address(flag.by)}. No legal advice."
@@ -93,15 +91,24 @@ def _flag(scope: Scope, flag: Flag) -> None:
             st.caption(f"Answered by {words.plain(flag.answered_by)}")
             show.quoted(flag.answer)
         elif scope.file.allows("instruct"):
+            about = f"assistance/flag-{flag.id}"
+            confirm = actions.Dialog(
+                "Confirm the instruction", "Confirm", partial(_confirm, flag.id), about=about
+            )
+            revoke = actions.Dialog(
+                "Withdraw the instruction", "Withdraw", partial(_revoke, flag.id), about=about
+            )
             with st.container(horizontal=True):
-                steps.open_button("Confirm the instruction", f"assistance.confirm.{flag.id}")
-                steps.open_button("Withdraw the instruction", f"assistance.revoke.{flag.id}", primary=True)
+                actions.button(scope, confirm.title, f"assistance.confirm.{flag.id}", confirm)
+                actions.button(scope, revoke.title, f"assistance.revoke.{flag.id}", revoke, kind="primary")
 
 
 def _form(scope: Scope) -> None:
-    file, k = scope.file, steps.turn("assistance.request")
+    file, form = scope.file, actions.Form(scope, "assistance.request")
     kind = st.selectbox(
-        "Kind of help", list(KINDS_OF_HELP), format_func=lambda i: KINDS_OF_HELP[i].name, key=f"{k}.kind"
+        **form.field("kind", "Kind of help"),
+        options=list(KINDS_OF_HELP),
+        format_func=lambda i: KINDS_OF_HELP[i].name,
     )
     about = KINDS_OF_HELP[kind]
     due = dates.business_days_later(file.now, file.agreement.term("assistance").value)
@@ -109,38 +116,43 @@ def _form(scope: Scope) -> None:
         f"{about.note} The provider answers until the end of **{words.day(steps.last_day(due))}** "
         f"({about.clause})."
     )
-    rights: list[assistance.Right] = []
-    received = None
-    if kind == "data_subject":
-        rights = st.multiselect(
-            "Rights the person uses", list(RIGHTS), format_func=lambda r: RIGHTS[r], key=f"{k}.rights"
-        )
-        received = st.date_input(
-            "The request reached you on", dates.local_day(file.now), key=f"{k}.received", format="YYYY-MM-DD"
-        )
-        if received:
-            own = dates.month_later(received)
-            st.markdown(
-                f":material/event: Your own answer to the person is due on **{words.day(own)}**, a month on "
-                "(Art. 12(3) GDPR)."
-            )
-    title = st.text_input("Title", key=f"{k}.title", help="No names of data subjects, please.")
-    text = st.text_area("What you need", key=f"{k}.text")
-    chosen = steps.uploads(scope, f"{k}.files")
+    rights, received = _data_subject(form) if kind == "data_subject" else ([], None)
+    title = st.text_input(**form.field("title", "Title"), help="No names of data subjects, please.")
+    text = st.text_area(**form.field("text", "What you need"))
+    chosen = steps.uploads(form)
     cost = False
     if about.cost:
-        cost = st.checkbox(_COST[about.cost], key=f"{k}.cost")
+        cost = st.checkbox(_COST[about.cost], key=form.key("cost"))
     else:
         st.markdown(":material/money_off: The agreement provides for no charge for this.")
-    steps.recorded(scope)
-    if st.button("Send the request", type="primary", key=f"{k}.send", icon=":material/send:"):
-        steps.send(
-            scope,
-            "assistance.request",
-            lambda: assistance.RequestHelp(
-                kind, title, text, tuple(rights), received, steps.attach(scope, chosen), cost
-            ),
-        )
+    actions.recorded(file)
+    form.button(
+        "Send the request",
+        lambda: assistance.RequestHelp(
+            kind, title, text, tuple(rights), received, steps.attach(scope, chosen), cost
+        ),
+        icon=":material/send:",
+    )
+
+
+def _data_subject(form: actions.Form) -> tuple[list[assistance.Right], date | None]:
+    """Which rights a data subject uses, and when the request reached the controller."""
+    rights = st.multiselect(
+        **form.field("rights", "Rights the person uses"),
+        options=list(RIGHTS),
+        format_func=lambda r: RIGHTS[r],
+    )
+    received = st.date_input(
+        **form.field("received_on", "The request reached you on"),
+        value=dates.local_day(form.file.now),
+        format="YYYY-MM-DD",
+    )
+    own = dates.month_later(received)
+    st.markdown(
+        f":material/event: Your own answer to the person is due on **{words.day(own)}**, a month on "
+        "(Art. 12(3) GDPR)."
+    )
+    return rights, received
 
 
 _COST = {
@@ -154,13 +166,10 @@ _COST = {
 
 def _card(scope: Scope, request: Request) -> None:
     file, agreement = scope.file, scope.file.agreement
-    icon, color = _STATUS[request.status]
     over = request.status in ("closed", "withdrawn")
     waits = "Waits for the customer" if request.status == "waits for you" else request.status.capitalize()
     with st.container(border=True, key=f"request_{request.id}"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(f"{request.id}. {words.plain(request.title)}", anchor=False)
-            st.badge(waits, icon=icon, color=color)
+        show.heading(f"{request.id}. {request.title}", show.Status(waits, _STATUS[request.status]))
         kind = KINDS_OF_HELP[request.kind]
         rights = f": {words.listed([RIGHTS[r] for r in request.rights])}" if request.rights else ""
         st.markdown(f"{kind.name}{rights} · {kind.clause}")
@@ -185,91 +194,78 @@ def _card(scope: Scope, request: Request) -> None:
 
 def _reply(scope: Scope, request: Request) -> None:
     customer, provider = scope.file.allows("instruct"), scope.file.allows("respond")
-    name = f"assistance.reply.{request.id}"
-    k = steps.turn(name)
-    text = st.text_area("Message", key=f"{k}.text")
-    chosen = steps.uploads(scope, f"{k}.files")
+    id, answered = request.id, request.status == "answered"
+    form = actions.Form(scope, f"assistance.reply.{id}", about=f"assistance/{id}")
+    text = st.text_area(**form.field("text", "Message"))
+    chosen = steps.uploads(form)
+    form.told = st.container()
     with st.container(horizontal=True):
         if customer:
-            if st.button("Send", key=f"{k}.say", icon=":material/send:"):
-                steps.send(scope, name, lambda: assistance.Say(request.id, text, steps.attach(scope, chosen)))
-            done = "Close the request" if request.status == "answered" else "Withdraw the request"
-            if st.button(
-                done, key=f"{k}.close", type="primary" if request.status == "answered" else "secondary"
-            ):
-                steps.send(scope, name, lambda: assistance.Close(request.id, text))
+            form.button(
+                "Send",
+                lambda: assistance.Say(id, text, steps.attach(scope, chosen)),
+                icon=":material/send:",
+                primary=False,
+                step="say",
+            )
+            done = "Close the request" if answered else "Withdraw the request"
+            form.button(done, lambda: assistance.Close(id, text), primary=answered, step="close")
         elif provider:
-            if st.button("Send the answer", key=f"{k}.answer", type="primary", icon=":material/send:"):
-                steps.send(
-                    scope, name, lambda: assistance.Answer(request.id, text, steps.attach(scope, chosen))
-                )
-            if st.button("Ask the customer", key=f"{k}.ask", icon=":material/help:"):
-                steps.send(scope, name, lambda: assistance.Ask(request.id, text, steps.attach(scope, chosen)))
+            form.button(
+                "Send the answer",
+                lambda: assistance.Answer(id, text, steps.attach(scope, chosen)),
+                icon=":material/send:",
+                step="answer",
+            )
+            form.button(
+                "Ask the customer",
+                lambda: assistance.Ask(id, text, steps.attach(scope, chosen)),
+                icon=":material/help:",
+                primary=False,
+                step="ask",
+            )
 
 
 # --- dialogs -------------------------------------------------------------------------------------
 
-Fields = Callable[[str], Callable[[], assistance.Command]]
 
-
-def _dialogs(scope: Scope) -> None:
-    name = steps.opened()
-    if name is None or not name.startswith("assistance."):
-        return
-    _, step, id = name.split(".")
-    title, label, fields = {"flag": _raise, "confirm": _confirm, "revoke": _revoke}[step](scope, int(id))
-    steps.dialog(scope, name, title, label, fields)
-
-
-def _raise(scope: Scope, _: int) -> tuple[str, str, Fields]:
-    given = [i for i in history.instructions(scope.file) if i.on_behalf_of != PROCESSOR]
+def _raise(form: actions.Form) -> actions.Make:
+    given = [i for i in history.instructions(form.file) if i.on_behalf_of != PROCESSOR]
     words_of = {i.sequence: f"{i.sequence}. {i.what} ({words.day(i.recorded_at)})" for i in given}
-
-    def fields(k: str) -> Callable[[], assistance.Command]:
-        st.markdown("The customer sees it at once, and confirms or withdraws. This is no legal advice.")
-        chosen = st.selectbox(
-            "Instruction", list(words_of), format_func=lambda n: words_of[n], key=f"{k}.instruction"
-        )
-        opinion = st.text_area("Which law, and why", key=f"{k}.opinion")
-        return lambda: assistance.FlagInstruction(chosen or 0, opinion)
-
-    return "Flag an instruction", "Tell the customer", fields
+    st.markdown("The customer sees it at once, and confirms or withdraws. This is no legal advice.")
+    chosen = st.selectbox(
+        **form.field("instruction", "Instruction"),
+        options=list(words_of),
+        format_func=lambda n: words_of[n],
+    )
+    opinion = st.text_area(**form.field("opinion", "Which law, and why"))
+    return lambda: assistance.FlagInstruction(chosen or 0, opinion)
 
 
-def _confirm(scope: Scope, id: int) -> tuple[str, str, Fields]:
-    def fields(k: str) -> Callable[[], assistance.Command]:
-        st.markdown(
-            "The instruction stands. You are responsible for its being lawful (2.1(iii)); the reason is kept."
-        )
-        reason = st.text_area("Why it is lawful", key=f"{k}.reason")
-        return lambda: assistance.AnswerFlag(id, True, reason)
-
-    return "Confirm the instruction", "Confirm", fields
+_FLAG = actions.Dialog("Flag an instruction", "Tell the customer", _raise)
 
 
-def _revoke(scope: Scope, id: int) -> tuple[str, str, Fields]:
-    file = scope.file
-    flag = file.state.assistance.flags.get(id)
-
-    def fields(k: str) -> Callable[[], assistance.Command]:
-        on = [
-            f.name
-            for f in file.agreement.features
-            if flag
-            and (s := file.state.features.switches.get(f.id))
-            and s.on
-            and s.sequence == flag.instruction
-        ]
-        if on:
-            st.markdown(f":material/toggle_off: Switched off with it: **{words.listed(on)}**.")
-        st.markdown(
-            "A request is withdrawn, features it switched on go off, a shortening that waits is cancelled. "
-            "Other effects you undo on their page."
-        )
-        reason = st.text_area("Reason (optional)", key=f"{k}.reason")
-        return lambda: assistance.AnswerFlag(id, False, reason)
-
-    return "Withdraw the instruction", "Withdraw", fields
+def _confirm(id: int, form: actions.Form) -> actions.Make:
+    st.markdown(
+        "The instruction stands. You are responsible for its being lawful (2.1(iii)); the reason is kept."
+    )
+    reason = st.text_area(**form.field("reason", "Why it is lawful"))
+    return lambda: assistance.AnswerFlag(id, True, reason)
 
 
-draw(current(), read(current()))
+def _revoke(id: int, form: actions.Form) -> actions.Make:
+    state = form.file.state
+    flag = state.assistance.flags[id]
+    on = [
+        f.name
+        for f in form.file.agreement.features
+        if (s := state.features.switches.get(f.id)) and s.on and s.sequence == flag.instruction
+    ]
+    if on:
+        st.markdown(f":material/toggle_off: Switched off with it: **{words.listed(on)}**.")
+    st.markdown(
+        "A request is withdrawn, features it switched on go off, a shortening that waits is cancelled. "
+        "Other effects you undo on their page."
+    )
+    reason = st.text_area(**form.field("reason", "Reason (optional)"))
+    return lambda: assistance.AnswerFlag(id, False, reason)

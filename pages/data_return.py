@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Literal
 
 import streamlit as st
 
 from dpa_core import documents
 from dpa_core.downloads import File
 from dpa_core.manifest import ManifestError, from_json, to_json
-from dpa_core.office import Refusal
-from dpa_core.subjects import data_return, dates, retention
+from dpa_core.subjects import Refusal, data_return, dates, retention
 from dpa_core.subjects.data_return import GROUNDS, WISHES, Item, Order
-from pages.parts import download, show, steps, words
-from pages.parts.scope import Scope, current
+from pages.parts import actions, download, show, steps, words
+from pages.parts.scope import Scope
 
-_STATUS = {
+_STATUS: dict[data_return.Status, show.Look] = {
     "waits for the provider": (":material/hourglass_top:", "orange"),
     "delivered": (":material/inventory:", "orange"),
     "does not match": (":material/report:", "red"),
@@ -26,6 +28,11 @@ _STATUS = {
 }
 
 
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
+
+
 def read(scope: Scope) -> list[Order]:
     """The orders, newest first, the assumed deletion among them once its time has come."""
     file = scope.file
@@ -34,7 +41,7 @@ def read(scope: Scope) -> list[Order]:
 
 
 def draw(scope: Scope, orders: list[Order]) -> None:
-    """The page."""
+    """What it shows."""
     file, agreement = scope.file, scope.file.agreement
     show.header(
         "Return and deletion",
@@ -51,16 +58,16 @@ def draw(scope: Scope, orders: list[Order]) -> None:
     if file.allows("respond"):
         with st.container(horizontal=True):
             if file.state.data_return.termination is None:
-                steps.open_button("Record the end of the agreement", "data_return.terminate.0")
-            steps.open_button("Record a lawful exception", "data_return.except.0")
+                actions.button(
+                    scope, "Record the end of the agreement", "data_return.terminate", _TERMINATION
+                )
+            actions.button(scope, "Record a lawful exception", "data_return.except", _EXCEPTION)
     if not orders:
         st.markdown(":material/task_alt: Nothing was ordered.")
     for order in orders:
         _card(scope, order)
     _kept(scope)
     show.clauses((data_return.CLAUSE, data_return.COST_CLAUSE), agreement)
-    _dialogs(scope, orders)
-    steps.saw(scope)
 
 
 def _names(scope: Scope, categories: tuple[str, ...]) -> str:
@@ -96,30 +103,30 @@ def _end(scope: Scope) -> None:
 
 
 def _order_form(scope: Scope) -> None:
-    file, agreement, k = scope.file, scope.file.agreement, steps.turn("data_return.order")
-    wish = st.radio("What shall happen", list(WISHES), format_func=lambda w: WISHES[w], key=f"{k}.wish")
-    names = {c.id: c.name for c in agreement.data_categories}
-    categories = st.multiselect(
-        "Data categories", list(names), format_func=lambda c: names[c], key=f"{k}.categories"
+    file, form = scope.file, actions.Form(scope, "data_return.order")
+    wish = st.radio(
+        **form.field("wish", "What shall happen"), options=list(WISHES), format_func=lambda w: WISHES[w]
     )
-    reason = st.text_area("Reason (optional)", key=f"{k}.reason")
+    names = {c.id: c.name for c in file.agreement.data_categories}
+    categories = st.multiselect(
+        **form.field("categories", "Data categories"), options=list(names), format_func=lambda c: names[c]
+    )
+    reason = st.text_area(**form.field("reason", "Reason (optional)"))
     command = data_return.OrderData(wish, tuple(categories), reason)
     if categories:
-        held = retention.held(file.state.retention, agreement)
-        try:
-            result = data_return.consequences(command, file.state.data_return, agreement, file.now, held)
-        except Refusal as problem:
-            show.refusal(problem)
-        else:
+        held = retention.held(file.state.retention, file.agreement)
+        result = actions.attempt(
+            lambda: data_return.consequences(command, file.state.data_return, file.agreement, file.now, held),
+            form.labels,
+        )
+        if result:
             _consequences(scope, result)
     cost = st.checkbox(
-        "I acknowledge that the provider’s reasonable expenses are reimbursed (3.1(xiii)).", key=f"{k}.cost"
+        "I acknowledge that the provider’s reasonable expenses are reimbursed (3.1(xiii)).",
+        key=form.key("cost"),
     )
-    steps.recorded(scope)
-    if st.button("Send the order", type="primary", key=f"{k}.send", icon=":material/send:"):
-        steps.send(
-            scope, "data_return.order", lambda: data_return.OrderData(wish, tuple(categories), reason, cost)
-        )
+    actions.recorded(file)
+    form.button("Send the order", lambda: replace(command, cost_acknowledged=cost), icon=":material/send:")
 
 
 def _consequences(scope: Scope, result: data_return.Consequences) -> None:
@@ -145,12 +152,9 @@ def _consequences(scope: Scope, result: data_return.Consequences) -> None:
 
 def _card(scope: Scope, order: Order) -> None:
     stands = data_return.status(order)
-    icon, color = _STATUS[stands]
     with st.container(border=True, key=f"order_{order.id}"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            title = "Deletion, assumed" if order.assumed else f"{WISHES[order.wish]}, order {order.id}"
-            st.subheader(title, anchor=False)
-            st.badge(stands.capitalize(), icon=icon, color=color)
+        title = "Deletion, assumed" if order.assumed else f"{WISHES[order.wish]}, order {order.id}"
+        show.heading(title, show.Status(stands.capitalize(), _STATUS[stands]))
         st.markdown(f":material/category: {_names(scope, order.categories)}")
         by = f", by {words.address(order.by)}" if order.by else ", by clause 3.1(xi)"
         st.caption(f"{'Assumed since' if order.assumed else 'Ordered'} {words.minute(order.at)}{by}")
@@ -199,7 +203,7 @@ def _items(scope: Scope, order: Order, stands: data_return.Status) -> None:
         download.button(
             scope,
             f"{item.name} ({words.size(item.size)})",
-            lambda item=item: scope.file.attached(item.sha256),  # type: ignore[misc]
+            partial(scope.file.attached, item.sha256),
             key=f"item_{order.id}_{number}",
             icon=":material/attach_file:",
         )
@@ -209,17 +213,18 @@ def _items(scope: Scope, order: Order, stands: data_return.Status) -> None:
 
 def _next(scope: Scope, order: Order, stands: data_return.Status) -> None:
     customer, provider = scope.file.allows("instruct"), scope.file.allows("respond")
+    step = partial(_step, scope, order)
     with st.container(horizontal=True):
         if provider and stands in ("waits for the provider", "does not match"):
-            steps.open_button("Deliver the data", f"data_return.deliver.{order.id}", primary=True)
+            step("deliver", "Deliver the data", "Deliver", _deliver, kind="primary")
         if provider and stands == "deletion due":
-            steps.open_button("Record the deletion", f"data_return.delete.{order.id}", primary=True)
+            step("delete", "Record the deletion", "Record and certify", _delete, kind="primary")
         if customer and stands == "delivered":
-            steps.open_button("Acknowledge the return", f"data_return.acknowledge.{order.id}", primary=True)
-            steps.open_button("Report a mismatch", f"data_return.mismatch.{order.id}")
+            step("acknowledge", "Acknowledge the return", "Acknowledge", _acknowledge, kind="primary")
+            step("mismatch", "Report a mismatch", "Report", _mismatch)
         open_ones = ("waits for the provider", "delivered", "does not match", "deletion due")
         if customer and stands in open_ones and not order.assumed:
-            steps.open_button("Withdraw", f"data_return.withdraw.{order.id}")
+            step("withdraw", "Withdraw", "Withdraw", _withdraw, title="Withdraw the order")
 
 
 def _kept(scope: Scope) -> None:
@@ -243,149 +248,136 @@ def _kept(scope: Scope) -> None:
 
 # --- dialogs -------------------------------------------------------------------------------------
 
-Fields = Callable[[str], Callable[[], data_return.Command]]
+Fields = Callable[[Order, actions.Form], actions.Make]
 
 
-def _dialogs(scope: Scope, orders: list[Order]) -> None:
-    name = steps.opened()
-    if name is None or not name.startswith("data_return."):
-        return
-    _, step, id = name.split(".")
-    order = next((o for o in orders if o.id == int(id)), None)
-    title, label, fields = _STEPS[step](scope, order)
-    steps.dialog(scope, name, title, label, fields)
+def _step(
+    scope: Scope,
+    order: Order,
+    name: str,
+    label: str,
+    confirm: str,
+    fields: Fields,
+    *,
+    title: str | None = None,
+    kind: Literal["primary", "secondary"] = "secondary",
+) -> None:
+    """A button over one order with its dialog; `fields` is given the order as it stands at that moment."""
+
+    def drawn(form: actions.Form) -> actions.Make:
+        file = form.file
+        stands = data_return.orders(file.state.data_return, file.agreement, file.now)
+        return fields(stands.get(order.id, order), form)
+
+    dialog = actions.Dialog(title or label, confirm, drawn, about=f"data_return/{order.id}")
+    actions.button(scope, label, f"data_return.{name}.{order.id}", dialog, kind=kind)
 
 
-def _terminate(scope: Scope, _: Order | None) -> tuple[str, str, Fields]:
-    days = scope.file.agreement.term("return_request").value
+def _terminate(form: actions.Form) -> actions.Make:
+    days = form.file.agreement.term("return_request").value
+    st.markdown(
+        f"The customer has {days} days from then to ask for its data. After that, deletion is assumed. "
+        "An end is recorded once."
+    )
+    today = dates.local_day(form.file.now)
+    on = st.date_input(**form.field("on", "Last day"), value=today, format="YYYY-MM-DD")
+    reason = st.text_area(**form.field("reason", "Reason"), placeholder="Notice of termination of …")
+    return lambda: data_return.Terminate(on, reason)
 
-    def fields(k: str) -> Callable[[], data_return.Command]:
+
+_TERMINATION = actions.Dialog("End of the agreement", "Record the end", _terminate)
+
+
+def _except(form: actions.Form) -> actions.Make:
+    names = {c.id: c.name for c in form.file.agreement.data_categories}
+    st.markdown("The customer sees it, and every certificate of a deletion names it while it stands.")
+    category = st.selectbox(
+        **form.field("category", "Data category"), options=list(names), format_func=lambda c: names[c]
+    )
+    ground = st.radio(
+        **form.field("ground", "Ground"), options=list(GROUNDS), format_func=lambda g: GROUNDS[g]
+    )
+    law = st.text_input(**form.field("law", "Law or rule"), placeholder="Such as the Accounting Act, 7:2")
+    until = st.date_input(**form.field("until", "Until"), value=None, format="YYYY-MM-DD")
+
+    def make() -> data_return.RecordException:
+        if until is None:
+            raise Refusal(data_return.CLAUSE, "The end date is missing.", "Choose a day.", "until")
+        return data_return.RecordException(category, ground, law, until)
+
+    return make
+
+
+_EXCEPTION = actions.Dialog("Lawful exception", "Record the exception", _except)
+
+
+def _deliver(order: Order, form: actions.Form) -> actions.Make:
+    st.markdown(
+        "Attach the files, or the manifest of `dpa return manifest DIR` for files that go another way."
+    )
+    chosen = steps.uploads(form, "Files to hand over here")
+    listed = st.file_uploader(**form.field("manifest", "Manifest of files that go another way (JSON)"))
+    where = st.text_area(**form.field("where", "How those files reach the customer"))
+
+    def make() -> data_return.Deliver:
+        items = [
+            Item(name=r.name, size=r.size, sha256=r.sha256, attached=True)
+            for r in steps.attach(form.scope, chosen)
+        ]
+        if listed is not None:
+            items += _manifest(listed.getvalue())
+        return data_return.Deliver(order.id, tuple(items), where)
+
+    return make
+
+
+def _manifest(content: bytes) -> list[Item]:
+    """The files that a manifest names. Raises Refusal where it is none."""
+    try:
+        return list(from_json(content))
+    except ManifestError as problem:
+        text = str(problem).replace("\n", "; ")
+        raise Refusal(
+            data_return.CLAUSE, text, "Make it with `dpa return manifest DIR`.", "manifest"
+        ) from problem
+
+
+def _delete(order: Order, form: actions.Form) -> actions.Make:
+    file, today = form.file, dates.local_day(form.file.now)
+    st.markdown(f":material/delete_forever: **{_names(form.scope, order.categories)}**")
+    for kept in data_return.kept_at(file.state.data_return, today, order.categories):
         st.markdown(
-            f"The customer has {days} days from then to ask for its data. After that, deletion is assumed. "
-            "An end is recorded once."
+            f":material/gavel: {_names(form.scope, (kept.category,))}, kept to {words.day(kept.until)}: "
+            f"{words.plain(kept.law)}"
         )
-        on = st.date_input("Last day", dates.local_day(scope.file.now), key=f"{k}.on", format="YYYY-MM-DD")
-        reason = st.text_area("Reason", key=f"{k}.reason", placeholder="Notice of termination of …")
-        return lambda: data_return.Terminate(on, reason)
-
-    return "End of the agreement", "Record the end", fields
+    st.markdown("You certify that the data is deleted. The certificate is made from this record.")
+    on = st.date_input(**form.field("on", "Deleted on"), value=today, format="YYYY-MM-DD")
+    return lambda: data_return.RecordDeletion(order.id, on)
 
 
-def _except(scope: Scope, _: Order | None) -> tuple[str, str, Fields]:
-    names = {c.id: c.name for c in scope.file.agreement.data_categories}
-
-    def fields(k: str) -> Callable[[], data_return.Command]:
-        st.markdown("The customer sees it, and every certificate of a deletion names it while it stands.")
-        category = st.selectbox(
-            "Data category", list(names), format_func=lambda c: names[c], key=f"{k}.category"
-        )
-        ground = st.radio("Ground", list(GROUNDS), format_func=lambda g: GROUNDS[g], key=f"{k}.ground")
-        law = st.text_input("Law or rule", key=f"{k}.law", placeholder="Such as the Accounting Act, 7:2")
-        until = st.date_input("Until", None, key=f"{k}.until", format="YYYY-MM-DD")
-
-        def make() -> data_return.Command:
-            if until is None:
-                raise Refusal(data_return.CLAUSE, "The end date is missing.", "Choose a day.", "until")
-            return data_return.RecordException(category, ground, law, until)
-
-        return make
-
-    return "Lawful exception", "Record the exception", fields
+def _acknowledge(order: Order, form: actions.Form) -> actions.Make:
+    if order.wish == "return_then_deletion" or order.at_end:
+        st.markdown(":material/delete_forever: **The provider deletes the data once you acknowledge.**")
+    st.markdown("Check off each file that is there and matches its SHA-256.")
+    names = [i.name for i in order.items]
+    if len(names) > 20:
+        checked = names if st.checkbox(f"All {len(names):,} files match", key=form.key("all")) else []
+    else:
+        checked = [
+            name
+            for number, name in enumerate(names)
+            if st.checkbox(words.plain(name), key=form.key(f"file_{number}"))
+        ]
+    return lambda: data_return.AcknowledgeReturn(order.id, frozenset(checked))
 
 
-def _deliver(scope: Scope, order: Order | None) -> tuple[str, str, Fields]:
-    def fields(k: str) -> Callable[[], data_return.Command]:
-        st.markdown(
-            "Attach the files, or the manifest of `dpa return manifest DIR` for files that go another way."
-        )
-        chosen = steps.uploads(scope, f"{k}.files", "Files to hand over here")
-        listed = st.file_uploader("Manifest of files that go another way (JSON)", key=f"{k}.manifest")
-        where = st.text_area("How those files reach the customer", key=f"{k}.where")
-
-        def make() -> data_return.Command:
-            items = [
-                Item(name=r.name, size=r.size, sha256=r.sha256, attached=True)
-                for r in steps.attach(scope, chosen)
-            ]
-            if listed is not None:
-                try:
-                    items += from_json(listed.getvalue())
-                except ManifestError as problem:
-                    text = str(problem).replace("\n", "; ")
-                    raise Refusal(
-                        data_return.CLAUSE, text, "Make it with `dpa return manifest DIR`.", "manifest"
-                    ) from problem
-            return data_return.Deliver(order.id if order else 0, tuple(items), where)
-
-        return make
-
-    return "Deliver the data", "Deliver", fields
+def _mismatch(order: Order, form: actions.Form) -> actions.Make:
+    st.markdown("The provider delivers again. Nothing is deleted before you acknowledge.")
+    what = st.text_area(**form.field("what", "What does not match"))
+    return lambda: data_return.ReportMismatch(order.id, what)
 
 
-def _delete(scope: Scope, order: Order | None) -> tuple[str, str, Fields]:
-    file = scope.file
-
-    def fields(k: str) -> Callable[[], data_return.Command]:
-        today = dates.local_day(file.now)
-        if order:
-            st.markdown(f":material/delete_forever: **{_names(scope, order.categories)}**")
-            for kept in data_return.kept_at(file.state.data_return, today, order.categories):
-                st.markdown(
-                    f":material/gavel: {_names(scope, (kept.category,))}, kept to {words.day(kept.until)}: "
-                    f"{words.plain(kept.law)}"
-                )
-        st.markdown("You certify that the data is deleted. The certificate is made from this record.")
-        on = st.date_input("Deleted on", today, key=f"{k}.on", format="YYYY-MM-DD")
-        return lambda: data_return.RecordDeletion(order.id if order else 0, on)
-
-    return "Record the deletion", "Record and certify", fields
-
-
-def _acknowledge(scope: Scope, order: Order | None) -> tuple[str, str, Fields]:
-    def fields(k: str) -> Callable[[], data_return.Command]:
-        if order and (order.wish == "return_then_deletion" or order.at_end):
-            st.markdown(":material/delete_forever: **The provider deletes the data once you acknowledge.**")
-        st.markdown("Check off each file that is there and matches its SHA-256.")
-        items = order.items if order else ()
-        names = [i.name for i in items]
-        if len(names) > 20:
-            checked = names if st.checkbox(f"All {len(names):,} files match", key=f"{k}.all") else []
-        else:
-            checked = [
-                n for number, n in enumerate(names) if st.checkbox(words.plain(n), key=f"{k}.{number}")
-            ]
-        return lambda: data_return.AcknowledgeReturn(order.id if order else 0, frozenset(checked))
-
-    return "Acknowledge the return", "Acknowledge", fields
-
-
-def _mismatch(scope: Scope, order: Order | None) -> tuple[str, str, Fields]:
-    def fields(k: str) -> Callable[[], data_return.Command]:
-        st.markdown("The provider delivers again. Nothing is deleted before you acknowledge.")
-        what = st.text_area("What does not match", key=f"{k}.what")
-        return lambda: data_return.ReportMismatch(order.id if order else 0, what)
-
-    return "Report a mismatch", "Report", fields
-
-
-def _withdraw(scope: Scope, order: Order | None) -> tuple[str, str, Fields]:
-    def fields(k: str) -> Callable[[], data_return.Command]:
-        st.markdown("The order will not be carried out any further.")
-        reason = st.text_area("Reason (optional)", key=f"{k}.reason")
-        return lambda: data_return.WithdrawOrder(order.id if order else 0, reason)
-
-    return "Withdraw the order", "Withdraw", fields
-
-
-_STEPS: dict[str, Callable[[Scope, Order | None], tuple[str, str, Fields]]] = {
-    "terminate": _terminate,
-    "except": _except,
-    "deliver": _deliver,
-    "delete": _delete,
-    "acknowledge": _acknowledge,
-    "mismatch": _mismatch,
-    "withdraw": _withdraw,
-}
-
-
-draw(current(), read(current()))
+def _withdraw(order: Order, form: actions.Form) -> actions.Make:
+    st.markdown("The order will not be carried out any further.")
+    reason = st.text_area(**form.field("reason", "Reason (optional)"))
+    return lambda: data_return.WithdrawOrder(order.id, reason)

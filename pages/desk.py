@@ -17,7 +17,7 @@ from dpa_core.access import may
 from dpa_core.office import ProviderFile
 from dpa_core.views import matters
 from pages.parts import show, steps, words
-from pages.parts.scope import Scope, current
+from pages.parts.scope import Scope
 
 KINDS = {
     "audits": "Audits",
@@ -40,6 +40,11 @@ class Data:
     load: pa.Table
 
 
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
+
+
 def read(scope: Scope) -> Data:
     """What is open, under the filters the person has set."""
     if not may(scope.file.person, "govern", None).allowed:
@@ -59,7 +64,7 @@ def read(scope: Scope) -> Data:
 
 
 def draw(scope: Scope, data: Data) -> None:
-    """The page."""
+    """What it shows."""
     st.title("Desk", anchor=False)
     st.markdown("Everything open over all customers, overdue first. The next step opens where it is taken.")
     _load(data.load)
@@ -131,7 +136,7 @@ def _go(scope: Scope, row: dict[str, str]) -> None:
     """Open the page where the step is taken, for that customer."""
     own = row["customer_id"].startswith("@")
     customer_id = scope.file.customer_id if own else row["customer_id"]
-    st.switch_page(f"pages/{row['page']}.py", query_params={"customer": customer_id})
+    scope.go(row["page"], customer=customer_id)
 
 
 def _timeline(data: Data) -> None:
@@ -214,6 +219,3 @@ def _table(scope: Scope, data: Data) -> None:
             _go(scope, row)
     else:
         st.caption("Select a row to take its next step.")
-
-
-draw(current(), read(current()))

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dpa_core.agreement import Feature, SubProcessor
-from dpa_core.office import CustomerFile, Refusal
+from dpa_core.office import CustomerFile, Receipt
 from dpa_core.subjects import features
-from pages.parts import consequences, show, words
-from pages.parts.scope import Scope, current
+from pages.parts import actions, consequences, show, words
+from pages.parts.scope import Scope
 
-STAGED, OPEN, LAST, SEEN, MEANWHILE, ROUND = (
-    f"features.{k}" for k in ("staged", "open", "last", "seen", "meanwhile", "round")
-)
+STAGED, LAST = "features.staged", "features.last"
+REVIEW = "features.review"
+"""The dialog."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,11 @@ class Card:
     on: bool
     since: str
     sub_processors: tuple[SubProcessor, ...]
+
+
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
 
 
 def read(scope: Scope) -> list[Card]:
@@ -45,7 +50,7 @@ def read(scope: Scope) -> list[Card]:
 
 
 def draw(scope: Scope, cards: list[Card]) -> None:
-    """The page."""
+    """What it shows."""
     file = scope.file
     on = sum(card.on for card in cards)
     show.header(
@@ -63,8 +68,8 @@ def draw(scope: Scope, cards: list[Card]) -> None:
         with left if number % 2 == 0 else right:
             _card(card, file, staged)
     show.clauses((features.CLAUSE, features.TRANSFER_CLAUSE, "3.1(i)"), file.agreement)
-    if st.session_state.pop(OPEN, False) and staged:
-        _review(scope)
+    if staged:
+        actions.draw(scope, REVIEW, _DIALOG)
 
 
 def _staged(file: CustomerFile) -> dict[str, bool]:
@@ -86,25 +91,20 @@ def _bar(file: CustomerFile, staged: dict[str, bool]) -> None:
         st.markdown(
             f"**{words.count(len(staged), 'change')} staged, not recorded yet:** {words.listed(named)}"
         )
-        st.button("Review and confirm", type="primary", on_click=_open, args=[file.sequence])
+        st.button("Review and confirm", type="primary", on_click=_open)
         st.button("Discard", on_click=staged.clear)
 
 
-def _open(sequence: int, toggled: tuple[str, str] | None = None) -> None:
+def _open(toggled: tuple[str, str] | None = None) -> None:
     """`toggled`: the customer and switch that opened the dialog; X or Escape flips that one back."""
-    st.session_state[OPEN] = True
     st.session_state[LAST] = toggled
-    st.session_state[SEEN] = sequence
-    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
-    st.session_state.pop(MEANWHILE, None)
+    actions.open(REVIEW)
 
 
 def _card(card: Card, file: CustomerFile, staged: dict[str, bool]) -> None:
     feature, agreement = card.feature, file.agreement
     with st.container(border=True, key=f"card_{feature.id}"):
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.subheader(feature.name, anchor=False)
-            _state_badge(card, staged)
+        show.heading(feature.name, _status(card, staged))
         st.markdown(feature.purpose)
         for s in card.sub_processors:
             where = show.places(s, agreement)
@@ -121,27 +121,26 @@ def _card(card: Card, file: CustomerFile, staged: dict[str, bool]) -> None:
                 key=key,
                 disabled=not file.allows("instruct"),
                 on_change=_toggled,
-                args=[feature.id, card.on, file.customer_id, file.sequence],
+                args=[feature.id, card.on, file.customer_id],
             )
             if card.since:
                 st.caption(card.since)
 
 
-def _state_badge(card: Card, staged: dict[str, bool]) -> None:
+def _status(card: Card, staged: dict[str, bool]) -> show.Status:
     if card.feature.id in staged:
         word = "on" if staged[card.feature.id] else "off"
-        st.badge(f"To be switched {word}", icon=":material/pending:", color="orange")
-    elif card.on:
-        st.badge("On", icon=":material/check_circle:", color="green")
-    else:
-        st.badge("Off", icon=":material/circle:", color="gray")
+        return show.Status(f"To be switched {word}", (":material/pending:", "orange"))
+    if card.on:
+        return show.Status("On", (":material/check_circle:", "green"))
+    return show.Status("Off", (":material/circle:", "gray"))
 
 
-def _toggled(id: str, stands: bool, customer_id: str, sequence: int) -> None:
+def _toggled(id: str, stands: bool, customer_id: str) -> None:
     staged: dict[str, bool] = st.session_state.setdefault(STAGED, {}).setdefault(customer_id, {})
     if staged.pop(id, None) is None:
         staged[id] = not stands
-        _open(sequence, (customer_id, id))
+        _open((customer_id, id))
 
 
 def _closed() -> None:
@@ -153,51 +152,38 @@ def _closed() -> None:
 # --- the dialog ----------------------------------------------------------------------------------
 
 
-@st.dialog("Review the instruction", width="medium", icon=":material/fact_check:", on_dismiss=_closed)
-def _review(scope: Scope) -> None:
-    state = st.session_state
-    file = show.reopened(scope)
+def _fields(form: actions.Form) -> actions.Make | None:
+    file = form.file
     staged = _staged(file)
-    show.meanwhile(state.get(MEANWHILE), file)
     if not staged:
         st.markdown("All that you staged stands already. There is nothing left to confirm.")
-        if st.button("Close"):
-            st.rerun()
-        return
-    try:
-        result = features.consequences(
+        return None
+    result = actions.attempt(
+        lambda: features.consequences(
             features.Instruct(staged), file.state.features, file.agreement, file.now
         )
-    except Refusal as problem:
-        show.refusal(problem)
-        return
+    )
+    form.leave("Discard all", staged.clear)
+    if result is None:
+        return None
     consequences.card(result, file.agreement)
-    turn = f"{state.get(ROUND, 0)}_{state.get(SEEN)}"
-    acknowledged = consequences.acknowledgement(result, file.agreement, f"acknowledge_{turn}")
-    reason = show.reason("features.reason", required=False)
-    show.recorded_as(file)
-    told = st.container()
-    with st.container(horizontal=True):
-        confirmed = st.button("Confirm instruction", type="primary", icon=":material/task_alt:")
-        if st.button("Stage and choose more"):
-            st.rerun()
-        if st.button("Discard all"):
-            staged.clear()
-            st.rerun()
-    if confirmed:
-        with told:
-            _confirm(scope, features.Instruct(dict(staged), reason, acknowledged))
+    acknowledged = consequences.acknowledgement(result, file.agreement, form.acknowledged())
+    reason = show.reason(form, required=False)
+    return lambda: features.Instruct(dict(staged), reason, acknowledged)
 
 
-def _confirm(scope: Scope, command: features.Instruct) -> None:
-    state, file = st.session_state, scope.file
-    if receipt := show.carried_out(scope, command, "features"):
-        state[STAGED][file.customer_id] = {}
-        state.pop("features.reason", None)
-        changes = command.changes.items()
-        names = [f"{file.agreement.feature(id).name} {'on' if on else 'off'}" for id, on in changes]
-        show.recorded(f"Instruction {receipt.sequence} recorded: {words.listed(names)}.")
-        st.rerun()
+def _recorded(receipt: Receipt) -> str:
+    st.session_state[STAGED][receipt.customer_id] = {}
+    return ""
 
 
-draw(current(), read(current()))
+_DIALOG = actions.Dialog(
+    "Review the instruction",
+    "Confirm instruction",
+    _fields,
+    icon=":material/fact_check:",
+    kept="instruction",
+    leave="Stage and choose more",
+    then=_recorded,
+    on_dismiss=_closed,
+)

@@ -11,8 +11,7 @@ import streamlit as st
 from dpa_core.views import history
 from dpa_core.views.history import Instruction
 from pages.parts import show, words
-from pages.parts.scope import Scope, current
-from pages.parts.shell import look_at
+from pages.parts.scope import Scope, look_at
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,11 @@ class Data:
     began: date
 
 
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
+
+
 def read(scope: Scope) -> Data:
     """All that the page shows, from the customer's file."""
     file = scope.file
@@ -31,7 +35,7 @@ def read(scope: Scope) -> Data:
 
 
 def draw(scope: Scope, data: Data) -> None:
-    """The page."""
+    """What it shows."""
     file = scope.file
     show.header(
         "History",
@@ -44,7 +48,7 @@ def draw(scope: Scope, data: Data) -> None:
         _check(scope)
     with right:
         _as_of(scope, data)
-    _table(data, _filtered(data))
+    _table(data, _filtered(scope, data))
     show.clauses(("3.1(i)",), file.agreement)
 
 
@@ -82,7 +86,7 @@ def _as_of(scope: Scope, data: Data) -> None:
             st.rerun()
 
 
-def _filtered(data: Data) -> list[Instruction]:
+def _filtered(scope: Scope, data: Data) -> list[Instruction]:
     everything = data.instructions
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input("Search", placeholder="Feature, data type, reason", width=260)
@@ -94,7 +98,7 @@ def _filtered(data: Data) -> list[Instruction]:
             format_func=lambda d: f"Last {words.count(d, 'day')}" if d else "Any time",
             width=160,
         )
-    since = current().file.now - timedelta(days=last) if last else None
+    since = scope.file.now - timedelta(days=last) if last else None
     wanted = text.strip().lower()
     return [
         i
@@ -153,6 +157,3 @@ def _detail(i: Instruction) -> None:
         show.quoted(i.reason)
         st.caption("Digest (SHA-256)")
         st.code(i.digest, language=None, wrap_lines=True)
-
-
-draw(current(), read(current()))

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import partial
+from typing import Literal
 
 import streamlit as st
 
-from dpa_core.office import ProviderFile, Refusal
-from dpa_core.subjects import dates, incidents
+from dpa_core.office import ProviderFile
+from dpa_core.subjects import Refusal, dates, incidents
 from dpa_core.subjects.incidents import DECISIONS, ITEMS, KIND_NAMES, Handling, Incident
-from pages.parts import show, steps, words
-from pages.parts.scope import Scope, current
+from pages.parts import actions, show, steps, words
+from pages.parts.scope import Scope
+
+_NEW = show.Status("New notice", (":material/mark_email_unread:", "red"))
+_ACKNOWLEDGED = show.Status("Acknowledged", (":material/check_circle:", "green"))
 
 
 @dataclass(frozen=True)
@@ -23,15 +28,18 @@ class Data:
     provider: ProviderFile | None
 
 
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
+
+
 def read(scope: Scope) -> Data:
     """The customer's notices, and the provider's incidents where the person may see them."""
-    file = scope.file
-    own = scope.office.open_provider(file.person) if file.allows("govern") else None
-    return Data(sorted(file.incidents.values(), key=lambda i: -i.id), own)
+    return Data(sorted(scope.file.incidents.values(), key=lambda i: -i.id), scope.provider())
 
 
 def draw(scope: Scope, data: Data) -> None:
-    """The page."""
+    """What it shows."""
     file, agreement = scope.file, scope.file.agreement
     hours = agreement.term("breach_notice").value
     show.header(
@@ -42,17 +50,12 @@ def draw(scope: Scope, data: Data) -> None:
     )
     if not file.allows("respond"):
         show.read_only(file)
+    sides = {f"Notices to {words.plain(file.name)}": partial(_notices, scope, data)}
     if data.provider:
-        own, mine = st.tabs(["All incidents (provider)", f"Notices to {words.plain(file.name)}"])
-        with own:
-            _provider(scope, data.provider)
-        with mine:
-            _notices(scope, data)
-    else:
-        _notices(scope, data)
+        sides = {"All incidents (provider)": partial(_provider, scope, data.provider), **sides}
+    show.sides(sides)
     show.clauses((incidents.CLAUSE, incidents.DORA_CLAUSE), agreement)
-    _dialogs(scope, data)
-    steps.saw(scope, data.provider)
+    actions.drawn(scope, data.provider)
 
 
 # --- the customer's side -------------------------------------------------------------------------
@@ -70,12 +73,7 @@ def _notice(scope: Scope, incident: Incident) -> None:
     handling = file.state.incidents.handling.get(incident.id, Handling())
     last = incident.notices[-1]
     with st.container(border=True, key=f"incident_{incident.id}"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(words.plain(incident.title), anchor=False)
-            if handling.seen < last.number:
-                st.badge("New notice", icon=":material/mark_email_unread:", color="red")
-            else:
-                st.badge("Acknowledged", icon=":material/check_circle:", color="green")
+        show.heading(incident.title, _NEW if handling.seen < last.number else _ACKNOWLEDGED)
         aware = incident.aware[file.customer_id]
         st.markdown(f"{KIND_NAMES[incident.kind]} · the provider learnt of it {words.minute(aware)}")
         _known(incident)
@@ -91,16 +89,20 @@ def _notice(scope: Scope, incident: Incident) -> None:
             )
             steps.due(incident.notices[0].at + incidents.CONTROLLERS_HOURS, file.now, hours=True)
         if file.allows("instruct"):
-            with st.container(horizontal=True):
-                if handling.seen < last.number:
-                    key = f"acknowledge.{incident.id}.{last.number}"
-                    if st.button("Acknowledge the notice", key=key, type="primary"):
-                        steps.send(
-                            scope,
-                            "incidents.acknowledge",
-                            lambda: incidents.Acknowledge(incident.id, last.number),
-                        )
-                steps.open_button("Note our decision", f"incidents.decide.{incident.id}")
+            _customers_steps(scope, incident, handling)
+
+
+def _customers_steps(scope: Scope, incident: Incident, handling: Handling) -> None:
+    last, about = incident.notices[-1].number, f"incidents/{incident.id}"
+    form = actions.Form(scope, f"incidents.acknowledge.{incident.id}.{last}", about=about)
+    form.told = st.container()
+    with st.container(horizontal=True):
+        if handling.seen < last:
+            form.button("Acknowledge the notice", lambda: incidents.Acknowledge(incident.id, last))
+        dialog = actions.Dialog(
+            incident.title, "Note the decision", partial(_decide, incident.id), about=about
+        )
+        actions.button(scope, "Note our decision", f"incidents.decide.{incident.id}", dialog)
 
 
 def _known(incident: Incident) -> None:
@@ -158,14 +160,7 @@ def _clock(scope: Scope, incident: Incident) -> None:
 
 def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[str, str]) -> None:
     with st.container(border=True, key=f"own_incident_{incident.id}"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(words.plain(incident.title), anchor=False)
-            if incident.closed_at:
-                st.badge("Closed", icon=":material/check_circle:", color="green")
-            elif incident.waiting:
-                st.badge("To be notified", icon=":material/timer:", color="red")
-            else:
-                st.badge("Customers notified", icon=":material/outgoing_mail:", color="blue")
+        show.heading(incident.title, _standing(incident))
         first = min(incident.aware.values())
         clause = incidents.clause_of(incident.kind)
         st.markdown(f"{KIND_NAMES[incident.kind]} · learnt of {words.minute(first)} · {clause}")
@@ -174,18 +169,7 @@ def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[s
         if incident.missing and not incident.closed_at:
             missing = ", ".join(ITEMS[item] for item in incident.missing)
             st.caption(f":material/pending: Not told to everyone yet: {missing}")
-        rows = []
-        for customer_id, aware in incident.aware.items():
-            told = [n for n in incident.notices if customer_id in n.customers]
-            rows.append(
-                {
-                    "Customer": names.get(customer_id, customer_id),
-                    "Learnt of": words.minute(aware),
-                    "First notice": words.minute(told[0].at) if told else "Not yet",
-                    "Notices": len(told),
-                }
-            )
-        st.dataframe(rows, hide_index=True, key=f"concerned_{incident.id}")
+        _concerned(incident, names)
         for notice in reversed(incident.notices):
             with st.expander(
                 f"Notice {notice.number} of {words.minute(notice.at)}, to "
@@ -197,130 +181,149 @@ def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[s
                     st.text(text)
         show.quoted(incident.summary)
         if not incident.closed_at:
+            step = partial(_step, scope, incident)
             with st.container(horizontal=True):
                 label = "Notify the customers" if incident.waiting else "Send an update"
-                steps.open_button(label, f"incidents.notify.{incident.id}", primary=True)
-                steps.open_button("Add customers", f"incidents.widen.{incident.id}")
-                steps.open_button("Close it", f"incidents.close.{incident.id}")
+                step("notify", label, "Notify", _notify, kind="primary")
+                step("widen", "Add customers", "Add them", _widen)
+                step("close", "Close it", "Close the incident", _close)
+
+
+def _standing(incident: Incident) -> show.Status:
+    if incident.closed_at:
+        return show.Status("Closed", (":material/check_circle:", "green"))
+    if incident.waiting:
+        return show.Status("To be notified", (":material/timer:", "red"))
+    return show.Status("Customers notified", (":material/outgoing_mail:", "blue"))
+
+
+def _concerned(incident: Incident, names: dict[str, str]) -> None:
+    rows = []
+    for customer_id, aware in incident.aware.items():
+        told = [n for n in incident.notices if customer_id in n.customers]
+        rows.append(
+            {
+                "Customer": names.get(customer_id, customer_id),
+                "Learnt of": words.minute(aware),
+                "First notice": words.minute(told[0].at) if told else "Not yet",
+                "Notices": len(told),
+            }
+        )
+    st.dataframe(rows, hide_index=True, key=f"concerned_{incident.id}")
 
 
 def _record_form(scope: Scope, provider: ProviderFile) -> None:
-    k, names = steps.turn("incidents.record"), _customer_names(scope)
-    kind = st.radio("What it is", list(KIND_NAMES), format_func=lambda i: KIND_NAMES[i], key=f"{k}.kind")
-    title = st.text_input("Title, as customers will read it", key=f"{k}.title")
-    aware = _moment(k, provider.now)
+    form, names = actions.Form(scope, "incidents.record"), _customer_names(scope)
+    kind = st.radio(
+        **form.field("kind", "What it is"), options=list(KIND_NAMES), format_func=lambda i: KIND_NAMES[i]
+    )
+    title = st.text_input(**form.field("title", "Title, as customers will read it"))
+    aware = _moment(form, provider.now)
     chosen = st.multiselect(
-        "Customers concerned", list(names), format_func=lambda c: names[c], key=f"{k}.who"
+        **form.field("customers", "Customers concerned"), options=list(names), format_func=lambda c: names[c]
     )
     st.caption("Nobody is told yet: you notify the customers in the next step.")
-    if st.button("Record the incident", type="primary", key=f"{k}.send", icon=":material/add_alert:"):
-        steps.govern(
-            scope,
-            "incidents.record",
-            lambda: incidents.RecordIncident(kind, title, _utc(*aware), tuple(chosen)),
-        )
+    form.button(
+        "Record the incident",
+        lambda: incidents.RecordIncident(kind, title, _utc(*aware), tuple(chosen)),
+        icon=":material/add_alert:",
+    )
 
 
-def _moment(k: str, now: datetime) -> tuple[date | None, time | None]:
+def _moment(form: actions.Form, now: datetime) -> tuple[date, time | None]:
     local = now.astimezone(dates.STOCKHOLM)
     left, right = st.columns(2)
-    day = left.date_input("Learnt of on", local.date(), key=f"{k}.day", format="YYYY-MM-DD")
+    day = left.date_input(**form.field("aware_at", "Learnt of on"), value=local.date(), format="YYYY-MM-DD")
     hour = right.time_input(
-        "At (Stockholm)", local.time().replace(second=0, microsecond=0), key=f"{k}.at", step=60
+        **form.field("aware_hour", "At (Stockholm)"),
+        value=local.time().replace(second=0, microsecond=0),
+        step=60,
     )
     return day, hour
 
 
-def _utc(day: date | None, hour: time | None) -> datetime:
-    if day is None or hour is None:
+def _utc(day: date, hour: time | None) -> datetime:
+    if hour is None:
         raise Refusal(incidents.CLAUSE, "The moment is missing.", "Give when it was learnt of.", "aware_at")
     return datetime.combine(day, hour, dates.STOCKHOLM).astimezone(UTC)
 
 
 # --- dialogs -------------------------------------------------------------------------------------
 
-
-def _dialogs(scope: Scope, data: Data) -> None:
-    name = steps.opened()
-    if name is None or not name.startswith("incidents."):
-        return
-    _, step, id = name.split(".")
-    if step == "decide":
-        incident = next(i for i in data.told if i.id == int(id))
-        steps.dialog(scope, name, incident.title, "Note the decision", _decide(incident))
-    elif data.provider:
-        own = data.provider.state.incidents.incidents[int(id)]
-        label, fields = {"notify": _notify, "widen": _widen, "close": _close}[step](scope, data.provider, own)
-        steps.own_dialog(scope, name, own.title, label, fields)
+Fields = Callable[[ProviderFile, Incident, actions.Form], actions.Make]
 
 
-def _decide(incident: Incident) -> Callable[[str], Callable[[], incidents.Command]]:
-    def fields(k: str) -> Callable[[], incidents.Command]:
-        st.markdown(
-            "A note for your own records. It notifies nobody; that stays your duty as the controller."
-        )
-        options = [d for d in DECISIONS if d != "undecided"]
-        decision = st.radio("Decision", options, format_func=lambda d: DECISIONS[d], key=f"{k}.decision")
-        reason = st.text_area("Reason (needed where you notify nobody)", key=f"{k}.reason")
-        return lambda: incidents.Decide(incident.id, decision, reason)
+def _step(
+    scope: Scope,
+    incident: Incident,
+    name: str,
+    label: str,
+    confirm: str,
+    fields: Fields,
+    *,
+    kind: Literal["primary", "secondary"] = "secondary",
+) -> None:
+    """A button over one of the provider's incidents with its dialog.
 
-    return fields
+    `fields` is given the provider's matters, and the incident, as they stand at that moment.
+    """
 
+    def drawn(form: actions.Form) -> actions.Make | None:
+        provider = form.scope.provider()
+        if provider is None:
+            return None
+        return fields(provider, provider.state.incidents.incidents[incident.id], form)
 
-OwnFields = Callable[[str], Callable[[], incidents.ProviderCommand]]
-
-
-def _notify(scope: Scope, provider: ProviderFile, incident: Incident) -> tuple[str, OwnFields]:
-    names = _customer_names(scope)
-
-    def fields(k: str) -> Callable[[], incidents.ProviderCommand]:
-        st.markdown("The five items of Art. 33(3) GDPR. What is not known yet may follow in an update.")
-        default = list(incident.waiting or incident.aware)
-        who = st.multiselect(
-            "Customers to tell",
-            list(incident.aware),
-            default,
-            format_func=lambda c: names.get(c, c),
-            key=f"{k}.who",
-        )
-        texts = {
-            item: st.text_area(label, value=incident.items.get(item, ""), key=f"{k}.{item}")
-            for item, label in ITEMS.items()
-        }
-        delay = ""
-        agreement = provider.agreement
-        first = [c for c in incident.waiting if c in who]
-        now = scope.office.clock.now()
-        if any(now > incidents.notify_until(incident, c, agreement) for c in first):
-            delay = st.text_area("Reasons for the delay, told with the notice", key=f"{k}.delay")
-        chosen = steps.uploads(scope, f"{k}.files")
-        changed = {i: t for i, t in texts.items() if first or t.strip() != incident.items.get(i, "")}
-        return lambda: incidents.Notify(
-            incident.id, changed, tuple(who), delay, steps.attach(scope, chosen, own=True)
-        )
-
-    return "Notify", fields
+    dialog = actions.Dialog(incident.title, confirm, drawn, about=f"incidents/{incident.id}")
+    actions.button(scope, label, f"incidents.{name}.{incident.id}", dialog, kind=kind)
 
 
-def _widen(scope: Scope, provider: ProviderFile, incident: Incident) -> tuple[str, OwnFields]:
-    names = {c: n for c, n in _customer_names(scope).items() if c not in incident.aware}
-
-    def fields(k: str) -> Callable[[], incidents.ProviderCommand]:
-        st.markdown("Their hours run from when you learnt that they are concerned.")
-        aware = _moment(k, provider.now)
-        who = st.multiselect("Customers", list(names), format_func=lambda c: names[c], key=f"{k}.who")
-        return lambda: incidents.Widen(incident.id, _utc(*aware), tuple(who))
-
-    return "Add them", fields
-
-
-def _close(scope: Scope, provider: ProviderFile, incident: Incident) -> tuple[str, OwnFields]:
-    def fields(k: str) -> Callable[[], incidents.ProviderCommand]:
-        st.markdown("Nothing more is to be told. Customers keep what they were told.")
-        summary = st.text_area("Summary, for the provider’s record", key=f"{k}.summary")
-        return lambda: incidents.CloseIncident(incident.id, summary)
-
-    return "Close the incident", fields
+def _decide(id: int, form: actions.Form) -> actions.Make:
+    st.markdown("A note for your own records. It notifies nobody; that stays your duty as the controller.")
+    decision = st.radio(
+        **form.field("decision", "Decision"),
+        options=[d for d in DECISIONS if d != "undecided"],
+        format_func=lambda d: DECISIONS[d],
+    )
+    reason = st.text_area(**form.field("reason", "Reason (needed where you notify nobody)"))
+    return lambda: incidents.Decide(id, decision, reason)
 
 
-draw(current(), read(current()))
+def _notify(provider: ProviderFile, incident: Incident, form: actions.Form) -> actions.Make:
+    names = _customer_names(form.scope)
+    st.markdown("The five items of Art. 33(3) GDPR. What is not known yet may follow in an update.")
+    who = st.multiselect(
+        **form.field("customers", "Customers to tell"),
+        options=list(incident.aware),
+        default=list(incident.waiting or incident.aware),
+        format_func=lambda c: names.get(c, c),
+    )
+    texts = {
+        item: st.text_area(**form.field(item, label), value=incident.items.get(item, ""))
+        for item, label in ITEMS.items()
+    }
+    delay = ""
+    first = [c for c in incident.waiting if c in who]
+    if any(provider.now > incidents.notify_until(incident, c, provider.agreement) for c in first):
+        delay = st.text_area(**form.field("delay", "Reasons for the delay, told with the notice"))
+    chosen = steps.uploads(form)
+    changed = {i: t for i, t in texts.items() if first or t.strip() != incident.items.get(i, "")}
+    return lambda: incidents.Notify(
+        incident.id, changed, tuple(who), delay, steps.attach(form.scope, chosen, own=True)
+    )
+
+
+def _widen(provider: ProviderFile, incident: Incident, form: actions.Form) -> actions.Make:
+    names = {c: n for c, n in _customer_names(form.scope).items() if c not in incident.aware}
+    st.markdown("Their hours run from when you learnt that they are concerned.")
+    aware = _moment(form, provider.now)
+    who = st.multiselect(
+        **form.field("customers", "Customers"), options=list(names), format_func=lambda c: names[c]
+    )
+    return lambda: incidents.Widen(incident.id, _utc(*aware), tuple(who))
+
+
+def _close(provider: ProviderFile, incident: Incident, form: actions.Form) -> actions.Make:
+    st.markdown("Nothing more is to be told. Customers keep what they were told.")
+    summary = st.text_area(**form.field("summary", "Summary, for the provider’s record"))
+    return lambda: incidents.CloseIncident(incident.id, summary)

@@ -5,21 +5,23 @@ Clauses: Sch. 2 1.1, Sch. 2 1.2, 3.1(v), 3.1(vi)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 import streamlit as st
 
 from dpa_core.agreement import Agreement, SubProcessor
 from dpa_core.office import ProviderFile
 from dpa_core.subjects import sub_processors
-from dpa_core.subjects.sub_processors import KIND_NAMES, Change, Draft, Standing
+from dpa_core.subjects.sub_processors import KIND_NAMES, Change, Draft, Published, Standing
 from dpa_core.views import notices
 from dpa_core.views.notices import Effect, Notice
-from pages.parts import show, steps, words
-from pages.parts.scope import Scope, current
+from pages.parts import actions, show, steps, words
+from pages.parts.scope import Scope
 
-_STANDING: dict[Standing, tuple[str, str]] = {
+_STANDING: dict[Standing, show.Look] = {
     "may be objected to": (":material/mark_email_unread:", "orange"),
     "accepted by silence": (":material/check_circle:", "green"),
     "objected": (":material/front_hand:", "red"),
@@ -32,6 +34,8 @@ _STANDING: dict[Standing, tuple[str, str]] = {
     "for information": (":material/info:", "blue"),
 }
 
+Kind = Literal["primary", "secondary"]
+
 
 @dataclass(frozen=True)
 class Data:
@@ -41,15 +45,18 @@ class Data:
     provider: ProviderFile | None
 
 
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
+
+
 def read(scope: Scope) -> Data:
     """The notices, newest first, and the drafts where the person may see them."""
-    file = scope.file
-    own = scope.office.open_provider(file.person) if file.allows("govern") else None
-    return Data(notices.notices(file), own)
+    return Data(notices.notices(scope.file), scope.provider())
 
 
 def draw(scope: Scope, data: Data) -> None:
-    """The page."""
+    """What it shows."""
     file, agreement = scope.file, scope.file.agreement
     days = agreement.term("objection_period").value
     show.header(
@@ -60,18 +67,13 @@ def draw(scope: Scope, data: Data) -> None:
     )
     if not file.allows("respond"):
         show.read_only(file)
+    sides = {f"Notices to {words.plain(file.name)}": partial(_notices, scope, data)}
     if data.provider:
-        mine, own = st.tabs([f"Notices to {words.plain(file.name)}", "Drafts and publishing"])
-        with mine:
-            _notices(scope, data)
-        with own:
-            _drafts(scope, data.provider)
-    else:
-        _notices(scope, data)
+        sides["Drafts and publishing"] = partial(_drafts, scope, data.provider)
+    show.sides(sides)
     clauses = (sub_processors.CLAUSE, sub_processors.OBJECTION_CLAUSE, "3.1(v)", sub_processors.CURE_CLAUSE)
     show.clauses(clauses, agreement)
-    _dialogs(scope, data)
-    steps.saw(scope, data.provider)
+    actions.drawn(scope, data.provider)
 
 
 # --- a customer's notices ------------------------------------------------------------------------
@@ -86,11 +88,9 @@ def _notices(scope: Scope, data: Data) -> None:
 
 def _notice(scope: Scope, notice: Notice) -> None:
     file, p = scope.file, notice.published
-    icon, color = _STANDING[notice.standing]
     with st.container(border=True, key=f"notice_{p.id}"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(words.plain(sub_processors.title(p.change)), anchor=False)
-            st.badge(notice.standing.capitalize(), icon=icon, color=color)
+        standing = show.Status(notice.standing.capitalize(), _STANDING[notice.standing])
+        show.heading(sub_processors.title(p.change), standing)
         counts = "counts since" if file.now >= p.effective_at else "counts from"
         if p.withdrawn_at:
             st.markdown(f":material/cancel: Withdrawn on {words.day(p.withdrawn_at)}; it will not come.")
@@ -155,7 +155,7 @@ def _where_it_stands(scope: Scope, notice: Notice) -> None:
         steps.due(notice.objection_ends, file.now)
         st.caption("Silence until then counts as acceptance.")
         if file.allows("instruct"):
-            steps.open_button("Object", f"notices.object.{p.id}", icon=":material/front_hand:")
+            _step(scope, notice, "object", "Object", "Object", _object, icon=":material/front_hand:")
     if o is None:
         return
     with st.container(border=True, gap="xsmall"):
@@ -178,112 +178,96 @@ def _where_it_stands(scope: Scope, notice: Notice) -> None:
 
 
 def _steps(scope: Scope, notice: Notice) -> None:
-    file, id = scope.file, notice.published.id
+    file, step = scope.file, partial(_step, scope, notice)
     customer, provider = file.allows("instruct"), file.allows("respond")
     if notice.standing not in ("objected", "cure proposed", "unresolved"):
         return
     with st.container(horizontal=True):
         waits = notice.objection is not None and notice.objection.cure_waits
         if customer and waits:
-            steps.open_button("Answer the cure", f"notices.answer.{id}", primary=True)
+            step("answer", "Answer the cure", "Answer", _answer, kind="primary")
         if provider:
-            steps.open_button("Propose a cure", f"notices.cure.{id}", primary=not waits)
+            step("cure", "Propose a cure", "Propose", _cure, kind="secondary" if waits else "primary")
         if (customer or provider) and notice.standing == "unresolved" and notice.effect.features:
-            steps.open_button("End the affected features", f"notices.end.{id}")
+            step("end", "End the affected features", "End these features", _end)
         if customer:
-            steps.open_button("Withdraw the objection", f"notices.back.{id}")
+            step("back", "Withdraw the objection", "Withdraw the objection", _back)
 
 
 # --- dialogs over a notice -----------------------------------------------------------------------
 
-Fields = Callable[[str], Callable[[], sub_processors.Command]]
+Fields = Callable[[Notice, actions.Form], actions.Make]
 
 
-def _object(scope: Scope, notice: Notice) -> tuple[str, Fields]:
-    days = scope.file.agreement.term("objection_resolution").value
+def _step(
+    scope: Scope,
+    notice: Notice,
+    name: str,
+    label: str,
+    confirm: str,
+    fields: Fields,
+    *,
+    icon: str | None = None,
+    kind: Kind = "secondary",
+) -> None:
+    """A button over one notice with its dialog; `fields` is given the notice as it stands at that moment."""
+    id = notice.published.id
 
-    def fields(k: str) -> Callable[[], sub_processors.Command]:
-        st.markdown(
-            f"The provider hears of it at once and may propose a cure. After {days} days without a way out, "
-            "either side may end the features concerned."
-        )
-        grounds = st.text_area(
-            "Grounds", key=f"{k}.grounds", help="Reasonable and documented, relating to data protection."
-        )
-        relates = st.checkbox("These grounds relate to data protection.", key=f"{k}.relates")
-        chosen = steps.uploads(scope, f"{k}.files", "Documents (optional)")
-        return lambda: sub_processors.Object(
-            notice.published.id, grounds, relates, steps.attach(scope, chosen)
-        )
+    def drawn(form: actions.Form) -> actions.Make:
+        now = next((n for n in notices.notices(form.file) if n.published.id == id), notice)
+        return fields(now, form)
 
-    return "Object", fields
-
-
-def _cure(scope: Scope, notice: Notice) -> tuple[str, Fields]:
-    def fields(k: str) -> Callable[[], sub_processors.Command]:
-        st.markdown("How to cure an objection is the provider’s choice. The customer accepts it or not.")
-        text = st.text_area("Proposed cure", key=f"{k}.text")
-        chosen = steps.uploads(scope, f"{k}.files")
-        return lambda: sub_processors.ProposeCure(notice.published.id, text, steps.attach(scope, chosen))
-
-    return "Propose", fields
+    dialog = actions.Dialog(
+        sub_processors.title(notice.published.change), confirm, drawn, about=f"notices/{id}"
+    )
+    actions.button(scope, label, f"notices.{name}.{id}", dialog, icon=icon, kind=kind)
 
 
-def _answer(scope: Scope, notice: Notice) -> tuple[str, Fields]:
-    def fields(k: str) -> Callable[[], sub_processors.Command]:
-        if notice.objection:
-            show.quoted(notice.objection.said[-1].text)
-        choice = st.radio("Your answer", ["Accept it: resolved", "Do not accept"], key=f"{k}.take")
-        text = st.text_area("Why (needed where you do not accept)", key=f"{k}.text")
-        return lambda: sub_processors.AnswerCure(notice.published.id, choice.startswith("Accept"), text)
-
-    return "Answer", fields
-
-
-def _end(scope: Scope, notice: Notice) -> tuple[str, Fields]:
-    def fields(k: str) -> Callable[[], sub_processors.Command]:
-        names = words.listed([f.name for f in notice.effect.features])
-        st.markdown(
-            f":material/toggle_off: **{names}** will be switched off at once. All else stays as it is. "
-            "Neither side is liable for damages from this alone."
-        )
-        reason = st.text_area("Reason (optional)", key=f"{k}.reason")
-        return lambda: sub_processors.EndFeatures(notice.published.id, reason)
-
-    return "End these features", fields
+def _object(notice: Notice, form: actions.Form) -> actions.Make:
+    days = form.file.agreement.term("objection_resolution").value
+    st.markdown(
+        f"The provider hears of it at once and may propose a cure. After {days} days without a way out, "
+        "either side may end the features concerned."
+    )
+    grounds = st.text_area(
+        **form.field("grounds", "Grounds"), help="Reasonable and documented, relating to data protection."
+    )
+    relates = st.checkbox("These grounds relate to data protection.", key=form.key("relates"))
+    chosen = steps.uploads(form, "Documents (optional)")
+    return lambda: sub_processors.Object(
+        notice.published.id, grounds, relates, steps.attach(form.scope, chosen)
+    )
 
 
-def _back(scope: Scope, notice: Notice) -> tuple[str, Fields]:
-    def fields(k: str) -> Callable[[], sub_processors.Command]:
-        st.markdown("The change counts as accepted. You cannot object to it again.")
-        reason = st.text_area("Reason (optional)", key=f"{k}.reason")
-        return lambda: sub_processors.WithdrawObjection(notice.published.id, reason)
-
-    return "Withdraw the objection", fields
+def _cure(notice: Notice, form: actions.Form) -> actions.Make:
+    st.markdown("How to cure an objection is the provider’s choice. The customer accepts it or not.")
+    text = st.text_area(**form.field("text", "Proposed cure"))
+    chosen = steps.uploads(form)
+    return lambda: sub_processors.ProposeCure(notice.published.id, text, steps.attach(form.scope, chosen))
 
 
-_STEPS: dict[str, Callable[[Scope, Notice], tuple[str, Fields]]] = {
-    "object": _object,
-    "cure": _cure,
-    "answer": _answer,
-    "end": _end,
-    "back": _back,
-}
+def _answer(notice: Notice, form: actions.Form) -> actions.Make:
+    if notice.objection and notice.objection.said:
+        show.quoted(notice.objection.said[-1].text)
+    choice = st.radio(**form.field("accept", "Your answer"), options=["Accept it: resolved", "Do not accept"])
+    text = st.text_area(**form.field("reason", "Why (needed where you do not accept)"))
+    return lambda: sub_processors.AnswerCure(notice.published.id, choice.startswith("Accept"), text)
 
 
-def _dialogs(scope: Scope, data: Data) -> None:
-    name = steps.opened()
-    if name is None or not name.startswith("notices."):
-        return
-    _, step, id = name.split(".")
-    if data.provider and step in _OWN_STEPS:
-        label, own = _OWN_STEPS[step](scope, data.provider, int(id))
-        steps.own_dialog(scope, name, "Change to the list of sub-processors", label, own)
-        return
-    notice = next((n for n in data.notices if n.published.id == int(id)), None)
-    if notice:
-        label, fields = _STEPS[step](scope, notice)
-        steps.dialog(scope, name, sub_processors.title(notice.published.change), label, fields)
+def _end(notice: Notice, form: actions.Form) -> actions.Make:
+    names = words.listed([f.name for f in notice.effect.features])
+    st.markdown(
+        f":material/toggle_off: **{names}** will be switched off at once. All else stays as it is. "
+        "Neither side is liable for damages from this alone."
+    )
+    reason = st.text_area(**form.field("reason", "Reason (optional)"))
+    return lambda: sub_processors.EndFeatures(notice.published.id, reason)
+
+
+def _back(notice: Notice, form: actions.Form) -> actions.Make:
+    st.markdown("The change counts as accepted. You cannot object to it again.")
+    reason = st.text_area(**form.field("reason", "Reason (optional)"))
+    return lambda: sub_processors.WithdrawObjection(notice.published.id, reason)
 
 
 # --- the provider's drafts -----------------------------------------------------------------------
@@ -297,36 +281,46 @@ def _drafts(scope: Scope, provider: ProviderFile) -> None:
     if not state.drafts:
         st.markdown("No draft is in the making. Customers see nothing of a draft.")
     for draft in state.drafts.values():
-        _draft(provider, draft)
+        _draft(scope, provider, draft)
     st.subheader("Published", anchor=False)
     if not state.published:
         st.markdown("Nothing was published yet.")
     for p in sorted(state.published.values(), key=lambda p: -p.id):
         with st.container(border=True, key=f"published_{p.id}"):
-            st.markdown(f"**{words.plain(sub_processors.title(p.change))}**")
-            if p.withdrawn_at:
-                st.badge(f"Withdrawn {words.day(p.withdrawn_at)}", icon=":material/cancel:", color="gray")
-                continue
-            counts = provider.now >= p.effective_at
-            label = f"{'Counts since' if counts else 'Counts from'} {words.day(p.effective_on)}"
-            icon = ":material/check_circle:" if counts else ":material/schedule:"
-            st.badge(label, icon=icon, color="green" if counts else "blue")
-            st.caption(f"Published {words.minute(p.at)}, by {words.address(p.by)}")
-            if not counts:
-                steps.open_button("Withdraw it", f"notices.takeback.{p.id}")
+            _published(scope, provider, p)
 
 
-def _draft(provider: ProviderFile, draft: Draft) -> None:
+def _published(scope: Scope, provider: ProviderFile, p: Published) -> None:
+    st.markdown(f"**{words.plain(sub_processors.title(p.change))}**")
+    if p.withdrawn_at:
+        show.badge(show.Status(f"Withdrawn {words.day(p.withdrawn_at)}", (":material/cancel:", "gray")))
+        return
+    counts = provider.now >= p.effective_at
+    word = f"{'Counts since' if counts else 'Counts from'} {words.day(p.effective_on)}"
+    look: show.Look = (":material/check_circle:", "green") if counts else (":material/schedule:", "blue")
+    show.badge(show.Status(word, look))
+    st.caption(f"Published {words.minute(p.at)}, by {words.address(p.by)}")
+    if not counts:
+        _own_step(scope, p.id, "takeback", "Withdraw it", "Withdraw the change", _take_back)
+
+
+def _draft(scope: Scope, provider: ProviderFile, draft: Draft) -> None:
     with st.container(border=True, key=f"draft_{draft.id}"):
         st.markdown(f"**{words.plain(sub_processors.title(draft.change))}**")
         after = sub_processors.applied(draft.change, provider.agreement)
         _entries(notices.effect(draft.change, frozenset(), provider.agreement), after)
         _touched(provider, draft.change, f"draft_{draft.id}")
         with st.container(horizontal=True):
-            steps.open_button(
-                "Publish", f"notices.publish.{draft.id}", icon=":material/campaign:", primary=True
+            step = partial(_own_step, scope, draft.id)
+            step(
+                "publish",
+                "Publish",
+                "Publish to all customers",
+                _publish,
+                icon=":material/campaign:",
+                kind="primary",
             )
-            steps.open_button("Discard", f"notices.discard.{draft.id}")
+            step("discard", "Discard", "Discard the draft", _discard)
 
 
 def _touched(provider: ProviderFile, change: Change, key: str) -> None:
@@ -343,101 +337,118 @@ def _touched(provider: ProviderFile, change: Change, key: str) -> None:
 
 
 def _draft_form(scope: Scope, provider: ProviderFile) -> None:
-    agreement, k = provider.agreement, steps.turn("notices.draft")
+    agreement, form = provider.agreement, actions.Form(scope, "notices.draft")
     kind = st.selectbox(
-        "What is to change", list(KIND_NAMES), format_func=lambda c: KIND_NAMES[c], key=f"{k}.kind"
+        **form.field("kind", "What is to change"),
+        options=list(KIND_NAMES),
+        format_func=lambda c: KIND_NAMES[c],
     )
     replaces, name, purpose = None, "", ""
     serves: list[str] = []
     if kind != "addition":
+        label = {"replacement": "Which one is replaced", "removal": "Which one goes", "change": "Which one"}
         names = {s.id: s.name for s in agreement.sub_processors}
-        label = {"replacement": "Which one is replaced", "removal": "Which one goes", "change": "Which one"}[
-            kind
-        ]
-        replaces = st.selectbox(label, list(names), format_func=lambda id: names[id], key=f"{k}.replaces")
+        replaces = st.selectbox(
+            **form.field("replaces", label[kind]), options=list(names), format_func=lambda id: names[id]
+        )
     if kind in ("addition", "replacement"):
         left, right = st.columns(2)
-        name = left.text_input("Name of the new sub-processor", key=f"{k}.name")
-        purpose = right.text_input("Purpose", key=f"{k}.purpose")
+        name = left.text_input(**form.field("name", "Name of the new sub-processor"))
+        purpose = right.text_input(**form.field("purpose", "Purpose"))
     if kind == "addition":
-        titles = {f.id: f.name for f in agreement.features}
-        serves = st.multiselect(
-            "Features it serves", list(titles), format_func=titles.get, key=f"{k}.features"
-        )
-    places: list[str] = []
-    mechanisms: list[str] = []
+        serves = _chosen(form, "features", "Features it serves", {f.id: f.name for f in agreement.features})
+    where = _where(form, agreement) if kind != "removal" else _Where()
+    reason = st.text_area(**form.field("reason", "Reason, as customers will read it"))
+    form.button(
+        "Save the draft",
+        lambda: sub_processors.DraftChange(
+            kind,
+            replaces,
+            name,
+            purpose,
+            tuple(serves),
+            tuple(where.places),
+            where.new_place,
+            tuple(where.mechanisms),
+            reason,
+        ),
+        icon=":material/save:",
+    )
+
+
+@dataclass(frozen=True)
+class _Where:
+    """Where a sub-processor would work, and under which transfer mechanisms."""
+
+    places: Sequence[str] = ()
     new_place: tuple[str, bool] | None = None
-    if kind != "removal":
-        named = {p.id: p.name for p in agreement.places}
-        places = st.multiselect("Places of processing", list(named), format_func=named.get, key=f"{k}.places")
-        left, right = st.columns(2, vertical_alignment="bottom")
-        other = left.text_input("Another place (optional)", key=f"{k}.new_place")
-        third = right.checkbox("It lies outside the EU and EEA", key=f"{k}.third")
-        new_place = (other, third) if other.strip() else None
-        codes = {m.id: f"{m.code}: {m.name}" for m in agreement.mechanisms}
-        mechanisms = st.multiselect(
-            "Transfer mechanisms", list(codes), format_func=codes.get, key=f"{k}.mechanisms"
-        )
-    reason = st.text_area("Reason, as customers will read it", key=f"{k}.reason")
-    if st.button("Save the draft", type="primary", key=f"{k}.send", icon=":material/save:"):
-        steps.govern(
-            scope,
-            "notices.draft",
-            lambda: sub_processors.DraftChange(
-                kind,
-                replaces,
-                name,
-                purpose,
-                tuple(serves),
-                tuple(places),
-                new_place,
-                tuple(mechanisms),
-                reason,
-            ),
-        )
+    """A place that the agreement does not name yet, and whether it lies outside the EU and EEA."""
+    mechanisms: Sequence[str] = ()
 
 
-OwnFields = Callable[[str], Callable[[], sub_processors.ProviderCommand]]
+def _where(form: actions.Form, agreement: Agreement) -> _Where:
+    places = _chosen(form, "places", "Places of processing", {p.id: p.name for p in agreement.places})
+    left, right = st.columns(2, vertical_alignment="bottom")
+    other = left.text_input(**form.field("new_place", "Another place (optional)"))
+    third = right.checkbox("It lies outside the EU and EEA", key=form.key("third"))
+    codes = {m.id: f"{m.code}: {m.name}" for m in agreement.mechanisms}
+    mechanisms = _chosen(form, "mechanisms", "Transfer mechanisms", codes)
+    return _Where(places, (other, third) if other.strip() else None, mechanisms)
 
 
-def _publish(scope: Scope, provider: ProviderFile, id: int) -> tuple[str, OwnFields]:
-    def fields(k: str) -> Callable[[], sub_processors.ProviderCommand]:
-        draft = provider.state.sub_processors.drafts[id]
-        soonest = sub_processors.earliest(provider.agreement, provider.now)
-        st.markdown(f"**{words.plain(sub_processors.title(draft.change))}**")
-        st.markdown(
-            f"Every customer gets a notice now. It can count from **{words.day(soonest)}** at the earliest, "
-            "however urgent it is."
-        )
-        _touched(provider, draft.change, k)
-        day = st.date_input("Counts from", value=soonest, key=f"{k}.day", format="YYYY-MM-DD")
-        return lambda: sub_processors.PublishChange(id, day)
-
-    return "Publish to all customers", fields
+def _chosen(form: actions.Form, field: str, label: str, names: Mapping[str, str]) -> list[str]:
+    return st.multiselect(**form.field(field, label), options=list(names), format_func=lambda id: names[id])
 
 
-def _discard(scope: Scope, provider: ProviderFile, id: int) -> tuple[str, OwnFields]:
-    def fields(k: str) -> Callable[[], sub_processors.ProviderCommand]:
-        st.markdown("The draft goes. No customer has seen it.")
-        return lambda: sub_processors.DiscardDraft(id)
-
-    return "Discard the draft", fields
+OwnFields = Callable[[int, ProviderFile, actions.Form], actions.Make | None]
 
 
-def _take_back(scope: Scope, provider: ProviderFile, id: int) -> tuple[str, OwnFields]:
-    def fields(k: str) -> Callable[[], sub_processors.ProviderCommand]:
-        st.markdown("The list stays as it is. Customers see that the change was withdrawn, and why.")
-        reason = st.text_area("Reason", key=f"{k}.reason")
-        return lambda: sub_processors.WithdrawChange(id, reason)
+def _own_step(
+    scope: Scope,
+    id: int,
+    name: str,
+    label: str,
+    confirm: str,
+    fields: OwnFields,
+    *,
+    icon: str | None = None,
+    kind: Kind = "secondary",
+) -> None:
+    """A button over a draft or a published change with its dialog.
 
-    return "Withdraw the change", fields
+    `fields` is given the provider's matters as they stand at that moment.
+    """
+
+    def drawn(form: actions.Form) -> actions.Make | None:
+        provider = form.scope.provider()
+        return fields(id, provider, form) if provider else None
+
+    dialog = actions.Dialog("Change to the list of sub-processors", confirm, drawn, about=f"notices/{id}")
+    actions.button(scope, label, f"notices.{name}.{id}", dialog, icon=icon, kind=kind)
 
 
-_OWN_STEPS: dict[str, Callable[[Scope, ProviderFile, int], tuple[str, OwnFields]]] = {
-    "publish": _publish,
-    "discard": _discard,
-    "takeback": _take_back,
-}
+def _publish(id: int, provider: ProviderFile, form: actions.Form) -> actions.Make | None:
+    draft = provider.state.sub_processors.drafts.get(id)
+    if draft is None:
+        st.markdown("This draft is gone: it was published or discarded.")
+        return None
+    soonest = sub_processors.earliest(provider.agreement, provider.now)
+    st.markdown(f"**{words.plain(sub_processors.title(draft.change))}**")
+    st.markdown(
+        f"Every customer gets a notice now. It can count from **{words.day(soonest)}** at the earliest, "
+        "however urgent it is."
+    )
+    _touched(provider, draft.change, form.key("touched"))
+    day = st.date_input(**form.field("effective_on", "Counts from"), value=soonest, format="YYYY-MM-DD")
+    return lambda: sub_processors.PublishChange(id, day)
 
 
-draw(current(), read(current()))
+def _discard(id: int, provider: ProviderFile, form: actions.Form) -> actions.Make:
+    st.markdown("The draft goes. No customer has seen it.")
+    return lambda: sub_processors.DiscardDraft(id)
+
+
+def _take_back(id: int, provider: ProviderFile, form: actions.Form) -> actions.Make:
+    st.markdown("The list stays as it is. Customers see that the change was withdrawn, and why.")
+    reason = st.text_area(**form.field("reason", "Reason"))
+    return lambda: sub_processors.WithdrawChange(id, reason)

@@ -7,12 +7,12 @@ from datetime import datetime
 
 import streamlit as st
 
-from dpa_core.agreement import Agreement, Feature, Place, SubProcessor
+from dpa_core.agreement import Feature, Place, SubProcessor
 from dpa_core.subjects import features, retention
 from dpa_core.views import history, matters
 from dpa_core.views.open_items import OpenItem, open_items
 from pages.parts import show, steps, words
-from pages.parts.scope import Scope, current
+from pages.parts.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,11 @@ class Data:
     latest: list[history.Instruction]
     waiting: list[Waiting]
     holds: int
+
+
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
 
 
 def read(scope: Scope) -> Data:
@@ -104,7 +109,7 @@ def _by_date(found: list[Waiting]) -> list[Waiting]:
 
 
 def draw(scope: Scope, data: Data) -> None:
-    """The page."""
+    """What it shows."""
     file, agreement = scope.file, scope.file.agreement
     show.header("Overview", "How your configuration under the Data Processing Agreement stands.", file)
     outside = [place for place, there in data.places if place.third_country]
@@ -122,18 +127,19 @@ def draw(scope: Scope, data: Data) -> None:
     four.metric("Legal holds", data.holds, border=True)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _places(data, file.agreement)
-        _features(data)
+        _places(scope, data)
+        _features(scope, data)
     with right:
-        _waits(data, file.now)
-        _latest(data)
+        _waits(scope, data)
+        _latest(scope, data)
     show.clauses((features.CLAUSE, features.TRANSFER_CLAUSE, retention.CLAUSE), agreement)
 
 
 _HAPPENS = {"processing": "", "delivery": " (delivers from there)", "access": " (may reach data from there)"}
 
 
-def _places(data: Data, agreement: Agreement) -> None:
+def _places(scope: Scope, data: Data) -> None:
+    agreement = scope.file.agreement
     st.subheader("Where your data is processed", anchor=False)
     for place, there in data.places:
         icon = ":material/public:" if place.third_country else ":material/location_on:"
@@ -144,10 +150,10 @@ def _places(data: Data, agreement: Agreement) -> None:
             core = " · core" if s.kind == "core" else ""
             lines.append(f"- {s.name}{_HAPPENS[role]}{by}{core}")
         st.markdown("\n".join(lines))
-    st.page_link("pages/sub_processors.py", label="All sub-processors", icon=":material/arrow_forward:")
+    scope.link("sub_processors", "All sub-processors", ":material/arrow_forward:")
 
 
-def _features(data: Data) -> None:
+def _features(scope: Scope, data: Data) -> None:
     st.subheader("What is switched on", anchor=False)
     if not data.on:
         st.markdown("No optional feature is on, so only core sub-processors are engaged.")
@@ -156,13 +162,14 @@ def _features(data: Data) -> None:
         brings = words.listed([s.name for s in data.engaged if feature.id in s.features])
         lines.append(f":material/check_circle: **{feature.name}** · {brings}  ")
     st.markdown("\n".join(lines))
-    st.page_link("pages/features.py", label="Switch features", icon=":material/arrow_forward:")
+    scope.link("features", "Switch features", ":material/arrow_forward:")
 
 
 _NAMES = {"notices": "changes", "data_return": "return and deletion"}
 
 
-def _waits(data: Data, now: datetime) -> None:
+def _waits(scope: Scope, data: Data) -> None:
+    now = scope.file.now
     st.subheader("Waiting or in force", anchor=False)
     if not data.waiting:
         st.markdown(":material/task_alt: Nothing is waiting.")
@@ -178,18 +185,12 @@ def _waits(data: Data, now: datetime) -> None:
             else:
                 st.markdown(":material/event: **No date in the agreement**")
             st.markdown(w.what)
-            st.page_link(
-                f"pages/{w.page}.py",
-                label=f"Open {_NAMES.get(w.page, w.page)} ({w.clause})",
-                icon=":material/arrow_forward:",
-            )
+            label = f"Open {_NAMES.get(w.page, w.page)} ({w.clause})"
+            scope.link(w.page, label, ":material/arrow_forward:")
 
 
-def _latest(data: Data) -> None:
+def _latest(scope: Scope, data: Data) -> None:
     st.subheader("What changed last", anchor=False)
     for i in data.latest:
         st.markdown(f"**{words.plain(i.what)}**  \n{words.day(i.recorded_at)} · {words.address(i.actor)}")
-    st.page_link("pages/history.py", label="Whole history", icon=":material/arrow_forward:")
-
-
-draw(current(), read(current()))
+    scope.link("history", "Whole history", ":material/arrow_forward:")

@@ -8,12 +8,11 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dpa_core.access import Forbidden
 from dpa_core.locale import D3_DAY
 from dpa_core.views import portfolio
 from dpa_core.views.portfolio import Line
-from pages.parts import show, words
-from pages.parts.scope import Scope, current
+from pages.parts import actions, show, words
+from pages.parts.scope import Scope
 
 SHOWN = 200  # things due that are listed; the rest is counted
 
@@ -25,17 +24,21 @@ class Data:
     lines: list[Line]
 
 
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
+
+
 def read(scope: Scope) -> Data:
     """The lines of all customers that the person looks after; says so and stops for a customer."""
-    try:
-        return Data(portfolio.lines(scope.office.portfolio(scope.file.person)))
-    except Forbidden as problem:
-        st.error(words.plain(str(problem)), icon=":material/block:")
+    opened = actions.attempt(lambda: scope.office.portfolio(scope.file.person))
+    if opened is None:
         st.stop()
+    return Data(portfolio.lines(opened))
 
 
 def draw(scope: Scope, data: Data) -> None:
-    """The page."""
+    """What it shows."""
     lines = data.lines
     st.title("Portfolio", anchor=False)
     st.caption(f"Your {words.count(len(lines), 'customer')} · today, {words.day(scope.office.clock.now())}")
@@ -47,7 +50,7 @@ def draw(scope: Scope, data: Data) -> None:
     two.metric("With a third-country transfer", f"{abroad:,}", border=True)
     three.metric("Never reviewed", f"{never:,}", border=True)
     four.metric("Open items", f"{waiting:,}", border=True)
-    _table(lines)
+    _table(scope, lines)
     left, right = st.columns(2, gap="large")
     with left:
         _adoption(scope, lines)
@@ -57,7 +60,7 @@ def draw(scope: Scope, data: Data) -> None:
     show.clauses(("Sch. 2 2.2", "3.1(vii)", "Sch. 1 2"), scope.file.agreement)
 
 
-def _table(lines: list[Line]) -> None:
+def _table(scope: Scope, lines: list[Line]) -> None:
     picked = st.dataframe(
         pd.DataFrame(
             {
@@ -92,15 +95,15 @@ def _table(lines: list[Line]) -> None:
             width=320,
         )
         if st.button("Open", icon=":material/arrow_forward:") and chosen:
-            _open(chosen, "overview")
+            _open(scope, chosen, "overview")
         if st.button("Review", type="primary", icon=":material/slideshow:") and chosen:
-            _open(chosen, "review")
+            _open(scope, chosen, "review")
 
 
-def _open(customer_id: str, page: str) -> None:
+def _open(scope: Scope, customer_id: str, page: str) -> None:
     """Go to another customer's page; the address follows."""
     st.session_state["customer"], st.session_state["as_of"] = customer_id, None
-    st.switch_page(f"pages/{page}.py")
+    scope.go(page)
 
 
 def _bars(names: list[str], numbers: list[int], what: str, sentence: str, key: str) -> None:
@@ -188,6 +191,3 @@ def _due(scope: Scope, lines: list[Line]) -> None:
     st.dataframe(frame.head(SHOWN), hide_index=True, key="due", alt=f"{first}: date, customer, kind and what")
     if len(found) > SHOWN:
         st.caption(f"The first {SHOWN} of {len(found):,} are listed.")
-
-
-draw(current(), read(current()))

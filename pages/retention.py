@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,14 +11,12 @@ import pandas as pd
 import streamlit as st
 
 from dpa_core.agreement import DataCategory, DataType
-from dpa_core.office import CustomerFile, Refusal
+from dpa_core.office import CustomerFile
 from dpa_core.subjects import retention
 from dpa_core.subjects.retention import MonthlyUsage, Period
 from dpa_core.views import usage
-from pages.parts import show, words
-from pages.parts.scope import Scope, current
-
-OPEN, SEEN, MEANWHILE, OPENING = (f"retention.{k}" for k in ("open", "seen", "meanwhile", "opening"))
+from pages.parts import actions, charts, show, words
+from pages.parts.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,11 @@ class Group:
 
     category: DataCategory
     periods: tuple[Period, ...]
+
+
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
 
 
 def read(scope: Scope) -> list[Group]:
@@ -39,7 +42,7 @@ def read(scope: Scope) -> list[Group]:
 
 
 def draw(scope: Scope, groups: list[Group]) -> None:
-    """The page."""
+    """What it shows."""
     file, settings = scope.file, scope.file.agreement.retention
     periods = [period for group in groups for period in group.periods]
     show.header(
@@ -55,11 +58,8 @@ def draw(scope: Scope, groups: list[Group]) -> None:
     for group in groups:
         st.subheader(group.category.name, anchor=False, help=group.category.summary)
         for period in group.periods:
-            _row(period, file)
+            _row(scope, period)
     show.clauses((settings.clause, "3.1(i)"), file.agreement)
-    if opened := st.session_state.pop(OPEN, None):
-        ask, data_type = opened
-        _DIALOGS[ask](scope, data_type)
 
 
 def _coming(periods: list[Period], file: CustomerFile) -> None:
@@ -81,8 +81,8 @@ def _coming(periods: list[Period], file: CustomerFile) -> None:
         st.markdown("\n".join(lines))
 
 
-def _row(period: Period, file: CustomerFile) -> None:
-    kind = period.data_type
+def _row(scope: Scope, period: Period) -> None:
+    kind, file = period.data_type, scope.file
     with st.container(border=True, key=f"type_{kind.id}", gap="small"):
         name, days, limits, steps = st.columns([2.4, 3.4, 2.2, 2.0], vertical_alignment="top")
         with name.container(gap="xsmall"):
@@ -98,7 +98,7 @@ def _row(period: Period, file: CustomerFile) -> None:
         limits.caption(_limits(kind), help="The provider’s settings. The agreement names no periods.")
         if file.allows("instruct"):
             with steps.container(horizontal=True, gap="small"):
-                _steps(period, file)
+                _steps(scope, period)
         if period.pending:
             st.markdown(_pending(period, file))
         _held(period, file)
@@ -106,11 +106,11 @@ def _row(period: Period, file: CustomerFile) -> None:
 
 def _status(period: Period) -> None:
     if period.hold:
-        st.badge("Legal hold", icon=":material/lock:", color="red")
+        show.badge(show.Status("Legal hold", (":material/lock:", "red")))
     if period.deletion_resumes_at:
-        st.badge("Deletion paused", icon=":material/pause_circle:", color="violet")
+        show.badge(show.Status("Deletion paused", (":material/pause_circle:", "violet")))
     if period.pending:
-        st.badge("Shortening pending", icon=":material/schedule:", color="orange")
+        show.badge(show.Status("Shortening pending", (":material/schedule:", "orange")))
 
 
 def _since(period: Period) -> str:
@@ -153,96 +153,95 @@ def _held(period: Period, file: CustomerFile) -> None:
         )
 
 
-def _steps(period: Period, file: CustomerFile) -> None:
+def _steps(scope: Scope, period: Period) -> None:
     id = period.data_type.id
 
-    def step(ask: str, label: str, icon: str) -> None:
-        key, args = f"{ask}_{id}", [ask, id, file.sequence]
-        st.button(label, key=key, icon=icon, type="tertiary", on_click=_open, args=args)
+    def step(ask: str, dialog: actions.Dialog) -> None:
+        name = f"retention.{ask}.{id}"
+        actions.button(scope, dialog.title, name, dialog, icon=dialog.icon, kind="tertiary")
 
     if period.pending:
-        step("cancel", "Cancel shortening", ":material/undo:")
+        step("cancel", _dialog("Cancel shortening", "Cancel the shortening", "undo", _cancel, id))
     else:
-        step("change", "Change period", ":material/edit_calendar:")
+        step("change", _dialog("Change period", "Confirm instruction", "edit_calendar", _change, id))
     if period.hold:
-        step("release", "Release legal hold", ":material/lock_open:")
+        step("release", _dialog("Release legal hold", "Release legal hold", "lock_open", _release, id))
     else:
-        step("hold", "Place legal hold", ":material/lock:")
-
-
-def _open(ask: str, data_type: str, sequence: int) -> None:
-    state = st.session_state
-    state[OPEN] = (ask, data_type)
-    state[SEEN] = sequence
-    # What is typed belongs to one opening of the dialog, and outlives what others change meanwhile.
-    state[OPENING] = state.get(OPENING, 0) + 1
-    state.pop(MEANWHILE, None)
+        step("hold", _dialog("Place legal hold", "Place legal hold", "lock", _hold, id))
 
 
 # --- the dialogs ---------------------------------------------------------------------------------
 
+Fields = Callable[[actions.Form, Period], "actions.Make | None"]
 
-@st.dialog("Change period", width="medium", icon=":material/edit_calendar:")
-def _change(scope: Scope, data_type: str) -> None:
-    file, period = _now(scope, data_type)
-    kind = period.data_type
+
+def _dialog(title: str, confirm: str, icon: str, fields: Fields, data_type: str) -> actions.Dialog:
+    """A dialog over one data type; `fields` is given its period as it stands at that moment."""
+
+    def drawn(form: actions.Form) -> actions.Make | None:
+        file = form.file
+        period = retention.period(data_type, file.state.retention, file.agreement, file.now)
+        st.markdown(f"**{period.data_type.name}**")
+        _held(period, file)
+        return fields(form, period)
+
+    return actions.Dialog(
+        title,
+        confirm,
+        drawn,
+        icon=f":material/{icon}:",
+        kept="instruction",
+        leave="Leave as it is",
+    )
+
+
+def _change(form: actions.Form, period: Period) -> actions.Make | None:
+    file, kind = form.file, period.data_type
     days = st.number_input(
-        "Keep for (days)",
+        **form.field("days", "Keep for (days)"),
         value=period.days,
         step=1,
-        key=_key("days"),
         help="The allowed range is the provider's setting. The agreement names no periods.",
     )
     st.caption(f"{_limits(kind)}  \nToday: {words.duration(period.days)}")
+    form.basis = str(days)
     if days == period.days:
         st.markdown("Enter another number to see what it would do.")
-        _confirm(scope, file, None, "Confirm instruction")
-        return
-    figures = usage.monthly(file, data_type)
-    result = _consequences(retention.SetPeriod(data_type, days), file, figures)
+        return None
+    figures = usage.monthly(file, kind.id)
+    result = _consequences(retention.SetPeriod(kind.id, days), file, figures)
     if result is None:
-        _confirm(scope, file, None, "Confirm instruction")
-        return
+        return None
     if days < period.days:
         _shortening(result, file, figures)
     else:
         _lengthening(result)
-    show.clauses(result.clauses, file.agreement)
-    reason = _reason(required=result.reason_required)
-    # A key for each number: a click meant for the number shown before does not confirm this one.
-    _confirm(
-        scope, file, retention.SetPeriod(data_type, days, reason), "Confirm instruction", key=f"to_{days}"
-    )
+    reason = _reason(form, result)
+    return lambda: retention.SetPeriod(kind.id, days, reason)
 
 
-@st.dialog("Cancel shortening", width="medium", icon=":material/undo:")
-def _cancel(scope: Scope, data_type: str) -> None:
-    file, period = _now(scope, data_type)
-    result = _consequences(retention.CancelShortening(data_type), file)
+def _cancel(form: actions.Form, period: Period) -> actions.Make | None:
+    file, id = form.file, period.data_type.id
+    result = _consequences(retention.CancelShortening(id), file)
     if result is None or period.pending is None:
-        _confirm(scope, file, None, "Cancel the shortening")
-        return
+        return None
     st.markdown(
         f":material/undo: The period stays at **{words.duration(period.days)}**. "
         f"The shortening to {words.count(period.pending.days, 'day')} on "
         f"{words.day_and_distance(period.pending.effective_at, file.now)} will not happen, "
         "and deletes nothing."
     )
-    show.clauses(result.clauses, file.agreement)
-    reason = _reason(required=result.reason_required)
-    _confirm(scope, file, retention.CancelShortening(data_type, reason), "Cancel the shortening")
+    reason = _reason(form, result)
+    return lambda: retention.CancelShortening(id, reason)
 
 
-@st.dialog("Place legal hold", width="medium", icon=":material/lock:")
-def _hold(scope: Scope, data_type: str) -> None:
-    file, period = _now(scope, data_type)
-    name = period.data_type.name
-    result = _consequences(retention.PlaceHold(data_type, ""), file)
+def _hold(form: actions.Form, period: Period) -> actions.Make | None:
+    file, kind = form.file, period.data_type
+    result = _consequences(retention.PlaceHold(kind.id, ""), file)
     if result is None:
-        _confirm(scope, file, None, "Place legal hold")
-        return
+        return None
     st.markdown(
-        f":red[:material/lock:] **From now on nothing of {name} is deleted**, however old it is, "
+        f":red[:material/lock:] **From now on nothing of {kind.name} is deleted**, however old it is, "
         "until somebody releases the hold."
     )
     if period.pending:
@@ -256,81 +255,39 @@ def _hold(scope: Scope, data_type: str) -> None:
         f":material/event: The period, {words.duration(then)}{' by then' if period.pending else ''}, counts "
         f"again {words.count(file.agreement.retention.grace_days, 'day')} after the release."
     )
-    show.clauses(result.clauses, file.agreement)
-    reason = _reason(required=result.reason_required)
-    _confirm(scope, file, retention.PlaceHold(data_type, reason), "Place legal hold")
+    reason = _reason(form, result)
+    return lambda: retention.PlaceHold(kind.id, reason)
 
 
-@st.dialog("Release legal hold", width="medium", icon=":material/lock_open:")
-def _release(scope: Scope, data_type: str) -> None:
-    file, period = _now(scope, data_type)
-    figures = usage.monthly(file, data_type)
-    result = _consequences(retention.ReleaseHold(data_type), file, figures)
+def _release(form: actions.Form, period: Period) -> actions.Make | None:
+    file, kind = form.file, period.data_type
+    figures = usage.monthly(file, kind.id)
+    result = _consequences(retention.ReleaseHold(kind.id), file, figures)
     if result is None:
-        _confirm(scope, file, None, "Release legal hold")
-        return
+        return None
     st.markdown(
-        f":material/lock_open: Deletion of {period.data_type.name} resumes on "
+        f":material/lock_open: Deletion of {kind.name} resumes on "
         f"**{words.day_and_distance(result.effective_at, file.now)}**. Until then nothing is deleted, "
         "and a new hold can be placed."
     )
     _deletion(result, file, figures)
-    show.clauses(result.clauses, file.agreement)
-    reason = _reason(required=result.reason_required)
-    _confirm(scope, file, retention.ReleaseHold(data_type, reason), "Release legal hold")
-
-
-_DIALOGS = {"change": _change, "cancel": _cancel, "hold": _hold, "release": _release}
-
-
-def _now(scope: Scope, data_type: str) -> tuple[CustomerFile, Period]:
-    """The customer and the period as they stand at this moment; draws what a dialog begins with."""
-    file = show.reopened(scope)
-    period = retention.period(data_type, file.state.retention, file.agreement, file.now)
-    show.meanwhile(st.session_state.get(MEANWHILE), file)
-    st.markdown(f"**{period.data_type.name}**")
-    _held(period, file)
-    return file, period
-
-
-def _key(field: str) -> str:
-    return f"retention.{field}_{st.session_state.get(OPENING, 0)}"
+    reason = _reason(form, result)
+    return lambda: retention.ReleaseHold(kind.id, reason)
 
 
 def _consequences(
     command: retention.Command, file: CustomerFile, figures: Iterable[MonthlyUsage] = ()
 ) -> retention.Consequences | None:
     """What the command would do; None, and the refusal on screen, where it cannot be given."""
-    try:
-        return retention.consequences(command, file.state.retention, file.agreement, file.now, figures)
-    except Refusal as problem:
-        show.refusal(problem)
-        return None
+    return actions.attempt(
+        lambda: retention.consequences(command, file.state.retention, file.agreement, file.now, figures)
+    )
 
 
-def _reason(*, required: bool) -> str:
-    return show.reason(_key("reason"), required=required)
-
-
-def _confirm(
-    scope: Scope, file: CustomerFile, command: retention.Command | None, label: str, key: str = "now"
-) -> None:
-    """The foot of a dialog. No command: there is nothing that could be confirmed yet."""
-    if command:
-        show.recorded_as(file)
-    with st.container(horizontal=True):
-        confirmed = st.button(
-            label,
-            type="primary",
-            icon=":material/task_alt:",
-            disabled=command is None,
-            key=_key(f"confirm_{key}"),
-        )
-        if st.button("Leave as it is", key=_key("leave")):
-            st.rerun()
-    if confirmed and command and (receipt := show.carried_out(scope, command, "retention")):
-        show.recorded(f"Recorded as instruction {receipt.sequence:,}.")
-        st.rerun()
+def _reason(form: actions.Form, result: retention.Consequences) -> str:
+    """The clauses behind what is shown, and the reason that they ask for or not."""
+    show.clauses(result.clauses, form.file.agreement)
+    return show.reason(form, required=result.reason_required)
 
 
 # --- what would be deleted -----------------------------------------------------------------------
@@ -444,8 +401,8 @@ def _chart(shares: pd.DataFrame) -> alt.Chart:
     def colours(of_goes: str, of_stays: str) -> alt.Scale:
         return alt.Scale(domain=[GOES, STAYS], range=[of_goes, of_stays])
 
-    return (
-        alt.Chart(alt.Data(values=rows))
+    chart: alt.Chart = (
+        alt.Chart(charts.inline(values=rows))
         .mark_bar(strokeWidth=1.5)
         .encode(
             x=alt.X(
@@ -464,6 +421,7 @@ def _chart(shares: pd.DataFrame) -> alt.Chart:
             ],
         )
     )
+    return chart
 
 
 def _alt(shares: pd.DataFrame, name: str, day: str) -> str:
@@ -473,6 +431,3 @@ def _alt(shares: pd.DataFrame, name: str, day: str) -> str:
         f"{words.month(going.min())} to {words.month(going.max())} would be deleted on {day}; "
         f"{words.count(int(shares['stays'].sum()), 'record')} stay. The table below has the figures."
     )
-
-
-draw(current(), read(current()))

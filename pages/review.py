@@ -6,28 +6,24 @@ Standard: Art. 28(3)(h) GDPR
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
 
-from dpa_core.access import Forbidden, SignInAgain
-from dpa_core.office import Changed, Refusal, StoreError
+from dpa_core.office import Receipt
 from dpa_core.snapshots.diff import diff
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.subjects import features, retention, reviews
 from dpa_core.views.open_items import SIDES, OpenItem, open_items
 from dpa_core.views.snapshots import on_file
-from pages.parts import proposals, show, snapshot, what_if, words
-from pages.parts.scope import RUNNING, Scope, current
+from pages.parts import actions, proposals, show, snapshot, what_if, words
+from pages.parts.scope import RUNNING, Scope
 
-STEP, NOTES, ACTIONS, SEEN, MEANWHILE = (
-    f"review.{k}" for k in ("step", "notes", "actions", "seen", "meanwhile")
-)
+STEP, NOTES, ACTIONS, BEGAN = (f"review.{k}" for k in ("step", "notes", "actions", "began"))
 
 
-def draw(scope: Scope) -> None:
+def page(scope: Scope) -> None:
     """The page: a review that runs, or the reviews that were held."""
     if st.session_state.get(RUNNING) == scope.file.customer_id and scope.file.allows("hold_review"):
         _run(scope)
@@ -77,10 +73,12 @@ def _held(scope: Scope, review: reviews.Review) -> None:
             )
         elif review.actions:
             st.badge("Not confirmed yet", icon=":material/pending:", color="orange")
-            if file.allows("instruct") and st.button(
-                "Confirm the agreed actions", key=f"confirm_{review.sequence}", type="primary"
-            ):
-                _record(scope, reviews.Confirm(review.sequence), "Confirmed")
+            if file.allows("instruct"):
+                form = actions.Form(
+                    scope, f"review.confirm.{review.sequence}", about=f"review/{review.sequence}"
+                )
+                command = reviews.Confirm(review.sequence)
+                form.button("Confirm the agreed actions", lambda: command)
         taken = next((s for s in reversed(on_file(file)) if s.upto == review.sequence), None)
         if taken:
             st.caption("Snapshot of what was agreed")
@@ -102,25 +100,6 @@ def _actions_table(actions: tuple[reviews.Action, ...]) -> None:
         )
 
 
-def _record(scope: Scope, command: reviews.Command, word: str) -> None:
-    """Record at once; what goes wrong is said on the page."""
-    file = scope.file
-    try:
-        receipt = scope.office.carry_out(file.person, file.customer_id, command, file.sequence)
-    except Refusal as problem:
-        show.refusal(problem)
-    except Changed:
-        st.warning(
-            "Someone changed this customer meanwhile. Look again, then confirm.",
-            icon=":material/sync_problem:",
-        )
-    except (Forbidden, SignInAgain, StoreError) as problem:
-        st.error(words.plain(str(problem)), icon=":material/error:")
-    else:
-        show.recorded(f"{word}: entry {receipt.sequence}.")
-        st.rerun()
-
-
 # --- a review that runs --------------------------------------------------------------------------
 
 
@@ -135,8 +114,7 @@ class Step:
 def _start(scope: Scope) -> None:
     state = st.session_state
     state[RUNNING] = scope.file.customer_id
-    state[STEP], state[ACTIONS], state[NOTES], state[SEEN] = 0, [], "", scope.file.sequence
-    state.pop(MEANWHILE, None)
+    state[STEP], state[ACTIONS], state[NOTES], state[BEGAN] = 0, [], "", scope.file.sequence
 
 
 def _leave() -> None:
@@ -152,6 +130,7 @@ def _run(scope: Scope) -> None:
         st.button("Leave the review", on_click=_leave, type="tertiary", icon=":material/close:")
     st.progress((number + 1) / len(STEPS), text=f"{number + 1} of {len(STEPS)}: {step.title}")
     st.title(step.title, anchor=False)
+    actions.receipt()
     step.draw(scope)
     if number < len(STEPS) - 1:
         _notes()
@@ -168,8 +147,15 @@ def _buttons(scope: Scope, number: int) -> None:
             st.button(
                 "Next", key="review.next", on_click=_go, args=[number + 1], shortcut="Right", type="primary"
             )  # fmt: skip
-        elif st.button("Finish the review", type="primary", icon=":material/task_alt:"):
-            _finish(scope)
+        else:
+            actions.button(
+                scope,
+                "Finish the review",
+                "review.finish",
+                _finishing(scope),
+                icon=":material/task_alt:",
+                kind="primary",
+            )
 
 
 def _go(number: int) -> None:
@@ -291,14 +277,14 @@ def _agree(scope: Scope) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         _notes()
-        actions: list[reviews.Action] = state[ACTIONS]
-        if not actions:
+        agreed: list[reviews.Action] = state[ACTIONS]
+        if not agreed:
             st.markdown("No actions yet. Add what was agreed on.")
-        for place, action in enumerate(actions):
+        for place, action in enumerate(agreed):
             with st.container(border=True, horizontal=True, vertical_alignment="center"):
-                due = f", until {words.day(action.due)}" if action.due else ""
-                st.markdown(f"**{words.plain(action.what)}** · {SIDES[action.side]}{due}")
-                st.button("Remove", key=f"review.remove_{place}", on_click=actions.pop, args=[place])
+                until = f", until {words.day(action.due)}" if action.due else ""
+                st.markdown(f"**{words.plain(action.what)}** · {SIDES[action.side]}{until}")
+                st.button("Remove", key=f"review.remove_{place}", on_click=_remove, args=[place])
     with right, st.form("review.action", clear_on_submit=True):
         st.markdown("**Add an action**")
         what = st.text_input("What is to be done", max_chars=300)
@@ -309,9 +295,12 @@ def _agree(scope: Scope) -> None:
             "Until (optional)", value=None, min_value=words.local_day(scope.file.now), format="YYYY-MM-DD"
         )
         if st.form_submit_button("Add", icon=":material/add:") and what.strip():
-            until = due if isinstance(due, date) else None
-            state[ACTIONS].append(reviews.Action(what=what.strip(), side=side or "provider", due=until))
+            state[ACTIONS].append(reviews.Action(what=what.strip(), side=side or "provider", due=due))
             st.rerun()
+
+
+def _remove(place: int) -> None:
+    st.session_state[ACTIONS].pop(place)
 
 
 STEPS = (
@@ -328,41 +317,53 @@ STEPS = (
 # --- the end -------------------------------------------------------------------------------------
 
 
-@st.dialog("Finish the review", width="medium", icon=":material/task_alt:")
-def _finish(scope: Scope) -> None:
-    state = st.session_state
-    file = show.reopened(scope)
-    show.meanwhile(state.get(MEANWHILE), file)
-    actions = tuple(state[ACTIONS])
-    st.markdown("**What is recorded**")
-    st.text(state[NOTES] or "No notes.")
-    _actions_table(actions)
-    st.caption(
-        f"Recorded with your name, {words.address(file.person.email)}, and the time. A snapshot of the "
-        "configuration with this review goes on file. The customer’s admin is asked to confirm the actions."
-    )
-    if not st.button("Record the review", type="primary"):
-        return
-    try:
-        receipt = scope.office.carry_out(
-            file.person, file.customer_id, reviews.Hold(state[NOTES], actions), state[SEEN]
+def _finishing(scope: Scope) -> actions.Dialog:
+    """The dialog that ends the review that runs."""
+
+    def fields(form: actions.Form) -> actions.Make:
+        state = st.session_state
+        notes, agreed = str(state[NOTES]), tuple(state[ACTIONS])
+        st.markdown("**What is recorded**")
+        st.text(notes or "No notes.")
+        _actions_table(agreed)
+        st.caption(
+            "A snapshot of the configuration with this review goes on file. The customer’s admin is asked to "
+            "confirm the actions."
         )
-    except Refusal as problem:
-        show.refusal(problem)
-        return
-    except Changed as changed:
-        state[MEANWHILE], state[SEEN] = changed, changed.events[-1].sequence
-        st.rerun(scope="fragment")
-    except (Forbidden, SignInAgain, StoreError) as problem:
-        st.error(words.plain(str(problem)), icon=":material/error:")
-        return
-    file = show.reopened(scope)
-    taken = snapshot.take(scope, file, words.local_day(file.now))
-    on_file_too = "A snapshot of it is on file." if taken else "Take a snapshot of it on the Snapshots page."
-    show.recorded(f"The review is recorded as entry {receipt.sequence}. {on_file_too}")
-    what_if.forget(file)
-    _leave()
-    st.rerun()
+        return lambda: reviews.Hold(notes, agreed)
+
+    def then(_: Receipt) -> str:
+        what_if.forget(scope.file)
+        _leave()
+        return _on_file(scope)
+
+    return actions.Dialog(
+        "Finish the review",
+        "Record the review",
+        fields,
+        icon=":material/task_alt:",
+        then=then,
+        since=_known(scope),
+    )
 
 
-draw(current())
+def _on_file(scope: Scope) -> str:
+    """Put a snapshot of what was just recorded on file, and say whether that worked."""
+
+    def take() -> Receipt:
+        file = scope.office.open(scope.file.person, scope.file.customer_id)
+        command = snapshot.command(replace(scope, file=file), words.local_day(file.now))
+        return scope.office.carry_out(file.person, file.customer_id, command, file.sequence)
+
+    taken = actions.attempt(take)
+    return "A snapshot of it is on file." if taken else "Take a snapshot of it on the Snapshots page."
+
+
+def _known(scope: Scope) -> int:
+    """The last entry that the person knows: where the review began, or an own step right after it."""
+    file, known = scope.file, int(st.session_state[BEGAN])
+    for event in file.ledger.events(file.customer_id, after=known):
+        if event.actor != file.person.email:
+            break
+        known = event.sequence
+    return known

@@ -9,13 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from dpa_core.clock import end_of
-from dpa_core.office import CustomerFile, Refusal
+from dpa_core.office import CustomerFile
 from dpa_core.snapshots.diff import diff
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, verify
 from dpa_core.views.snapshots import OnFile, on_file
-from pages.parts import show, snapshot, words
-from pages.parts.scope import Scope, current
+from pages.parts import actions, show, snapshot, words
+from pages.parts.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class Data:
     today: date
 
 
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
+
+
 def read(scope: Scope) -> Data:
     """All that the page shows, from the customer's file."""
     file = scope.file
@@ -35,7 +40,7 @@ def read(scope: Scope) -> Data:
 
 
 def draw(scope: Scope, data: Data) -> None:
-    """The page."""
+    """What it shows."""
     show.header(
         "Snapshots",
         "A snapshot is the whole configuration at one moment as a signed document: to be filed, compared "
@@ -64,6 +69,7 @@ def draw(scope: Scope, data: Data) -> None:
 def _take(scope: Scope, data: Data) -> None:
     if not scope.file.allows("take_snapshot"):
         return
+    form = actions.Form(scope, "snapshots.take")
     with st.form("take"), st.container(horizontal=True, vertical_alignment="bottom"):
         day = st.date_input(
             "As at the end of",
@@ -75,9 +81,8 @@ def _take(scope: Scope, data: Data) -> None:
             width=220,
         )
         pressed = st.form_submit_button("Take a snapshot", type="primary", icon=":material/photo_camera:")
-    if pressed and isinstance(day, date) and (entry := snapshot.take(scope, scope.file, day)):
-        show.recorded(f"On file as entry {entry}.")
-        st.rerun()
+    if pressed:
+        form.submit(lambda: snapshot.command(scope, day))
 
 
 def _list(scope: Scope, data: Data) -> None:
@@ -154,25 +159,24 @@ def _compare(scope: Scope, data: Data) -> None:
     earlier = [s.as_at for s in data.on_file if s.as_at < data.today]
     first = earlier[0] if earlier else max(data.began, data.today - timedelta(days=365))
     with st.form("compare"), st.container(horizontal=True, vertical_alignment="bottom"):
-        limits = {"min_value": data.began, "max_value": data.today, "format": "YYYY-MM-DD", "width": 200}
-        a = st.date_input("From the end of", value=max(first, data.began), **limits)
-        b = st.date_input("To the end of", value=data.today, **limits)
+        a = _day("From the end of", max(first, data.began), data)
+        b = _day("To the end of", data.today, data)
         st.form_submit_button("Compare", icon=":material/compare_arrows:")
-    if not (isinstance(a, date) and isinstance(b, date)):
-        return
     a, b = sorted((a, b))
-    try:
-        old, new = (_at(scope, day) for day in (a, b))
-    except Refusal as problem:
-        show.refusal(problem)
+    both = actions.attempt(lambda: (_at(scope, a), _at(scope, b)))
+    if both is None:
         return
+    old, new = both
     snapshot.changes(diff(freeze(old), freeze(new)), words.day(a), words.day(b))
     snapshot.between(old, new)
+
+
+def _day(label: str, value: date, data: Data) -> date:
+    return st.date_input(
+        label, value=value, min_value=data.began, max_value=data.today, format="YYYY-MM-DD", width=200
+    )
 
 
 def _at(scope: Scope, day: date) -> CustomerFile:
     file = scope.file
     return scope.office.open(file.person, file.customer_id, end_of(day, scope.office.clock.now()))
-
-
-draw(current(), read(current()))

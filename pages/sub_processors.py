@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dpa_core.agreement import Agreement
+from dpa_core.agreement import Agreement, SubProcessor
 from dpa_core.office import CustomerFile
 from dpa_core.subjects import features
 from dpa_core.views import sub_processors
 from dpa_core.views.sub_processors import Engagement, Listed
 from pages.parts import charts, show, words
-from pages.parts.scope import Scope, current
+from pages.parts.scope import Scope
 
 PARAMETER = "sub_processor"  # names the one whose details are open, in the address
 TEXT, KIND, NOW, PLACE, MECHANISM, DETAILS, TABLE, ROUND = (
@@ -41,6 +41,11 @@ class Data:
     """What engaged the one named."""
 
 
+def page(scope: Scope) -> None:
+    """The page."""
+    draw(scope, read(scope))
+
+
 def read(scope: Scope) -> Data:
     """The list, and the instruction behind the one whose details are open."""
     listed = sub_processors.listed(scope.file)
@@ -53,7 +58,7 @@ def read(scope: Scope) -> Data:
 
 
 def draw(scope: Scope, data: Data) -> None:
-    """The page."""
+    """What it shows."""
     file = scope.file
     engaged = [entry.sub_processor for entry in data.listed if entry.engaged]
     outside = [s.name for s in engaged if show.outside(s, file.agreement)]
@@ -80,7 +85,7 @@ def draw(scope: Scope, data: Data) -> None:
         ("3.1(v)", features.TRANSFER_CLAUSE, "Sch. 2 2", CORE_CLAUSE, features.CLAUSE), file.agreement
     )
     if chosen:
-        _details(chosen, data.engagement, file)
+        _details(scope, chosen, data.engagement)
 
 
 def _unknown(wanted: str, file: CustomerFile) -> None:
@@ -259,30 +264,17 @@ def _why_core(agreement: Agreement) -> None:
 # --- details -------------------------------------------------------------------------------------
 
 
-def _details(entry: Listed, engagement: Engagement | None, file: CustomerFile) -> None:
+def _details(scope: Scope, entry: Listed, engagement: Engagement | None) -> None:
     @st.dialog(entry.sub_processor.name, width="medium", icon=":material/account_tree:", on_dismiss=_close)
     def dialog() -> None:
-        _detail(entry, engagement, file)
+        _detail(scope, entry, engagement)
 
     dialog()
 
 
-def _detail(entry: Listed, engagement: Engagement | None, file: CustomerFile) -> None:
-    s, agreement = entry.sub_processor, file.agreement
-    with st.container(horizontal=True, gap="small"):
-        if entry.engaged:
-            st.badge("Engaged now", icon=":material/check_circle:", color="green")
-        else:
-            st.badge("Not engaged", icon=":material/circle:", color="gray")
-        if s.kind == "core":
-            st.badge("Core", icon=":material/lock:", color="blue")
-        else:
-            st.badge("Optional", icon=":material/toggle_on:", color="gray")
-        if show.outside(s, agreement):
-            partly = any(not agreement.place(location.place).third_country for location in s.locations)
-            where = "Partly outside the EU and EEA" if partly else "Outside the EU and EEA"
-            st.badge(where, icon=":material/public:", color="orange")
-        st.badge(s.clause, icon=":material/gavel:", color="gray", help=show.clause(s.clause, agreement))
+def _detail(scope: Scope, entry: Listed, engagement: Engagement | None) -> None:
+    file, s = scope.file, entry.sub_processor
+    _badges(entry, file.agreement)
     if file.as_of is not None:
         st.caption(f":material/history: :orange[As it stood on {words.day(file.as_of)}.]")
     st.markdown(f"**Purpose:** {s.purpose}")
@@ -293,6 +285,35 @@ def _detail(entry: Listed, engagement: Engagement | None, file: CustomerFile) ->
             icon, word = ("check_circle", "on") if f.id in entry.on else ("circle", "off")
             lines.append(f"- :material/{icon}: {f.name}: **{word}**")
         st.markdown("\n".join(lines))
+    _where_and_how(s, file.agreement)
+    _wording(s, file.agreement)
+    if s.kind == "optional":
+        scope.link("features", "Switch its features", ":material/toggle_on:")
+
+
+def _badges(entry: Listed, agreement: Agreement) -> None:
+    s = entry.sub_processor
+    with st.container(horizontal=True, gap="small"):
+        show.badge(_NOW_BADGE[entry.engaged])
+        show.badge(_KIND_BADGE[s.kind])
+        if show.outside(s, agreement):
+            partly = any(not agreement.place(location.place).third_country for location in s.locations)
+            where = "Partly outside the EU and EEA" if partly else "Outside the EU and EEA"
+            show.badge(show.Status(where, (":material/public:", "orange")))
+        st.badge(s.clause, icon=":material/gavel:", color="gray", help=show.clause(s.clause, agreement))
+
+
+_NOW_BADGE = {
+    True: show.Status("Engaged now", (":material/check_circle:", "green")),
+    False: show.Status("Not engaged", (":material/circle:", "gray")),
+}
+_KIND_BADGE = {
+    "core": show.Status("Core", (":material/lock:", "blue")),
+    "optional": show.Status("Optional", (":material/toggle_on:", "gray")),
+}
+
+
+def _where_and_how(s: SubProcessor, agreement: Agreement) -> None:
     lines = ["**Places**"]
     for location in s.locations:
         place = agreement.place(location.place)
@@ -306,6 +327,9 @@ def _detail(entry: Listed, engagement: Engagement | None, file: CustomerFile) ->
     if not s.mechanisms:
         lines.append("- No transfer: no data leaves the EU and EEA.")
     st.markdown("\n".join(lines))
+
+
+def _wording(s: SubProcessor, agreement: Agreement) -> None:
     with st.container(border=True, gap="small"):
         st.markdown(f":material/format_quote: **In the agreement’s own words** ({s.clause})")
         if s.features_wording:
@@ -315,8 +339,6 @@ def _detail(entry: Listed, engagement: Engagement | None, file: CustomerFile) ->
         st.caption(f"Transfer mechanism: “{words.plain(' + '.join(wording) or 'N/A')}”")
         if s.source_note:
             st.caption(f":material/info: {words.plain(s.source_note)}")
-    if s.kind == "optional":
-        st.page_link("pages/features.py", label="Switch its features", icon=":material/toggle_on:")
 
 
 def _standing(entry: Listed, engagement: Engagement | None, file: CustomerFile) -> str:
@@ -429,6 +451,3 @@ def _flow(paths: tuple[charts.Path, ...]) -> None:
             },
             alt="Ways from feature through sub-processor to place",
         )
-
-
-draw(current(), read(current()))

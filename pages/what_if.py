@@ -6,10 +6,10 @@ import streamlit as st
 
 from dpa_core.views.what_if import Trial
 from pages.parts import proposals, show, what_if
-from pages.parts.scope import Scope, current
+from pages.parts.scope import Scope
 
 
-def draw(scope: Scope) -> None:
+def page(scope: Scope) -> None:
     """The page."""
     file = scope.file
     show.header(
@@ -32,7 +32,4 @@ def _stage(scope: Scope, trial: Trial) -> None:
     ):
         st.session_state.setdefault("features.staged", {})[scope.file.customer_id] = dict(trial.changes)
         what_if.forget(scope.file)
-        st.switch_page("pages/features.py")
-
-
-draw(current())
+        scope.go("features")

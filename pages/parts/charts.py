@@ -8,10 +8,10 @@ schema, which takes a tenth of a second, so charts are kept: they depend on noth
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypedDict
 
 import altair as alt
 
@@ -22,8 +22,42 @@ _GAP = 0.011  # between a round mark's middle and its lines
 _OFF = 0.8  # opacity of what is not engaged
 _NOW = "Engaged"
 _STATE = {True: _NOW, False: "Not engaged"}
-# The page's own text colour, light or dark: the theme's is too faint for names that matter.
-_TEXT = {"labelColor": "currentColor", "labelFontSize": 13, "labelOverlap": False, "title": None}
+
+inline: Callable[..., alt.Data] = alt.Data
+"""Rows that stay where a chart names them: `inline(values=rows)`."""
+
+
+class _Look(TypedDict):
+    """How the names on an axis look."""
+
+    labelColor: str
+    labelFontSize: int
+    labelOverlap: bool
+    labelLimit: int
+    labelPadding: int
+    grid: bool
+    title: None
+
+
+class _Names(_Look):
+    """The nodes of a column as the labels of an axis."""
+
+    values: list[int]
+    labelExpr: str
+    labelFontWeight: dict[str, Any]
+
+
+def _look(*, limit: int, grid: bool) -> _Look:
+    """In the page's own text colour, light or dark: the theme's is too faint for names that matter."""
+    return _Look(
+        labelColor="currentColor",
+        labelFontSize=13,
+        labelOverlap=False,
+        labelLimit=limit,
+        labelPadding=6,
+        grid=grid,
+        title=None,
+    )
 
 
 @dataclass(frozen=True)
@@ -57,7 +91,7 @@ def _facts(path: Path) -> dict[str, str]:
     }
 
 
-def _heavy(values: Iterable[object]) -> dict[str, object]:
+def _heavy(values: Iterable[object]) -> dict[str, Any]:
     """Heavier text for these values of an axis."""
     test = f"indexof({json.dumps(list(values))}, datum.value) >= 0"
     return {"condition": {"test": test, "value": 700}, "value": 400}
@@ -77,7 +111,7 @@ def matrix(paths: tuple[Path, ...]) -> dict[str, Any]:
         _in_order(p.feature for p in paths),
         _in_order(p.sub_processor for p in paths),
     )
-    common = {**_TEXT, "labelLimit": 190, "labelPadding": 6, "grid": True}
+    common = _look(limit=190, grid=True)
     x = alt.X(
         "Sub-processor:N",
         sort=sub_processors,
@@ -98,12 +132,12 @@ def matrix(paths: tuple[Path, ...]) -> dict[str, Any]:
     tooltip = _tooltip("Feature", "Sub-processor")
     now = [r for r in rows if r["Now"] == _NOW]
     could = [r for r in rows if r["Now"] != _NOW]
-    return (
+    spec: dict[str, Any] = (
         alt.layer(
-            alt.Chart(alt.Data(values=could))
+            alt.Chart(inline(values=could))
             .mark_point(size=130, strokeWidth=1.5, opacity=_OFF, filled=False)
             .encode(x=x, y=y, tooltip=tooltip),
-            alt.Chart(alt.Data(values=now))
+            alt.Chart(inline(values=now))
             .mark_point(size=190, opacity=1, filled=True)
             .encode(x=x, y=y, tooltip=tooltip),
         )
@@ -111,6 +145,7 @@ def matrix(paths: tuple[Path, ...]) -> dict[str, Any]:
         .configure_view(strokeWidth=0)
         .to_dict()
     )
+    return spec
 
 
 def matrix_in_words(paths: Sequence[Path]) -> str:
@@ -141,7 +176,7 @@ def flow(paths: tuple[Path, ...]) -> dict[str, Any]:
     for p in sorted(paths, key=lambda p: p.now):  # what is engaged now replaces what is not
         to_sub_processor[left[p.feature].y, middle[p.sub_processor].y] = p.now
         to_place[middle[p.sub_processor].y, right[p.place].y] = p.now
-    return (
+    spec: dict[str, Any] = (
         alt.layer(
             *_lines(to_sub_processor, _LEFT + _GAP, _BOX[0]),
             *_lines(to_place, _BOX[1], _RIGHT - _GAP),
@@ -154,6 +189,7 @@ def flow(paths: tuple[Path, ...]) -> dict[str, Any]:
         .configure_view(strokeWidth=0)
         .to_dict()
     )
+    return spec
 
 
 @dataclass(frozen=True)
@@ -194,25 +230,22 @@ def _lines(legs: dict[tuple[int, int], bool], start: float, end: float) -> list[
             for step, (x, y) in enumerate(((start, y0), (start + bend, y0), (end - bend, y1), (end, y1)))
         ]
         layers.append(
-            alt.Chart(alt.Data(values=rows))
+            alt.Chart(inline(values=rows))
             .mark_line(interpolate="basis", aria=False, **style)
             .encode(x=_X, y=_y(), detail="leg:N", order="step:Q")
         )
     return layers
 
 
-def _labels(nodes: dict[str, _Node]) -> dict[str, object]:
+def _labels(nodes: dict[str, _Node]) -> _Names:
     """The names of a column's nodes as labels of an axis, so that they wear the theme's text colour."""
     at = [n.y for n in nodes.values()]
-    return {
-        "values": at,
-        "labelExpr": f"{json.dumps(list(nodes))}[indexof({json.dumps(at)}, datum.value)]",
-        "labelFontWeight": _heavy(n.y for n in nodes.values() if n.now),
-        **_TEXT,
-        "labelLimit": 260,
-        "labelPadding": 6,
-        "grid": False,
-    }
+    return _Names(
+        **_look(limit=260, grid=False),
+        values=at,
+        labelExpr=f"{json.dumps(list(nodes))}[indexof({json.dumps(at)}, datum.value)]",
+        labelFontWeight=_heavy(n.y for n in nodes.values() if n.now),
+    )
 
 
 def _dots(nodes: dict[str, _Node], at: float, column: str, axis: alt.Axis) -> list[alt.Chart]:
@@ -220,7 +253,7 @@ def _dots(nodes: dict[str, _Node], at: float, column: str, axis: alt.Axis) -> li
     for now in (False, True):
         rows = [{column: name, "Now": _STATE[now], "x": at, "y": n.y} for name, n in _those(nodes, now)]
         layers.append(
-            alt.Chart(alt.Data(values=rows))
+            alt.Chart(inline(values=rows))
             .mark_point(size=130, filled=now, opacity=1 if now else _OFF, strokeWidth=1.5, aria=False)
             .encode(x=_X, y=_y(axis if now else None), tooltip=[f"{column}:N", "Now:N"])
         )
@@ -237,11 +270,12 @@ def _boxes(nodes: dict[str, _Node], paths: Sequence[Path]) -> list[alt.Chart]:
         facts["Now"] = _STATE[nodes[name].now]
     tooltip = _tooltip("Sub-processor", "Features", "Places", "Transfer mechanisms")
     half = 0.34 * _TALL / len(nodes)
-    names = _labels(nodes) | {"labelAlign": "center", "labelPadding": 0}
-    axis = alt.Axis(orient="right", offset=alt.ExprRef("-width / 2"), **names)
+    names = _labels(nodes)
+    names["labelPadding"] = 0
+    axis = alt.Axis(orient="right", offset=alt.ExprRef("-width / 2"), labelAlign="center", **names)
     could, now = (
         alt.Chart(
-            alt.Data(
+            inline(
                 values=[
                     {**told[name], "x": _BOX[0], "x2": _BOX[1]} | {"y": n.y - half, "y2": n.y + half}
                     for name, n in _those(nodes, state)

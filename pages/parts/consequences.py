@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from dpa_core.agreement import Agreement
+from dpa_core.agreement import Agreement, SubProcessor
 from dpa_core.subjects import features
 from pages.parts import show, words
 
@@ -13,15 +15,22 @@ def card(result: features.Consequences, agreement: Agreement) -> None:
     """What the instruction would bring about, in words. Clauses: Sch. 2 2.2, 3.1(vii)"""
     switched = [f"{f.name} on" for f in result.switched_on] + [f"{f.name} off" for f in result.switched_off]
     st.markdown(f"**{words.listed(switched)}**")
+    _engaged(result, agreement)
+    if result.transfers:
+        _transfers(result)
+    elif result.switched_on:
+        st.markdown(":material/location_on: All processing of these features stays in the EU and EEA.")
+    if result.data_categories:
+        names = words.listed([c.name for c in result.data_categories])
+        st.markdown(f":material/category: **Data categories touched:** {names}")
+        st.caption("Our reading: the agreement does not say which categories a feature touches.")
+    show.clauses(result.clauses, agreement)
+
+
+def _engaged(result: features.Consequences, agreement: Agreement) -> None:
+    """Which sub-processors come, go, or stay."""
     if result.added:
-        lines = [":material/add_circle: **Sub-processors added**"]
-        for s in result.added:
-            where, by = show.places(s, agreement), show.mechanisms(s, agreement)
-            lines.append(f"- **{s.name}** · {s.purpose} · {where} · {by}")
-        st.markdown("\n".join(lines))
-        for s in result.added:
-            if any(location.role != "processing" for location in s.locations):
-                st.caption(f":material/info: {s.name}, in the agreement’s words: {s.location_wording}")
+        _added(result.added, agreement)
     if result.removed:
         lines = [":material/remove_circle: **Sub-processors removed**"]
         lines += [f"- **{s.name}** · {show.places(s, agreement)}" for s in result.removed]
@@ -36,15 +45,17 @@ def card(result: features.Consequences, agreement: Agreement) -> None:
         )
     if not result.added and not result.removed:
         st.markdown("No sub-processor is added or removed.")
-    if result.transfers:
-        _transfers(result)
-    elif result.switched_on:
-        st.markdown(":material/location_on: All processing of these features stays in the EU and EEA.")
-    if result.data_categories:
-        names = words.listed([c.name for c in result.data_categories])
-        st.markdown(f":material/category: **Data categories touched:** {names}")
-        st.caption("Our reading: the agreement does not say which categories a feature touches.")
-    show.clauses(result.clauses, agreement)
+
+
+def _added(added: Sequence[SubProcessor], agreement: Agreement) -> None:
+    lines = [":material/add_circle: **Sub-processors added**"]
+    for s in added:
+        where, by = show.places(s, agreement), show.mechanisms(s, agreement)
+        lines.append(f"- **{s.name}** · {s.purpose} · {where} · {by}")
+    st.markdown("\n".join(lines))
+    for s in added:
+        if any(location.role != "processing" for location in s.locations):
+            st.caption(f":material/info: {s.name}, in the agreement’s words: {s.location_wording}")
 
 
 def acknowledgement(result: features.Consequences, agreement: Agreement, key: str) -> frozenset[str]:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dpa_core.downloads import File
-from dpa_core.office import Refusal
-from pages.parts import show
+from pages.parts import actions
 from pages.parts.scope import Scope
 
 BROWSER = "dpa_browser"
@@ -29,13 +28,15 @@ def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon
             "To download, sign out and in again: this browser has lost its mark.", icon=":material/error:"
         )
         return
-    customer = show.reopened(scope)
-    try:
-        with st.spinner("Making the file"):
-            file = make()
-    except Refusal as problem:
-        show.refusal(problem)
+    customer = actions.reopened(scope)
+    with st.spinner("Making the file"):
+        file = actions.attempt(make)
+    if file is None:
         return
-    address = scope.office.offer_download(customer.person, customer.customer_id, browser, file)
+    address = actions.attempt(
+        lambda: scope.office.offer_download(customer.person, customer.customer_id, browser, file)
+    )
+    if address is None:
+        return
     st.link_button(f"Save {file.name}", address, type="primary", icon=":material/save:")
     st.caption("The link works once, within a minute, in this browser.")

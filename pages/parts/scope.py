@@ -1,15 +1,20 @@
-"""What a page knows about its visit. `app.py` sets it anew on every run, after the sign-in gate."""
+"""What a page knows about its visit, and how it leads to another page. The frame makes it on every run."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, NoReturn
 
 import streamlit as st
 
-from dpa_core.office import CustomerFile, Office
+from dpa_core.office import CustomerFile, Office, ProviderFile
 from dpa_core.snapshots.sign import KeyRing
 
-_KEY = "scope"
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
+
 RUNNING = "review.running"
 """In the session state: the customer whose review runs; it has the whole screen."""
 
@@ -23,14 +28,26 @@ class Scope:
     is_demo: bool
     keys: KeyRing
     """Signs the snapshots."""
+    pages: Mapping[str, StreamlitPage]
+    """The pages this person can go to, by name: the last part of their address."""
+
+    def provider(self) -> ProviderFile | None:
+        """The provider's own matters, for its privacy officer; None for everyone else, and in the past."""
+        return self.office.open_provider(self.file.person) if self.file.allows("govern") else None
+
+    def go(self, page: str, **query: str) -> NoReturn:
+        """Leave for another page. `query`: what its address says."""
+        st.switch_page(self.pages[page], query_params=query)
+
+    def link(self, page: str, label: str, icon: str | None = None) -> None:
+        """A link to another page, under that page's icon unless another one is given."""
+        st.page_link(self.pages[page], label=label, icon=icon)
 
 
-def enter(scope: Scope) -> None:
-    """Make this the scope of the run."""
-    st.session_state[_KEY] = scope
-
-
-def current() -> Scope:
-    """The scope of the run."""
-    scope: Scope = st.session_state[_KEY]
-    return scope
+def look_at(day: date | None) -> None:
+    """Look at the customer as of a past day, from the next run on; None: at the present."""
+    if day is None:
+        st.session_state.pop("as_of", None)
+        st.query_params.pop("as_of", None)
+    else:
+        st.query_params["as_of"] = day.isoformat()

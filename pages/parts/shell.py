@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +13,30 @@ import streamlit as st
 
 from dpa_core.access import Forbidden, Person, SignInAgain, identity, may
 from dpa_core.clock import end_of
-from dpa_core.office import AgreementMissing, CustomerFile, Refusal
+from dpa_core.office import AgreementMissing, CustomerFile
+from dpa_core.subjects import Refusal
 from dpa_core.subjects.grants import ROLES
-from pages.parts import words
-from pages.parts.scope import RUNNING, Scope, enter
+from pages import (
+    access,
+    agreement,
+    assistance,
+    audits,
+    data_return,
+    desk,
+    features,
+    history,
+    incidents,
+    notices,
+    overview,
+    portfolio,
+    retention,
+    review,
+    snapshots,
+    sub_processors,
+    what_if,
+)
+from pages.parts import actions, words
+from pages.parts.scope import RUNNING, Scope, look_at
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -27,18 +49,59 @@ FEW = 50
 """Customers up to which all are listed to choose from; beyond, they are searched for."""
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A page as the navigation lists it. Its name is the last part of its address."""
+
+    title: str
+    icon: str
+    draw: Callable[[Scope], None]
+
+
+PROVIDERS = {
+    "desk": Listed("Desk", ":material/inbox:", desk.page),
+    "portfolio": Listed("Portfolio", ":material/work:", portfolio.page),
+}
+START = "overview"
+SECTIONS = {
+    "": {START: Listed("Overview", ":material/dashboard:", overview.page)},
+    "Configuration": {
+        "features": Listed("Features", ":material/toggle_on:", features.page),
+        "sub_processors": Listed("Sub-processors", ":material/account_tree:", sub_processors.page),
+        "retention": Listed("Retention", ":material/auto_delete:", retention.page),
+        "what_if": Listed("What if", ":material/science:", what_if.page),
+    },
+    "Requests and notices": {
+        "notices": Listed("Changes", ":material/campaign:", notices.page),
+        "audits": Listed("Audits", ":material/policy:", audits.page),
+        "data_return": Listed("Return and deletion", ":material/inventory_2:", data_return.page),
+        "assistance": Listed("Assistance", ":material/support_agent:", assistance.page),
+        "incidents": Listed("Incidents", ":material/crisis_alert:", incidents.page),
+    },
+    "Record": {
+        "history": Listed("History", ":material/history:", history.page),
+        "snapshots": Listed("Snapshots", ":material/photo_camera:", snapshots.page),
+        "review": Listed("Reviews", ":material/slideshow:", review.page),
+        "agreement": Listed("Agreement", ":material/contract:", agreement.page),
+        "access": Listed("Access", ":material/group:", access.page),
+    },
+}
+
+
 def visit(desk: Desk) -> None:
     """Draw one run of the app for whoever is at the browser."""
     # A review has the whole screen. Streamlit may leave an empty side bar standing unless told to fold it.
-    side_bar = "collapsed" if RUNNING in st.session_state else "auto"
     st.set_page_config(
-        page_title="DPA Desk", page_icon=str(ICON), layout="wide", initial_sidebar_state=side_bar
+        page_title="DPA Desk",
+        page_icon=str(ICON),
+        layout="wide",
+        initial_sidebar_state="collapsed" if RUNNING in st.session_state else "auto",
     )
     person = _person(desk)
     file = _customer(desk, person)
-    enter(Scope(desk.office, file, desk.is_demo, desk.keys))
+    scope, sections = entered(desk, file)
     reviewing = st.session_state.get(RUNNING) == file.customer_id and file.allows("hold_review")
-    page = st.navigation(_pages(person), position="hidden" if reviewing else "sidebar", expanded=True)
+    page = st.navigation(sections, position="hidden" if reviewing else "sidebar", expanded=True)
     if reviewing and page.url_path != "review":
         st.session_state.pop(RUNNING)
         st.rerun()
@@ -47,39 +110,32 @@ def visit(desk: Desk) -> None:
             _side_bar(desk, file)
     _banners(desk, file)
     page.run()
+    actions.drawn(scope)
 
 
-def _pages(person: Person) -> dict[str, list[StreamlitPage]]:
-    """The pages under their headings; the desk for whoever acts for the provider."""
-    desk = [st.Page("pages/desk.py", title="Desk", icon=":material/inbox:")]
-    portfolio = [st.Page("pages/portfolio.py", title="Portfolio", icon=":material/work:")]
-    return {
-        "": [
-            *(desk if may(person, "govern", None).allowed else []),
-            *(portfolio if person.is_provider else []),
-            st.Page("pages/overview.py", title="Overview", icon=":material/dashboard:", default=True),
-        ],
-        "Configuration": [
-            st.Page("pages/features.py", title="Features", icon=":material/toggle_on:"),
-            st.Page("pages/sub_processors.py", title="Sub-processors", icon=":material/account_tree:"),
-            st.Page("pages/retention.py", title="Retention", icon=":material/auto_delete:"),
-            st.Page("pages/what_if.py", title="What if", icon=":material/science:"),
-        ],
-        "Requests and notices": [
-            st.Page("pages/notices.py", title="Changes", icon=":material/campaign:"),
-            st.Page("pages/audits.py", title="Audits", icon=":material/policy:"),
-            st.Page("pages/data_return.py", title="Return and deletion", icon=":material/inventory_2:"),
-            st.Page("pages/assistance.py", title="Assistance", icon=":material/support_agent:"),
-            st.Page("pages/incidents.py", title="Incidents", icon=":material/crisis_alert:"),
-        ],
-        "Record": [
-            st.Page("pages/history.py", title="History", icon=":material/history:"),
-            st.Page("pages/snapshots.py", title="Snapshots", icon=":material/photo_camera:"),
-            st.Page("pages/review.py", title="Reviews", icon=":material/slideshow:"),
-            st.Page("pages/agreement.py", title="Agreement", icon=":material/contract:"),
-            st.Page("pages/access.py", title="Access", icon=":material/group:"),
-        ],
+def entered(desk: Desk, file: CustomerFile) -> tuple[Scope, dict[str, list[StreamlitPage]]]:
+    """The scope of this run, and the pages that this person can go to under their headings."""
+    pages: dict[str, StreamlitPage] = {}
+    scope = Scope(desk.office, file, desk.is_demo, desk.keys, pages)
+
+    def listed(those: Mapping[str, Listed]) -> list[StreamlitPage]:
+        for name, page in those.items():
+            pages[name] = st.Page(
+                partial(page.draw, scope),
+                title=page.title,
+                icon=page.icon,
+                url_path=name,
+                default=name == START,
+            )
+        return [pages[name] for name in those]
+
+    theirs = {
+        "desk": may(file.person, "govern", None).allowed,
+        "portfolio": file.person.is_provider,
     }
+    first = listed({name: page for name, page in PROVIDERS.items() if theirs[name]})
+    sections = {heading: listed(those) for heading, those in SECTIONS.items()}
+    return scope, sections | {"": first + sections[""]}
 
 
 # --- who -----------------------------------------------------------------------------------------
@@ -170,7 +226,7 @@ def _customer(desk: Desk, person: Person) -> CustomerFile:
     except (Forbidden, Refusal, AgreementMissing) as problem:
         with _narrow():
             st.title("This cannot be shown")
-            st.error(_sentence(problem), icon=":material/error:")
+            st.error(actions.sentence(problem), icon=":material/error:")
             st.button("Go to the start page", on_click=_forget)
         st.stop()
     state["customer"], state["as_of"] = wanted, day
@@ -179,12 +235,6 @@ def _customer(desk: Desk, person: Person) -> CustomerFile:
     if day:
         query["as_of"] = day
     return file
-
-
-def _sentence(problem: Exception) -> str:
-    if isinstance(problem, Refusal):
-        return f"{words.plain(problem.message)} {words.plain(problem.remedy)}"
-    return words.plain(str(problem))
 
 
 def _moment(day: str | None, desk: Desk) -> datetime | None:
@@ -205,15 +255,6 @@ def _forget() -> None:
     st.query_params.clear()
     for key in ("customer", "as_of"):
         st.session_state.pop(key, None)
-
-
-def look_at(day: date | None) -> None:
-    """Look at the customer as of a past day, from the next run on; None: at the present."""
-    if day is None:
-        st.session_state.pop("as_of", None)
-        st.query_params.pop("as_of", None)
-    else:
-        st.query_params["as_of"] = day.isoformat()
 
 
 def _choose(customer_id: str) -> None:

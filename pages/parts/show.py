@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 
-from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.agreement import Agreement, Location, SubProcessor
-from dpa_core.office import Changed, CustomerFile, Instruction, Receipt, Refusal, StoreError
+from dpa_core.office import CustomerFile
 from dpa_core.subjects.common import MAX_REASON
-from dpa_core.views import history
-from pages.parts import words
-from pages.parts.scope import Scope
+from pages.parts import actions, words
 
-_RECORDED = "recorded"
+Color = Literal["red", "orange", "blue", "green", "violet", "gray"]
+Look = tuple[str, Color]
+"""How a status looks beside its word: icon and colour."""
 
 
-def recorded(sentence: str) -> None:
-    """Tell the person, when the page is drawn next, what was just recorded."""
-    st.session_state[_RECORDED] = sentence
+@dataclass(frozen=True)
+class Status:
+    """What a badge says: word, icon and colour."""
+
+    word: str
+    look: Look
 
 
 def header(title: str, sentence: str, file: CustomerFile) -> None:
@@ -28,8 +32,31 @@ def header(title: str, sentence: str, file: CustomerFile) -> None:
     moment = f" · :orange[as it stood on {words.day(file.as_of)}]" if file.as_of else ""
     st.caption(f"{words.plain(file.name)} · Agreement of {words.day(file.agreement.published)}{moment}")
     st.markdown(sentence)
-    if just := st.session_state.pop(_RECORDED, None):
-        st.success(just, icon=":material/task_alt:")
+    actions.receipt()
+
+
+def heading(title: str, status: Status) -> None:
+    """The head of a card: its title on the left, how it stands on the right. `title`: plain text."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader(words.plain(title), anchor=False)
+        badge(status)
+
+
+def badge(status: Status) -> None:
+    """A status in word, icon and colour."""
+    icon, color = status.look
+    st.badge(status.word, icon=icon, color=color)
+
+
+def sides(parts: Mapping[str, Callable[[], None]]) -> None:
+    """What belongs to one side each, by its name: a tab a side, and no tabs where there is one only."""
+    if len(parts) == 1:
+        (draw,) = parts.values()
+        draw()
+        return
+    for tab, draw in zip(st.tabs(list(parts)), parts.values(), strict=True):
+        with tab:
+            draw()
 
 
 def clause(id: str, agreement: Agreement) -> str:
@@ -67,14 +94,6 @@ def outside(sub_processor: SubProcessor, agreement: Agreement) -> bool:
     return any(agreement.place(location.place).third_country for location in sub_processor.locations)
 
 
-def refusal(problem: Refusal) -> None:
-    """What was refused, what to do, and under which clause."""
-    st.error(
-        f"{words.plain(problem.message)} {words.plain(problem.remedy)} ({problem.clause})",
-        icon=":material/block:",
-    )
-
-
 def quoted(text: str) -> None:
     """A reason somebody typed, exactly as typed."""
     if text:
@@ -92,70 +111,12 @@ def read_only(file: CustomerFile) -> None:
         )
 
 
-def reopened(scope: Scope) -> CustomerFile:
-    """In a dialog: the customer, and the person's roles, as they stand at this moment.
-
-    A dialog runs again alone, without the page and the sign-in gate around it. So whoever lost access,
-    or whose sign-in has ended, since it was opened is told here, and can confirm nothing.
-    """
-    try:
-        return scope.office.open(scope.file.person, scope.file.customer_id)
-    except (Forbidden, SignInAgain) as problem:
-        st.error(words.plain(str(problem)), icon=":material/error:")
-        st.stop()
-
-
-def meanwhile(changed: Changed | None, file: CustomerFile) -> None:
-    """In a dialog: what others recorded since the person looked, where that stopped an instruction."""
-    if changed is None:
-        return
-    with st.container(border=True):
-        st.markdown(
-            ":material/sync_problem: **Someone changed this customer meanwhile.** "
-            "Nothing of yours is recorded yet."
-        )
-        for event in history.in_words(changed.events, file):
-            st.markdown(f"- {words.address(event.actor)}: {event.what} ({words.minute(event.recorded_at)})")
-        st.markdown("Below is what your instruction would do now. Please look again.")
-
-
-def carried_out(scope: Scope, command: Instruction, dialog: str) -> Receipt | None:
-    """In a dialog: give the instruction. None, and why on screen, where it was not recorded.
-
-    `dialog`: what its keys begin with. `<dialog>.seen` is the sequence the person had before their eyes;
-    where others were faster the dialog runs again, with what they did under `<dialog>.meanwhile`.
-    """
-    state, seen, file = st.session_state, f"{dialog}.seen", scope.file
-    try:
-        return scope.office.carry_out(file.person, file.customer_id, command, state.get(seen, file.sequence))
-    except Refusal as problem:
-        refusal(problem)
-    except (Forbidden, SignInAgain, StoreError) as problem:
-        st.error(words.plain(str(problem)), icon=":material/error:")
-    except Changed as changed:
-        state[f"{dialog}.meanwhile"] = changed
-        if changed.events:
-            state[seen] = changed.events[-1].sequence
-        st.rerun(scope="fragment")
-    return None
-
-
-def reason(key: str, *, required: bool) -> str:
+def reason(form: actions.Form, *, required: bool) -> str:
     """A field for the reason of an instruction."""
     return st.text_area(
-        f"Reason ({'required' if required else 'optional'})",
-        key=key,
+        **form.field("reason", f"Reason ({'required' if required else 'optional'})"),
         help=f"Kept with the instruction. {MAX_REASON:,} characters at the most.",
         placeholder="Why, or a ticket number of yours",
-    )
-
-
-def recorded_as(file: CustomerFile) -> None:
-    """What is kept of an instruction once it is confirmed."""
-    st.caption(
-        "Recorded as a documented instruction (Art. 28(3)(a) GDPR): "
-        f"you, {words.address(file.person.email)}, the time, and the agreement of "
-        f"{words.day(file.agreement.published)}."
     )
 
 

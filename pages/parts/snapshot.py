@@ -8,13 +8,13 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.clock import end_of
 from dpa_core.downloads import File
-from dpa_core.office import Changed, CustomerFile, Refusal, StoreError
+from dpa_core.office import CustomerFile
 from dpa_core.snapshots import files
 from dpa_core.snapshots.diff import Change
 from dpa_core.snapshots.freeze import freeze
+from dpa_core.subjects import Refusal
 from dpa_core.subjects.snapshots import Take
 from dpa_core.views import history
 from dpa_core.views.snapshots import OnFile
@@ -24,25 +24,11 @@ from pages.parts.scope import Scope
 FORMATS = {"pdf": "PDF", "json": "JSON", "xlsx": "Excel", "csv": "CSV"}
 
 
-def take(scope: Scope, file: CustomerFile, day: date) -> int | None:
-    """Freeze the customer at a day and put that on file: the entry it is recorded as.
-
-    What goes wrong is said on the page, and None is returned.
-    """
-    try:
-        then = scope.office.open(file.person, file.customer_id, end_of(day, file.now))
-        command = Take(day, then.now, then.sequence, freeze(then).digest)
-        return scope.office.carry_out(file.person, file.customer_id, command, file.sequence).sequence
-    except Refusal as problem:
-        show.refusal(problem)
-    except Changed:
-        st.warning(
-            "Someone changed this customer meanwhile. Take the snapshot again.",
-            icon=":material/sync_problem:",
-        )
-    except (Forbidden, SignInAgain, StoreError) as problem:
-        st.error(words.plain(str(problem)), icon=":material/error:")
-    return None
+def command(scope: Scope, day: date) -> Take:
+    """Freeze the customer at the end of a day, to be put on file. Raises Forbidden, Refusal."""
+    file = scope.file
+    then = scope.office.open(file.person, file.customer_id, end_of(day, scope.office.clock.now()))
+    return Take(day, then.now, then.sequence, freeze(then).digest)
 
 
 def buttons(scope: Scope, snapshot: OnFile) -> None:

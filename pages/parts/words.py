@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from dpa_core.locale import STOCKHOLM as STOCKHOLM
 from dpa_core.locale import clock_time as clock_time
 from dpa_core.locale import count as count
 from dpa_core.locale import day as day

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import CodeType
+from types import ModuleType
 from typing import Any
 
 import streamlit as st
@@ -25,12 +28,11 @@ from dpa_core.office import Office
 from dpa_core.snapshots.sign import KeyRing
 from dpa_core.web import Desk
 from pages.parts import shell
-from pages.parts.scope import current
+from pages.parts.scope import Scope
 from tests.bench import stores
 from tests.frozen import frozen_agreements
 
 KEYS = KeyRing(OKPKey.generate_key("Ed25519"), {})
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
     "overview",
     "features",
@@ -73,10 +75,11 @@ class _Constants:
 class _Run:
     """What one script run is to do, and how long it took."""
 
-    page: CodeType
+    page: ModuleType
     office: Any
     claims: dict[str, Any]
     data: Any = None
+    scope: Scope | None = None
     seconds: list[float] = field(default_factory=list)
 
 
@@ -99,18 +102,19 @@ def visit() -> None:
 
 
 class _Page:
-    """Stands for st.Page and what st.navigation gives: pages run from the text, and links lead nowhere."""
+    """Stands for st.Page and what st.navigation gives: the page under measure runs, links lead nowhere."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
+    title = ""
+    url_path = ""
+
+    def __init__(self, draw: Callable[[], None], **_: Any) -> None:
+        self.draw = draw
 
     def run(self) -> None:
-        names: dict[str, Any] = {"__name__": "__main__"}
-        exec(run.page, names)  # Streamlit runs the whole file on every visit, and so do both of ours
-        if run.data is None:
-            names["draw"](current(), names["read"](current()))
-        else:
-            names["draw"](current(), run.data)
+        assert isinstance(self.draw, partial)
+        (run.scope,) = self.draw.args  # the frame hands it to every page
+        data = run.page.read(run.scope) if run.data is None else run.data
+        run.page.draw(run.scope, data)
 
 
 def measure() -> list[tuple[str, float, float]]:
@@ -131,7 +135,7 @@ def measure() -> list[tuple[str, float, float]]:
 def stand_in() -> None:
     """Put the page under measure in place of Streamlit's navigation."""
     st.Page = _Page  # type: ignore[assignment, misc]
-    st.navigation = lambda *_, **__: _Page()  # type: ignore[assignment]
+    st.navigation = lambda sections, **_: sections[""][0]  # type: ignore[assignment]
     st.page_link = lambda *_, **__: None  # type: ignore[assignment]
 
 
@@ -145,15 +149,12 @@ def _every_page(path: Path, title: str, email: str, customer: str) -> list[tuple
 def ratio(office: Office, page: str, who: dict[str, Any]) -> float:
     """Our median time over that of the page from constants. `who`: e-mail address and customer."""
     global run
-    text = (ROOT / "pages" / f"{page}.py").read_text().replace("draw(current(), read(current()))", "")
-    code = compile(text, page, "exec")
+    module = import_module(f"pages.{page}")
     expires = datetime.now(UTC) + timedelta(hours=1)
     claims = {**who, "is_logged_in": True, "email_verified": True, "exp": expires.timestamp()}
     shell.claims = lambda: claims
-    ours = _Run(code, office, claims)
-    theirs = _Run(code, _Constants(office), claims)
-    names: dict[str, Any] = {"__name__": "__main__"}
-    exec(code, names)
+    ours = _Run(module, office, claims)
+    theirs = _Run(module, _Constants(office), claims)
     for turn in range(TURNS):
         for which in (ours, theirs) if turn % 2 else (theirs, ours):
             run = which
@@ -161,5 +162,5 @@ def ratio(office: Office, page: str, who: dict[str, Any]) -> float:
             if at.exception:
                 raise RuntimeError(at.exception[0].message)
             if turn == 0:
-                theirs.data = names["read"](at.session_state["scope"])
+                theirs.data = module.read(theirs.scope)
     return statistics.median(ours.seconds[2:]) / statistics.median(theirs.seconds[2:])

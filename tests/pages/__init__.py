@@ -3,27 +3,67 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
+from typing import Any
+from unittest.mock import patch
 
 from joserfc.jwk import OKPKey
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+from streamlit.testing.v1 import AppTest, local_script_runner
 
 from dpa_core.access import Person
-from dpa_core.office import Office
-from dpa_core.settings import ROOT
+from dpa_core.office import CustomerFile, Office
 from dpa_core.snapshots.sign import KeyRing
-from pages.parts.scope import Scope
+from dpa_core.web import Desk
+from pages.parts import actions, shell
 
 _KEY = OKPKey.generate_key("Ed25519")
 KEYS = KeyRing(_KEY, {_KEY.thumbprint(): dict(_KEY.as_dict(private=False))})
+LISTED = {
+    **shell.PROVIDERS,
+    **{name: page for pages in shell.SECTIONS.values() for name, page in pages.items()},
+}
+"""Every page, by name."""
 
 
 def visit(
     page: str, office: Office, person: Person, customer_id: str, as_of: datetime | None = None
 ) -> AppTest:
     """Run a page for a person who looks at a customer."""
-    at = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=30)
-    at.session_state["scope"] = Scope(office, office.open(person, customer_id, as_of), False, KEYS)
-    return at.run()
+    desk = Desk(office, "privacy@people.example", KEYS)
+    file = office.open(person, customer_id, as_of)
+    return AppTest.from_function(_script, args=(page, desk, file), default_timeout=30).run()
+
+
+def _script(page, desk, file):  # type: ignore[no-untyped-def]  # AppTest runs its text by itself
+    from tests import pages
+
+    pages.draw(page, desk, file)
+
+
+def draw(page: str, desk: Desk, file: CustomerFile) -> None:
+    """The page as the frame draws it, without the frame."""
+    scope, _ = shell.entered(desk, file)
+    LISTED[page].draw(scope)
+    actions.drawn(scope)
+
+
+def alone(at: AppTest, inside: Any) -> AppTest:
+    """Run the dialog that a widget stands in, as the browser does: without the page and the gate around it.
+
+    `at` then has what is in the dialog; the whole page again, once a step is recorded.
+    """
+    # AppTest has no way of its own to ask for this.
+    known = at.session_state._state._state._new_widget_state.widget_metadata
+    only = partial(RerunData, fragment_id_queue=[known[inside.id].fragment_id])
+    with patch.object(local_script_runner, "RerunData", only):
+        return at.run()
+
+
+def confirm(at: AppTest, label: str) -> AppTest:
+    """Press the button in the open dialog."""
+    button = next(b for b in reversed(at.button) if b.label == label)
+    return alone(at, button.click())
 
 
 def shown(at: AppTest) -> str:
@@ -31,6 +71,13 @@ def shown(at: AppTest) -> str:
     assert not at.exception, at.exception
     texts = [*at.title, *at.subheader, *at.markdown, *at.caption, *at.text]
     return "\n".join(e.value for e in [*texts, *at.info, *at.warning, *at.error])
+
+
+def receipt(at: AppTest) -> str:
+    """What the page says of the step that was just recorded, as typed."""
+    assert not at.exception, at.exception
+    (told,) = [s.value for s in at.success]
+    return told.replace("\\", "")
 
 
 def labels(at: AppTest) -> list[str]:

@@ -2,8 +2,6 @@
 
 from datetime import date
 
-import streamlit as st
-
 from dpa_core.subjects import retention, reviews, sub_processors
 from tests.conftest import carry_out
 from tests.pages import shown, visit
@@ -12,8 +10,7 @@ from tests.test_requests import AUDIT, HELP, ORDER, act, announce
 ACTION = reviews.Action(what="Send the list", side="provider", due=date(2026, 12, 1))
 
 
-def test_everything_that_waits_is_listed_once(office, people, monkeypatch):
-    monkeypatch.setattr(st, "page_link", lambda *_, **__: None)  # leads nowhere from a page run alone
+def test_everything_that_waits_is_listed_once(office, people):
     for command in (AUDIT, HELP, ORDER, retention.SetPeriod("chats", 60)):
         act(office, people.anna, command)
     change = announce(office, people)

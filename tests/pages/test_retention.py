@@ -6,7 +6,6 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dpa_core import access
@@ -15,30 +14,17 @@ from dpa_core.office import Office
 from dpa_core.subjects.grants import RevokeAccess
 from dpa_core.subjects.retention import CancelShortening, Period, PlaceHold, ReleaseHold, SetPeriod, period
 from tests.conftest import NOW, People, SettableClock, carry_out, email
-from tests.pages import labels, shown, visit
+from tests.pages import alone, confirm, labels, shown, visit
 
 
 def press(at: AppTest, ask: str, data_type: str) -> AppTest:
     """Open a dialog from its row."""
-    return at.button(key=f"{ask}_{data_type}").click().run()
+    return at.button(key=f"open.retention.{ask}.{data_type}").click().run()
 
 
-def again(at: AppTest, ask: str, data_type: str) -> AppTest:
-    """Run once more with the dialog open. In a browser only the dialog runs, and stays open by itself."""
-    at.session_state["retention.open"] = (ask, data_type)
-    return at.run()
-
-
-def confirm(at: AppTest, label: str, ask: str, data_type: str) -> AppTest:
-    """Press the dialog's own button."""
-    next(b for b in reversed(at.button) if b.label == label).click()
-    return again(at, ask, data_type)
-
-
-def enter(at: AppTest, days: int, data_type: str) -> AppTest:
+def enter(at: AppTest, days: int) -> AppTest:
     """Type a number of days into the dialog."""
-    at.number_input[0].set_value(days)
-    return again(at, "change", data_type)
+    return alone(at, at.number_input[0].set_value(days))
 
 
 def stands(office: Office, people: People, data_type: str, customer_id: str = "nordfrakt") -> Period:
@@ -139,7 +125,7 @@ def test_shortening_shows_what_goes_and_when_before_it_is_confirmed(
     office: Office, people: People, usage: None
 ) -> None:
     at = press(visit("retention", office, people.anna, "nordfrakt"), "change", "chats")
-    at = enter(at, 50, "chats")
+    at = enter(at, 50)
     text = shown(at)
     # 50 days before 1 December is 12 October: nine whole months, and 11 of October's 31 days.
     assert "**About 28,064 records (28.1 MB) of 10 months would be deleted on 1 Dec 2026**" in text
@@ -155,8 +141,8 @@ def test_shortening_shows_what_goes_and_when_before_it_is_confirmed(
 
 def test_a_confirmed_shortening_is_recorded_and_pending(office: Office, people: People, usage: None) -> None:
     at = press(visit("retention", office, people.anna, "nordfrakt"), "change", "chats")
-    at = enter(at, 50, "chats")
-    confirm(at, "Confirm instruction", "change", "chats")
+    at = enter(at, 50)
+    confirm(at, "Confirm instruction")
     pending = stands(office, people, "chats").pending
     assert pending is not None
     assert (pending.days, pending.effective_at) == (50, NOW + timedelta(days=7))
@@ -164,19 +150,19 @@ def test_a_confirmed_shortening_is_recorded_and_pending(office: Office, people: 
 
 def test_without_usage_figures_it_says_what_that_means(office: Office, people: People) -> None:
     at = press(visit("retention", office, people.anna, "nordfrakt"), "change", "chats")
-    text = shown(enter(at, 50, "chats"))
+    text = shown(enter(at, 50))
     assert "There are no usage figures for Chats" in text
     assert "everything older than 50 days would be deleted on 1 Dec 2026" in text
 
 
 def test_a_shortening_that_deletes_nothing_says_so(office: Office, people: People, usage: None) -> None:
     at = press(visit("retention", office, people.anna, "nordfrakt"), "change", "chats")
-    assert "no records would go" in shown(enter(at, 340, "chats"))
+    assert "no records would go" in shown(enter(at, 340))
 
 
 def test_a_period_out_of_range_is_refused_and_the_number_stays(office: Office, people: People) -> None:
     at = press(visit("retention", office, people.anna, "nordfrakt"), "change", "chats")
-    at = enter(at, 3, "chats")
+    at = enter(at, 3)
     assert "Chats cannot be kept for 3 days" in at.error[0].value
     assert at.number_input[0].value == 3
     assert next(b for b in at.button if b.label == "Confirm instruction").disabled
@@ -184,21 +170,21 @@ def test_a_period_out_of_range_is_refused_and_the_number_stays(office: Office, p
 
 def test_lengthening_asks_for_a_reason(office: Office, people: People) -> None:
     at = press(visit("retention", office, people.anna, "nordfrakt"), "change", "chats")
-    at = enter(at, 500, "chats")
+    at = enter(at, 500)
     assert at.text_area[0].label == "Reason (required)"
-    at = confirm(at, "Confirm instruction", "change", "chats")
+    at = confirm(at, "Confirm instruction")
     assert "A reason is missing" in at.error[0].value
     assert at.number_input[0].value == 500
     at.text_area[0].set_value("Audit trail")
-    confirm(at, "Confirm instruction", "change", "chats")
+    confirm(at, "Confirm instruction")
     assert stands(office, people, "chats").days == 500
 
 
 def test_a_reason_that_is_too_long_is_refused_and_stays(office: Office, people: People) -> None:
     at = press(visit("retention", office, people.anna, "nordfrakt"), "change", "chats")
-    at = enter(at, 500, "chats")
+    at = enter(at, 500)
     at.text_area[0].set_value("x" * 10_000)
-    at = confirm(at, "Confirm instruction", "change", "chats")
+    at = confirm(at, "Confirm instruction")
     assert "10,000 characters" in at.error[0].value
     assert len(at.text_area[0].value) == 10_000
 
@@ -208,33 +194,22 @@ def test_under_a_hold_a_shortening_says_that_nothing_goes(
 ) -> None:
     carry_out(office, people.anna, "nordfrakt", PlaceHold("chats", "Dispute"))
     at = press(visit("retention", office, people.anna, "nordfrakt"), "change", "chats")
-    at = enter(at, 50, "chats")
+    at = enter(at, 50)
     assert "The legal hold stops the deletion" in shown(at)
     assert not at.dataframe
 
 
-def test_what_others_changed_meanwhile_is_told_and_typing_stays(
-    office: Office, people: People, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rerun = st.rerun
-
-    def rerun_page(scope: str = "app") -> None:
-        # AppTest runs the whole page only, never a dialog alone.
-        if scope == "fragment":
-            st.session_state["retention.open"] = ("change", "chats")
-        rerun()
-
-    monkeypatch.setattr(st, "rerun", rerun_page)
+def test_what_others_changed_meanwhile_is_told_and_typing_stays(office: Office, people: People) -> None:
     at = press(visit("retention", office, people.anna, "nordfrakt"), "change", "chats")
-    at = enter(at, 500, "chats")
+    at = enter(at, 500)
     at.text_area[0].set_value("Audit trail")
     carry_out(office, people.bo, "nordfrakt", PlaceHold("sms", "Dispute"))
-    at = confirm(at, "Confirm instruction", "change", "chats")
+    at = confirm(at, "Confirm instruction")
     assert stands(office, people, "chats").days == 365
-    assert "Someone changed this customer meanwhile" in shown(at)
+    assert "Someone else changed this meanwhile" in shown(at)
     assert "Placed a legal hold on SMS" in shown(at)
     assert (at.number_input[0].value, at.text_area[0].value) == (500, "Audit trail")
-    confirm(at, "Confirm instruction", "change", "chats")
+    confirm(at, "Confirm instruction")
     assert stands(office, people, "chats").days == 500
 
 
@@ -244,7 +219,7 @@ def test_who_lost_access_while_the_dialog_was_open_can_confirm_nothing(
     at = press(visit("retention", office, people.anna, "nordfrakt"), "hold", "chats")
     at.text_area[0].set_value("Dispute")
     office.change_access(people.bo, RevokeAccess(email("anna"), "customer_admin", "nordfrakt"))
-    at = confirm(at, "Place legal hold", "hold", "chats")
+    at = confirm(at, "Place legal hold")
     assert "that you may open" in at.error[0].value
     assert stands(office, people, "chats").hold is None
 
@@ -256,7 +231,7 @@ def test_a_shortening_can_be_cancelled(office: Office, people: People) -> None:
     carry_out(office, people.anna, "nordfrakt", SetPeriod("chats", 100))
     at = press(visit("retention", office, people.anna, "nordfrakt"), "cancel", "chats")
     assert "will not happen" in shown(at)
-    confirm(at, "Cancel the shortening", "cancel", "chats")
+    confirm(at, "Cancel the shortening")
     assert stands(office, people, "chats").pending is None
     assert stands(office, people, "chats").days == 365
 
@@ -272,10 +247,10 @@ def test_cancelling_what_is_no_longer_pending_is_refused(office: Office, people:
 def test_a_hold_wants_a_reason_and_stops_deletion(office: Office, people: People) -> None:
     at = press(visit("retention", office, people.anna, "nordfrakt"), "hold", "chats")
     assert "From now on nothing of Chats is deleted" in shown(at)
-    at = confirm(at, "Place legal hold", "hold", "chats")
+    at = confirm(at, "Place legal hold")
     assert "A reason is missing" in at.error[0].value
     at.text_area[0].set_value("Dispute")
-    confirm(at, "Place legal hold", "hold", "chats")
+    confirm(at, "Place legal hold")
     assert not stands(office, people, "chats").deletes
 
 
@@ -289,7 +264,7 @@ def test_releasing_a_hold_shows_what_goes_after_the_grace_period(
     assert "resumes on **30 Jan 2027 (in 7 days)**" in text
     # 365 days before 30 January 2027 is 30 January 2026.
     assert "of 1 month would be deleted on 30 Jan 2027" in text
-    confirm(at, "Release legal hold", "release", "chats")
+    confirm(at, "Release legal hold")
     after = stands(office, people, "chats")
     assert after.hold is None
     assert after.deletion_resumes_at == clock.now() + timedelta(days=7)

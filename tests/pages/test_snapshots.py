@@ -7,7 +7,7 @@ import pytest
 
 from dpa_core.snapshots.freeze import freeze
 from tests.conftest import carry_out
-from tests.pages import KEYS, labels, shown, visit
+from tests.pages import KEYS, labels, receipt, shown, visit
 
 
 def tab(at, name):
@@ -28,7 +28,7 @@ def test_who_may_take_one(office, people, name, may):
 
 def test_one_is_taken_and_listed(office, people):
     at = press(visit("snapshots", office, people.anna, "nordfrakt"), "Take a snapshot")
-    assert "On file as entry 2" in at.success[0].value
+    assert "Recorded as entry 2:" in receipt(at)
     at = visit("snapshots", office, people.anna, "nordfrakt")
     assert list(at.dataframe[0].value["Entry"]) == [2]
     assert "Download PDF" in labels(at)

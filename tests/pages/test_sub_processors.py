@@ -18,9 +18,9 @@ AWS = "Amazon Web Services, Inc. (AWS)"
 
 @pytest.fixture(autouse=True)
 def links(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The pages linked to. A page that runs alone knows no others, so the links are only noted."""
+    """The addresses of the pages linked to."""
     seen: list[str] = []
-    monkeypatch.setattr(st, "page_link", lambda page, **_: seen.append(page))
+    monkeypatch.setattr(st, "page_link", lambda page, **_: seen.append(page.url_path))
     return seen
 
 
@@ -114,7 +114,7 @@ def test_details_of_an_engaged_one(at: AppTest, agreement: Agreement, links: lis
     assert google.source_note in plain
     assert "Voicebot Services" in plain
     assert "SCC:s + TIA + DPF (Data Privacy Framework)" in plain
-    assert links == ["pages/features.py"]
+    assert links == ["features"]
 
 
 def test_a_later_feature_does_not_move_the_date_of_engagement(

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import carry_out
-from tests.pages import labels, shown, visit
+from tests.pages import labels, receipt, shown, visit
 
 
 def test_trying_shows_consequences_and_records_nothing(office, people):
@@ -39,7 +39,8 @@ def test_a_trial_is_saved_as_a_proposal(office, people):
     at = visit("what_if", office, people.david, "nordfrakt").toggle(key="try_voice").set_value(True).run()
     at.text_area[0].set_value("Cheaper")
     at = next(b for b in at.button if b.label == "Save proposal").click().run()
-    assert "Saved as proposal 2" in at.success[0].value
+    assert "Recorded as entry 2:" in receipt(at)
+    assert "Next, **Nordfrakt Logistik AB**: Voice on" in receipt(at)
     [proposal] = office.open(people.anna, "nordfrakt").state.reviews.open_proposals
     assert (proposal.changes, proposal.reason) == ({"voice": True}, "Cheaper")
     assert at.toggle(key="try_voice").value is False

@@ -1,0 +1,489 @@
+"""The one way to confirm a step: its dialog, what it answers to, sending it, and the receipt.
+
+A page declares a `Dialog`, or draws a `Form` on the page itself. Both end in `Form.submit`, which knows the
+office's doors, the one ladder of what may go wrong, and what to tell once a step is recorded.
+
+What a step answers to is what the person had before their eyes when the button was pressed: `drawn` keeps
+that at the end of every page, `open` copies it when a dialog opens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, TypedDict, TypeVar
+
+import streamlit as st
+
+from dpa_core import subjects
+from dpa_core.access import Forbidden, SignInAgain
+from dpa_core.office import (
+    PROVIDER,
+    AgreementMissing,
+    Changed,
+    CustomerFile,
+    Instruction,
+    OwnCommand,
+    ProviderFile,
+    Receipt,
+    StoreError,
+)
+from dpa_core.subjects import CustomerState, Refusal, grants
+from dpa_core.views import history, matters
+from dpa_core.views.open_items import OpenItem, coming_changes, in_order, of_matter, open_items
+from pages.parts import words
+from pages.parts.scope import Scope
+
+Command = Instruction | OwnCommand | grants.Command
+Make = Callable[[], Command]
+"""Makes the command once it is confirmed; may attach files first. May raise Refusal, StoreError."""
+Kept = Literal["step", "instruction", "role"]
+
+T = TypeVar("T")
+
+_SEEN, _OPEN, _DIALOG, _ROUNDS, _TOLD = (f"actions.{k}" for k in ("seen", "open", "dialog", "rounds", "told"))
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+
+def sentence(problem: Exception, labels: Mapping[str, str] | None = None) -> str:
+    """What went wrong, as Markdown: what is refused, what to do, and under which clause.
+
+    `labels`: what the fields of the form are called, by the names that refusals know them by.
+    """
+    if not isinstance(problem, Refusal):
+        return words.plain(str(problem))
+    label = (labels or {}).get(problem.field or "")
+    about = f"**{words.plain(label)}:** " if label else ""
+    return f"{about}{words.plain(problem.message)} {words.plain(problem.remedy)} ({problem.clause})"
+
+
+def attempt(act: Callable[[], T], labels: Mapping[str, str] | None = None) -> T | None:
+    """What `act` gives; None, and why on screen, where the office or a rule does not allow it."""
+    try:
+        return act()
+    except Refusal as problem:
+        st.error(sentence(problem, labels), icon=":material/block:")
+    except (Forbidden, SignInAgain, StoreError, AgreementMissing, Changed) as problem:
+        st.error(sentence(problem), icon=":material/error:")
+    return None
+
+
+def reopened(scope: Scope) -> CustomerFile:
+    """In a dialog or fragment: the customer, and the person's roles, as they stand at this moment.
+
+    It runs again alone, without the page and the sign-in gate around it. So whoever lost access, or whose
+    sign-in has ended, since it was opened is told here, and can confirm nothing.
+    """
+    file = attempt(lambda: scope.office.open(scope.file.person, scope.file.customer_id))
+    if file is None:
+        st.stop()
+    return file
+
+
+# --- what the person had before their eyes -------------------------------------------------------
+
+
+def drawn(scope: Scope, provider: ProviderFile | None = None) -> None:
+    """At the end of a page: remember how things stood when it was drawn.
+
+    A step whose button was pressed, but which this page no longer offers, is said to be gone.
+    """
+    state = st.session_state
+    seen = {PROVIDER: provider.sequence} if provider else {}
+    state[_SEEN] = {**state.get(_SEEN, {}), scope.file.customer_id: scope.file.sequence, **seen}
+    if state.pop(_OPEN, None):
+        st.toast("This step is no longer open: someone else was faster.", icon=":material/sync_problem:")
+
+
+@dataclass
+class _Opened:
+    """The dialog that was opened last."""
+
+    name: str
+    seen: dict[str, int]
+    """The last sequence of each ledger that the person had before their eyes."""
+    changed: Changed | None = None
+    """What others recorded meanwhile, where that stopped the step."""
+
+
+def open(name: str) -> None:
+    """Open the dialog of that name in the next run, with empty fields. For `on_click`."""
+    state = st.session_state
+    state[_OPEN] = name
+    state[_DIALOG] = _Opened(name, dict(state.get(_SEEN, {})))
+    _turn(name)
+
+
+def _turn(name: str) -> None:
+    """Give the fields of a form new keys, so that they are empty."""
+    rounds: dict[str, int] = st.session_state.setdefault(_ROUNDS, {})
+    rounds[name] = rounds.get(name, 0) + 1
+
+
+def _in_words(changed: Changed, file: CustomerFile) -> list[str]:
+    """Who recorded what, and when, oldest first."""
+    if changed.events and changed.events[0].customer_id == PROVIDER:
+        told = [(e, subjects.describe_provider(e)) for e in changed.events]
+    else:
+        said = history.in_words(changed.events, file)
+        told = [(e, i.what) for e, i in zip(changed.events, said, strict=True)]
+    return [
+        f"- {words.address(e.actor)}: {words.plain(what)} ({words.minute(e.recorded_at)})" for e, what in told
+    ]
+
+
+def _meanwhile(changed: Changed, file: CustomerFile) -> None:
+    lines = [
+        "**Someone else changed this meanwhile.** Nothing of yours is recorded yet.",
+        "",
+        *_in_words(changed, file),
+        "",
+        "Look again at what your step would do now, then press once more.",
+    ]
+    st.warning("\n".join(lines), icon=":material/sync_problem:")
+
+
+# --- a form --------------------------------------------------------------------------------------
+
+
+class Field(TypedDict):
+    """What every field of a form is given."""
+
+    label: str
+    key: str
+
+
+@dataclass
+class Form:
+    """The fields of one step, in a dialog or on the page itself."""
+
+    scope: Scope
+    name: str
+    """`page.step.number`; the numbers tell apart what a page shows several of."""
+    about: str = ""
+    """The matter it is a step of, as `views.matters` calls it: `audits/12`."""
+    then: Callable[[Receipt], str] | None = None
+    """Called once the step is recorded; gives a sentence to add to the receipt, or none."""
+    opened: _Opened | None = None
+    """The dialog that the form stands in."""
+    basis: str = ""
+    """What the consequences on screen rest on: a press meant for other ones does not confirm these."""
+    labels: dict[str, str] = field(default_factory=dict)
+    told: st.delta_generator.DeltaGenerator | None = None
+    """Where a refusal is shown; None: where the form has come to."""
+    others: list[tuple[str, Make, str]] = field(default_factory=list)
+    leaves: list[tuple[str, Callable[[], object]]] = field(default_factory=list)
+
+    @property
+    def file(self) -> CustomerFile:
+        """The customer, as it stands now."""
+        return self.scope.file
+
+    @property
+    def seen(self) -> Mapping[str, int]:
+        """The last sequence of each ledger that the person had before their eyes."""
+        if self.opened:
+            return self.opened.seen
+        seen: dict[str, int] = st.session_state.get(_SEEN, {})
+        return seen
+
+    def key(self, field: str) -> str:
+        """The key of a field; another one once the step is recorded or the dialog opened anew."""
+        rounds: dict[str, int] = st.session_state.get(_ROUNDS, {})
+        return f"{self.name}.{rounds.get(self.name, 0)}.{field}"
+
+    def field(self, field: str, label: str) -> Field:
+        """Label and key of a field. `field`: what the rules call it in a refusal."""
+        self.labels[field] = label
+        return Field(label=label, key=self.key(field))
+
+    def acknowledged(self) -> str:
+        """The key of an acknowledgement: given for what the person saw, so asked anew after a change."""
+        return self.key(f"acknowledged_{self.seen.get(self.file.customer_id)}")
+
+    def other(self, label: str, make: Make, icon: str) -> None:
+        """In a dialog: a second step that can be confirmed in place of the first."""
+        self.others.append((label, make, icon))
+
+    def leave(self, label: str, act: Callable[[], object]) -> None:
+        """In a dialog: a button that records nothing, does `act` and closes."""
+        self.leaves.append((label, act))
+
+    def button(
+        self, label: str, make: Make, *, icon: str | None = None, primary: bool = True, step: str = "send"
+    ) -> None:
+        """A button on the page that sends the step. `step`: tells several buttons of one form apart."""
+        if self.told is None:
+            self.told = st.container()
+        if st.button(label, key=self.key(step), icon=icon, type=_kind(primary)):
+            self.submit(make)
+
+    def submit(self, make: Make) -> None:
+        """Record the step and draw the page anew, or say why not; what was typed stays then."""
+        with self.told or contextlib.nullcontext():
+            outcome = attempt(lambda: _record(self, make), self.labels)
+            if isinstance(outcome, Changed):
+                self._collided(outcome)
+        if isinstance(outcome, _Told):
+            _turn(self.name)
+            st.session_state[_TOLD] = outcome
+            st.rerun()
+
+    def _collided(self, changed: Changed) -> None:
+        """Tell what others did; the next press answers to that."""
+        if self.opened is None:
+            _meanwhile(changed, self.file)
+            return
+        self.opened.changed = changed
+        if changed.events:
+            last = changed.events[-1]
+            self.opened.seen[last.customer_id] = last.sequence
+        st.rerun(scope="fragment")
+
+
+def _kind(primary: bool) -> Literal["primary", "secondary"]:
+    return "primary" if primary else "secondary"
+
+
+def recorded(file: CustomerFile, kept: Kept = "step") -> None:
+    """What pressing the button puts on record."""
+    you, agreement = words.address(file.person.email), words.day(file.agreement.published)
+    st.caption(
+        {
+            "step": f"Recorded with this: you, {you}, the time, and the agreement of {agreement}.",
+            "instruction": "Recorded as a documented instruction (Art. 28(3)(a) GDPR): "
+            f"you, {you}, the time, and the agreement of {agreement}.",
+            "role": f"Recorded with the person’s roles (Art. 32(4) GDPR): you, {you}, and the time.",
+        }[kept]
+    )
+
+
+# --- a dialog ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Dialog:
+    """A step that is confirmed in a dialog."""
+
+    title: str
+    """Plain text; what somebody typed may be in it."""
+    confirm: str
+    """On the button."""
+    fields: Callable[[Form], Make | None]
+    """Draws what is asked for and what it brings about; None where nothing can be confirmed yet."""
+    icon: str | None = None
+    about: str = ""
+    kept: Kept = "step"
+    leave: str | None = None
+    """On a button that closes the dialog; None: the cross does."""
+    then: Callable[[Receipt], str] | None = None
+    on_dismiss: Callable[[], None] | None = None
+    since: int | None = None
+    """The entry of the customer's ledger up to which the person knows it, where that is not this page's."""
+
+
+def button(
+    scope: Scope,
+    label: str,
+    name: str,
+    dialog: Dialog,
+    *,
+    icon: str | None = None,
+    kind: Literal["primary", "secondary", "tertiary"] = "secondary",
+    help: str | None = None,
+    width: Literal["content", "stretch"] = "content",
+) -> None:
+    """A button that opens a dialog, and the dialog where this is the run in which it opens."""
+    st.button(
+        label,
+        key=f"open.{name}",
+        icon=icon,
+        type=kind,
+        help=help,
+        width=width,
+        on_click=open,
+        args=[name],
+    )
+    draw(scope, name, dialog)
+
+
+def draw(scope: Scope, name: str, dialog: Dialog) -> None:
+    """The dialog of that name, if it is the one to be opened in this run."""
+    state = st.session_state
+    if state.get(_OPEN) != name:
+        return
+    del state[_OPEN]
+    opened: _Opened = state[_DIALOG]
+    if dialog.since is not None:
+        opened.seen[scope.file.customer_id] = dialog.since
+    box = st.dialog(
+        words.plain(dialog.title),
+        width="medium",
+        icon=dialog.icon,
+        on_dismiss=dialog.on_dismiss or "ignore",
+    )
+    box(lambda: _inside(scope, opened, dialog))()
+
+
+def _inside(scope: Scope, opened: _Opened, dialog: Dialog) -> None:
+    file = reopened(scope)
+    if opened.changed:
+        _meanwhile(opened.changed, file)
+    form = Form(replace(scope, file=file), opened.name, dialog.about, dialog.then, opened)
+    make = dialog.fields(form)
+    if make:
+        recorded(file, dialog.kept)
+    form.told = st.container()
+    with st.container(horizontal=True):
+        pressed = st.button(
+            dialog.confirm,
+            type="primary",
+            icon=":material/task_alt:",
+            disabled=make is None,
+            key=form.key(f"confirm_{form.basis}"),
+        )
+        chosen = make if pressed else None
+        for number, (label, other, icon) in enumerate(form.others):
+            if st.button(label, icon=icon, key=form.key(f"other_{number}")):
+                chosen = other
+        leaves = [(dialog.leave, bool)] if dialog.leave else []
+        for number, (label, act) in enumerate([*leaves, *form.leaves]):
+            if st.button(label, key=form.key(f"leave_{number}")):
+                act()
+                st.rerun()
+    if chosen:
+        form.submit(chosen)
+
+
+# --- recording, and the receipt ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is said of a step once it is recorded."""
+
+    what: Sequence[str]
+    number: str
+    following: Sequence[str]
+
+
+def _record(form: Form, make: Make) -> _Told | Changed:
+    """Send the command through its door of the office."""
+    scope, command = form.scope, make()
+    try:
+        if isinstance(command, grants.Command):
+            return _change_access(form, command)
+        if isinstance(command, OwnCommand):
+            return _govern(form, command)
+        before, seen = scope.file, form.seen.get(scope.file.customer_id, scope.file.sequence)
+        receipt = scope.office.carry_out(before.person, before.customer_id, command, seen)
+    except Changed as changed:
+        return changed
+    after = _quietly(lambda: scope.office.open(before.person, before.customer_id)) or before
+    events = scope.office.ledger.events(before.customer_id, after=seen)
+    mine = [i.what for i in history.in_words(events, after) if i.sequence <= receipt.sequence]
+    following = what_follows(before, after, form.about)
+    return _Told(mine, f"entry {receipt.sequence:,}", [*_added(form, receipt), *following])
+
+
+def _govern(form: Form, command: OwnCommand) -> _Told:
+    office, person = form.scope.office, form.file.person
+    before, seen = office.open_provider(person), form.seen.get(PROVIDER, 0)
+    receipt = office.govern(person, command, seen)
+    after = _quietly(lambda: office.open_provider(person)) or before
+    events = [e for e in office.ledger.events(PROVIDER, after=seen) if e.sequence <= receipt.sequence]
+    number = f"entry {receipt.sequence:,} of the provider’s own record"
+    following = what_follows_for_all(before, after, form.about)
+    return _Told(
+        [subjects.describe_provider(e) for e in events], number, [*_added(form, receipt), *following]
+    )
+
+
+def _change_access(form: Form, command: grants.Command) -> _Told:
+    receipt = form.scope.office.change_access(form.file.person, command)
+    verb = "given to" if isinstance(command, grants.GrantAccess) else "taken away from"
+    what = f"{grants.ROLES[command.role]} {verb} {grants.normal_email(command.email)}"
+    number = f"change {receipt.sequence:,} of this person’s roles"
+    return _Told([what], number, [*_added(form, receipt), "It counts from the person’s next click."])
+
+
+def _added(form: Form, receipt: Receipt) -> list[str]:
+    said = form.then(receipt) if form.then else ""
+    return [said] if said else []
+
+
+def _quietly(look: Callable[[], T]) -> T | None:
+    """A look at how things stand after a step. A step may take the right to look, and stays recorded."""
+    with contextlib.suppress(Forbidden, SignInAgain, StoreError):
+        return look()
+    return None
+
+
+def what_follows(before: CustomerFile, after: CustomerFile, about: str = "") -> list[str]:
+    """What happens next after a step and by when: what it opened, and where its matter stands.
+
+    `about`: the matter, as `views.matters` calls it; none for what a step opens by itself.
+    """
+    known = set(open_items(before))
+    same = {of_matter(m) for m in matters.waiting(after) if m.key == about}
+    found = [
+        item
+        for item in open_items(after)
+        if item in same or item not in known or f"{item.page}/{item.sequence}" == about
+    ]
+    whose = {"customer": after.name, "provider": after.agreement.processor.name}
+    return _as_sentences(found, whose, after.now)
+
+
+def what_follows_for_all(before: ProviderFile, after: ProviderFile, about: str = "") -> list[str]:
+    """The same for a step in the provider's own matters, with what it brings every customer."""
+    known = {item for _, item in _of_all(before)}
+    found = [item for key, item in _of_all(after) if item not in known or key == about]
+    whose = {"customer": "Each customer", "provider": after.agreement.processor.name}
+    return _as_sentences(in_order(found), whose, after.now)
+
+
+def _of_all(provider: ProviderFile) -> list[tuple[str, OpenItem]]:
+    """What waits for the provider by its own record, and what any customer is told of the list."""
+    state, agreement = provider.state, provider.agreement
+    found = [
+        *subjects.provider_matters(state, agreement),
+        *subjects.notices(CustomerState(), state, "", agreement),
+    ]
+    coming = coming_changes(state.sub_processors.published, agreement, provider.now)
+    return [*((m.key, of_matter(m)) for m in found if m.stands(provider.now)), *(("", i) for i in coming)]
+
+
+def _as_sentences(items: Sequence[OpenItem], whose: Mapping[str, str], now: datetime) -> list[str]:
+    if not items:
+        return ["It counts from now on. Nothing waits for anybody because of it."]
+    return [_as_sentence(item, whose, now) for item in items]
+
+
+def _as_sentence(item: OpenItem, whose: Mapping[str, str], now: datetime) -> str:
+    """`Next, **Connectel AB**: Audit of Connectel AB · Accept the dates, by 8 Dec 2026 (in 14 days).`"""
+    who = f"**{words.plain(whose[item.waits_for])}**" if item.waits_for else item.kind
+    if item.due_at is None:
+        when = " (no date in the agreement)" if item.waits_for else ""
+    else:
+        at = item.due_at.astimezone(words.STOCKHOLM)
+        day = words.day(at) if (at.hour, at.minute) in ((0, 0), (23, 59)) else words.minute(at)
+        when = f", {'by' if item.waits_for else 'on'} {day} ({words.distance(at, now)})"
+    return f"Next, {who}: {words.plain(item.what)}{when}."
+
+
+def receipt() -> None:
+    """What was just recorded, its number, and what happens next and by when."""
+    told: _Told | None = st.session_state.pop(_TOLD, None)
+    if told is None:
+        return
+    what = "; ".join(words.plain(w) for w in told.what)
+    st.success(
+        "  \n".join([f"**Recorded as {told.number}:** {what}.", *told.following]), icon=":material/task_alt:"
+    )
+    # The page may be scrolled down to where the button was.
+    st.toast(f"Recorded as {told.number}.", icon=":material/task_alt:")

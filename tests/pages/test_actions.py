@@ -1,0 +1,303 @@
+"""The one way to confirm: what a dialog tells when things changed, what is refused, and the receipt."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import date, timedelta
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dpa_core.office import Office, StoreError
+from dpa_core.settings import ROOT
+from dpa_core.subjects import assistance, incidents, retention, sub_processors
+from dpa_core.subjects.grants import RevokeAccess
+from tests.conftest import NOW, People, SettableClock, carry_out, email
+from tests.pages import LISTED, alone, confirm, labels, receipt, visit
+from tests.test_requests import AUDIT, BREACH, HELP, TALVOX, act, announce, govern
+
+STORE_FULL = "The disk is full. Nothing of this step was stored."
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    return next(b for b in at.button if b.label == label).click().run()
+
+
+def proposing(at: AppTest) -> AppTest:
+    """With the dialog open that proposes other dates of an audit, and a reason typed into it."""
+    at = press(at, "Propose other dates")
+    for day in at.date_input[-2:]:
+        day.set_value(date(2027, 2, 2))
+    return alone(at, at.text_area[-1].set_value("We move house"))
+
+
+@pytest.fixture
+def asked(office: Office, people: People) -> int:
+    """An audit that Anna has asked for."""
+    return act(office, people.anna, AUDIT)
+
+
+# --- who may no longer ---------------------------------------------------------------------------
+
+
+def test_a_sign_in_that_ended_is_told_in_a_request_dialog(
+    office: Office, asked: int, clock: SettableClock
+) -> None:
+    anna = office.person(email("anna"), "Anna", NOW + timedelta(hours=1))
+    at = proposing(visit("audits", office, anna, "nordfrakt"))
+    clock.at += timedelta(hours=2)
+    at = confirm(at, "Propose")
+    assert "Your sign\\-in has expired" in at.error[0].value
+    assert not at.button
+    assert office.open(office.person(email("bo")), "nordfrakt").sequence == asked
+
+
+def test_a_sign_in_that_ended_is_told_in_a_form_of_the_page(office: Office, clock: SettableClock) -> None:
+    anna = office.person(email("anna"), "Anna", NOW + timedelta(hours=1))
+    at = visit("assistance", office, anna, "nordfrakt")
+    at.text_input[0].set_value("Case 17")
+    clock.at += timedelta(hours=2)
+    at = press(at, "Send the request")
+    assert "Your sign\\-in has expired" in at.error[0].value
+    assert at.text_input[0].value == "Case 17"
+
+
+def test_access_that_was_taken_away_is_told_in_a_request_dialog(
+    office: Office, people: People, asked: int
+) -> None:
+    at = proposing(visit("audits", office, people.anna, "nordfrakt"))
+    office.change_access(people.bo, RevokeAccess(email("anna"), "customer_admin", "nordfrakt"))
+    at = confirm(at, "Propose")
+    assert "that you may open" in at.error[0].value
+    assert not at.button
+    assert office.open(people.bo, "nordfrakt").sequence == asked
+
+
+# --- what others did -----------------------------------------------------------------------------
+
+
+def test_what_others_did_is_listed_in_a_request_dialog_and_asked_again(
+    office: Office, people: People, asked: int
+) -> None:
+    at = proposing(visit("audits", office, people.anna, "nordfrakt"))
+    act(office, people.bo, HELP)
+    at = confirm(at, "Propose")
+    told = at.warning[0].value.replace("\\", "")
+    assert "Someone else changed this meanwhile" in told
+    assert "`bo@people.example`: Asked for help" in told
+    assert at.text_area[-1].value == "We move house"
+    assert office.open(people.bo, "nordfrakt").sequence == asked + 1
+    confirm(at, "Propose")
+    assert office.open(people.bo, "nordfrakt").state.audits.audits[asked].proposed
+
+
+def test_a_step_of_the_provider_also_hears_of_others(office: Office, people: People) -> None:
+    govern(office, people.eva, TALVOX)
+    at = press(visit("notices", office, people.eva, "nordfrakt"), "Publish")
+    govern(office, people.eva, BREACH)
+    at = confirm(at, "Publish to all customers")
+    assert "`eva@people.example`: Recorded: Personal data breach: Leak" in at.warning[0].value.replace(
+        "\\", ""
+    )
+    assert "Recorded as entry 3 of the provider’s own record" in receipt(
+        confirm(at, "Publish to all customers")
+    )
+
+
+def test_a_step_that_the_page_no_longer_offers_is_said_to_be_gone(office: Office, people: People) -> None:
+    at = visit("audits", office, people.anna, "nordfrakt")
+    at.session_state["actions.open"] = "audits.accept.2"
+    at = at.run()
+    assert "someone else was faster" in at.toast[0].value
+    assert not at.run().toast
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+
+def test_a_refusal_names_the_field_and_what_was_typed_stays(
+    office: Office, people: People, asked: int
+) -> None:
+    act(office, people.anna, HELP)
+    at = visit("assistance", office, people.eva, "nordfrakt")
+    at = press(at, "Flag an instruction as infringing the law")
+    at = confirm(at, "Tell the customer")
+    assert at.error[0].value.startswith("**Which law, and why:** ")
+
+
+@pytest.mark.parametrize("where", ["dialog", "page"])
+def test_a_store_that_is_full_is_said_in_its_words(
+    office: Office, people: People, asked: int, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError(STORE_FULL)
+
+    at = visit("audits" if where == "dialog" else "snapshots", office, people.anna, "nordfrakt")
+    if where == "dialog":
+        at = proposing(at)
+    monkeypatch.setattr(office, "carry_out", full)
+    at = confirm(at, "Propose") if where == "dialog" else press(at, "Take a snapshot")
+    assert at.error[0].value.replace("\\", "") == STORE_FULL
+    if where == "dialog":
+        assert at.text_area[-1].value == "We move house"
+
+
+# --- the receipt ---------------------------------------------------------------------------------
+
+
+def test_a_receipt_says_what_its_number_whose_turn_it_is_and_by_when(
+    office: Office, people: People, asked: int
+) -> None:
+    at = proposing(visit("audits", office, people.anna, "nordfrakt"))
+    said = receipt(confirm(at, "Propose"))
+    assert f"**Recorded as entry {asked + 1}:** " in said
+    assert "Next, **Connectel AB**: Audit 2 of Connectel AB · Answer the dates proposed, by " in said
+    at = visit("assistance", office, people.anna, "nordfrakt")
+    at.selectbox[0].set_value("dpia")
+    at = at.run()
+    at.text_input[0].set_value("Voicebot")
+    at.text_area[0].set_value("The flows")
+    at.checkbox[0].set_value(True)
+    said = receipt(press(at, "Send the request"))
+    assert "Next, **Connectel AB**: Data protection impact assessment: Voicebot · Answer" in said
+    assert "by 8 Dec 2026 (in 14 days)." in said
+
+
+def test_a_reply_says_where_its_matter_stands(office: Office, people: People) -> None:
+    number = act(office, people.anna, HELP)
+    act(office, people.anna, AUDIT)
+    at = visit("assistance", office, people.anna, "nordfrakt")
+    next(t for t in at.text_area if t.label == "Message").set_value("Any news?")
+    said = receipt(press(at, "Send"))
+    assert f"Wrote in request {number}" in said
+    assert said.count("Next, ") == 1
+    assert "impact assessment: Voicebot" in said
+
+
+def test_a_step_that_only_waits_for_time_says_the_day(office: Office, people: People) -> None:
+    at = visit("retention", office, people.anna, "nordfrakt")
+    at = at.button(key="open.retention.change.chats").click().run()
+    at = alone(at, at.number_input[0].set_value(60))
+    said = receipt(confirm(at, "Confirm instruction"))
+    assert "Next, Coming retention period: Chats: 60 days instead of 365, on 1 Dec 2026" in said
+
+
+def test_a_step_that_nothing_follows_says_so(office: Office, people: People) -> None:
+    carry_out(office, people.anna, "nordfrakt", retention.PlaceHold("chats", "Dispute"))
+    at = visit("snapshots", office, people.clara, "nordfrakt")
+    assert not at.success
+    at = press(visit("snapshots", office, people.anna, "nordfrakt"), "Take a snapshot")
+    assert "Nothing waits for anybody because of it." in receipt(at)
+
+
+def test_a_published_change_says_what_every_customer_may_do_until_when(
+    office: Office, people: People
+) -> None:
+    govern(office, people.eva, TALVOX)
+    at = press(visit("notices", office, people.eva, "nordfrakt"), "Publish")
+    said = receipt(confirm(at, "Publish to all customers"))
+    assert "Next, **Each customer**: Sub-processors: " in said
+    assert "Object, or accept by silence, by 24 Dec 2026 (in 30 days)." in said
+
+
+def test_an_incident_says_whom_the_provider_has_to_tell_by_when(office: Office, people: People) -> None:
+    number = govern(office, people.eva, BREACH)
+    at = press(visit("incidents", office, people.eva, "nordfrakt"), "Notify the customers")
+    at = alone(at, at.text_area[0].set_value("A leak"))
+    said = receipt(confirm(at, "Notify"))
+    assert "Next, **Connectel AB**: Personal data breach: Leak" in said
+    act(office, people.anna, incidents.Acknowledge(number, 1))
+
+
+def test_a_receipt_is_shown_once_and_the_fields_are_empty_then(office: Office, people: People) -> None:
+    act(office, people.anna, HELP)
+    at = visit("assistance", office, people.anna, "nordfrakt")
+    next(t for t in at.text_area if t.label == "Message").set_value("Any news?")
+    at = press(at, "Send")
+    assert receipt(at)
+    assert next(t for t in at.text_area if t.label == "Message").value == ""
+    assert not at.run().success
+
+
+def test_a_dialog_that_is_opened_anew_is_empty(office: Office, people: People, asked: int) -> None:
+    at = proposing(visit("audits", office, people.anna, "nordfrakt"))
+    at = press(at.run(), "Propose other dates")
+    assert at.text_area[-1].value == ""
+
+
+def test_somebody_elses_words_in_a_title_are_shown_as_typed(
+    office: Office, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles: list[str] = []
+    dialog = st.dialog
+
+    def noted(title: str, **options: object) -> object:
+        titles.append(title)
+        return dialog(title, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(st, "dialog", noted)
+    typed = incidents.RecordIncident("breach", "![x](http://x.example/a.png)", NOW, ("nordfrakt",))
+    govern(office, people.eva, typed)
+    press(visit("incidents", office, people.eva, "nordfrakt"), "Close it")
+    assert "![" not in titles[0]
+
+
+# --- the pages -----------------------------------------------------------------------------------
+
+
+def test_a_proposal_in_a_review_is_no_news_when_the_review_is_finished(
+    office: Office, people: People
+) -> None:
+    at = press(visit("review", office, people.david, "nordfrakt"), "Start a review")
+    at.text_area[0].set_value("We went through it.").run()
+    for _ in range(5):
+        at = press(at, "Next")
+    at = at.toggle(key="try_voice").set_value(True).run()
+    at = press(at, "Save proposal")
+    assert "Recorded as entry 2" in receipt(at)
+    at = press(press(at, "Next"), "Finish the review")
+    said = receipt(confirm(at, "Record the review"))
+    assert "Recorded as entry 3" in said
+    assert "A snapshot of it is on file." in said
+
+
+def test_what_a_customer_did_during_a_review_is_told_at_its_end(office: Office, people: People) -> None:
+    at = press(visit("review", office, people.david, "nordfrakt"), "Start a review")
+    carry_out(office, people.anna, "nordfrakt", voice=True)
+    for _ in range(6):
+        at = press(at, "Next")
+    at = confirm(press(at, "Finish the review"), "Record the review")
+    assert "Switched on Voice" in at.warning[0].value
+
+
+def test_importing_the_pages_draws_nothing() -> None:
+    modules = [f"pages.{name}" for name in LISTED] + ["pages.parts.shell"]
+    script = f"""
+import importlib
+from streamlit.delta_generator import DeltaGenerator
+def drawn(*_, **__):
+    raise SystemExit("something was drawn")
+DeltaGenerator._enqueue = DeltaGenerator._block = drawn
+for name in {modules!r}:
+    importlib.import_module(name)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_objector_reads_whose_turn_it_is(office: Office, people: People) -> None:
+    change = announce(office, people)
+    act(office, people.anna, sub_processors.Object(change, "No assessment", True))
+    at = press(visit("notices", office, people.eva, "nordfrakt"), "Propose a cure")
+    at = alone(at, at.text_area[-1].set_value("An assessment"))
+    assert "Next, **Nordfrakt Logistik AB**: Objection" in receipt(confirm(at, "Propose"))
+    assert "Propose a cure" in labels(visit("notices", office, people.eva, "nordfrakt"))
+
+
+def test_a_closed_request_is_followed_by_nothing(office: Office, people: People) -> None:
+    number = act(office, people.anna, HELP)
+    act(office, people.eva, assistance.Answer(number, "Here"))
+    at = press(visit("assistance", office, people.anna, "nordfrakt"), "Close the request")
+    assert "Nothing waits for anybody because of it." in receipt(at)
