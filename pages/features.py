@@ -69,7 +69,7 @@ def draw(scope: Scope, cards: list[Card]) -> None:
             _card(card, file, staged)
     show.clauses((features.CLAUSE, features.TRANSFER_CLAUSE, "3.1(i)"), file.agreement)
     if staged:
-        actions.draw(scope, REVIEW, _DIALOG)
+        actions.declare(scope, REVIEW, _DIALOG)
 
 
 def _staged(file: CustomerFile) -> dict[str, bool]:

@@ -10,6 +10,7 @@ that at the end of every page, `open` copies it when a dialog opens.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -43,7 +44,9 @@ Kept = Literal["step", "instruction", "role"]
 
 T = TypeVar("T")
 
-_SEEN, _OPEN, _DIALOG, _ROUNDS, _TOLD = (f"actions.{k}" for k in ("seen", "open", "dialog", "rounds", "told"))
+_SEEN, _OPEN, _FOUND, _DIALOG, _ROUNDS, _TOLD = (
+    f"actions.{k}" for k in ("seen", "open", "found", "dialog", "rounds", "told")
+)
 
 
 # --- what goes wrong -----------------------------------------------------------------------------
@@ -56,7 +59,7 @@ def sentence(problem: Exception, labels: Mapping[str, str] | None = None) -> str
     """
     if not isinstance(problem, Refusal):
         return words.plain(str(problem))
-    label = (labels or {}).get(problem.field or "")
+    label = re.sub(r" \((required|optional)\)$", "", (labels or {}).get(problem.field or "", ""))
     about = f"**{words.plain(label)}:** " if label else ""
     return f"{about}{words.plain(problem.message)} {words.plain(problem.remedy)} ({problem.clause})"
 
@@ -88,14 +91,17 @@ def reopened(scope: Scope) -> CustomerFile:
 
 
 def drawn(scope: Scope, provider: ProviderFile | None = None) -> None:
-    """At the end of a page: remember how things stood when it was drawn.
+    """At the end of a page: remember how things stood when it was drawn, and open the dialog asked for.
 
     A step whose button was pressed, but which this page no longer offers, is said to be gone.
     """
     state = st.session_state
     seen = {PROVIDER: provider.sequence} if provider else {}
     state[_SEEN] = {**state.get(_SEEN, {}), scope.file.customer_id: scope.file.sequence, **seen}
-    if state.pop(_OPEN, None):
+    asked, found = state.pop(_OPEN, None), state.pop(_FOUND, None)
+    if found and found[0] is scope:  # declared in this very run
+        _show(scope, found[1])
+    elif asked:
         st.toast("This step is no longer open: someone else was faster.", icon=":material/sync_problem:")
 
 
@@ -297,7 +303,7 @@ def button(
     help: str | None = None,
     width: Literal["content", "stretch"] = "content",
 ) -> None:
-    """A button that opens a dialog, and the dialog where this is the run in which it opens."""
+    """A button that opens a dialog."""
     st.button(
         label,
         key=f"open.{name}",
@@ -308,16 +314,17 @@ def button(
         on_click=open,
         args=[name],
     )
-    draw(scope, name, dialog)
+    declare(scope, name, dialog)
 
 
-def draw(scope: Scope, name: str, dialog: Dialog) -> None:
-    """The dialog of that name, if it is the one to be opened in this run."""
-    state = st.session_state
-    if state.get(_OPEN) != name:
-        return
-    del state[_OPEN]
-    opened: _Opened = state[_DIALOG]
+def declare(scope: Scope, name: str, dialog: Dialog) -> None:
+    """The dialog of that name. It opens at the end of the page, if this is the run in which it is to."""
+    if st.session_state.get(_OPEN) == name:
+        st.session_state[_FOUND] = (scope, dialog)
+
+
+def _show(scope: Scope, dialog: Dialog) -> None:
+    opened: _Opened = st.session_state[_DIALOG]
     if dialog.since is not None:
         opened.seen[scope.file.customer_id] = dialog.since
     box = st.dialog(
@@ -466,7 +473,7 @@ def _as_sentences(items: Sequence[OpenItem], whose: Mapping[str, str], now: date
 
 def _as_sentence(item: OpenItem, whose: Mapping[str, str], now: datetime) -> str:
     """`Next, **Connectel AB**: Audit of Connectel AB · Accept the dates, by 8 Dec 2026 (in 14 days).`"""
-    who = f"**{words.plain(whose[item.waits_for])}**" if item.waits_for else item.kind
+    who = f"**{words.plain(whose[item.waits_for])}**" if item.waits_for else "by the calendar"
     if item.due_at is None:
         when = " (no date in the agreement)" if item.waits_for else ""
     else:
@@ -478,11 +485,13 @@ def _as_sentence(item: OpenItem, whose: Mapping[str, str], now: datetime) -> str
 
 def receipt() -> None:
     """What was just recorded, its number, and what happens next and by when."""
+    # A place of its own also while it is empty: what stands below, such as an open expander, keeps its own.
+    place = st.container()
     told: _Told | None = st.session_state.pop(_TOLD, None)
     if told is None:
         return
     what = "; ".join(words.plain(w) for w in told.what)
-    st.success(
+    place.success(
         "  \n".join([f"**Recorded as {told.number}:** {what}.", *told.following]), icon=":material/task_alt:"
     )
     # The page may be scrolled down to where the button was.

@@ -31,7 +31,7 @@ def test_speech_analytics_on_and_off_again_with_reply_assistant_still_on(sign_in
     assert "(3.1(vii))" in anna.reads_dialog()
     acknowledge(anna)
     confirm(anna)
-    anna.sees("recorded: Speech Analytics on.")
+    anna.sees("Recorded as entry 6: Switched on Speech Analytics.")
 
     anna.toggle("Reply Assistant")
     said = anna.reads_dialog()
@@ -106,7 +106,7 @@ def test_the_second_of_two_admins_is_told_what_the_first_did_and_asked_again(sig
     acknowledge(bo)
     confirm(anna)
     bo.click("Confirm instruction")
-    bo.sees("Someone changed this customer meanwhile.")
+    bo.sees("Someone else changed this meanwhile.")
     said = bo.reads_dialog()
     assert f"{ANNA}: Switched on Speech Analytics" in said
     assert "No sub-processor is added or removed." in said  # OpenAI has come with Anna's

@@ -26,7 +26,7 @@ def test_shortening_shows_what_would_go_and_can_be_cancelled(sign_in: SignIn):
     expect(dialog).to_contain_text("records")
     dialog.get_by_test_id("stVegaLiteChart").wait_for()
     anna.click("Confirm instruction")
-    anna.sees("Recorded as instruction")
+    anna.sees("Recorded as entry")
     expect(row(anna, "call_recordings").get_by_text("Shortening pending")).to_be_visible()
 
     anna.open("/")
@@ -35,7 +35,7 @@ def test_shortening_shows_what_would_go_and_can_be_cancelled(sign_in: SignIn):
     row(anna, "call_recordings").get_by_role("button", name="Cancel shortening").click()
     anna.reads_dialog()
     anna.click("Cancel the shortening")
-    anna.sees("Recorded as instruction")
+    anna.sees("Recorded as entry")
     expect(row(anna, "call_recordings").get_by_text("Shortening pending")).to_have_count(0)
     anna.open("/history")
     anna.sees("7 entries")

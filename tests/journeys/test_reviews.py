@@ -69,7 +69,7 @@ def test_a_proposal_is_accepted_as_one_instruction(sign_in: SignIn) -> None:
     david.page.get_by_text("Voicebot (off now)").click()
     david.sees("Without Voicebot there would be none.")
     david.click("Save proposal")
-    david.sees("Saved as proposal")
+    david.sees("Recorded as entry")
 
     anna = sign_in(ANNA, "/review?customer=nordfrakt")
     anna.click("Look at it and answer")

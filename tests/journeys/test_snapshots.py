@@ -12,7 +12,7 @@ from tests.journeys.conftest import ANNA, CLARA, SignIn, Visit
 def take(visit: Visit) -> None:
     visit.open("/snapshots?customer=nordfrakt")
     visit.click("Take a snapshot")
-    visit.sees("On file as entry")
+    visit.sees("Recorded as entry")
     visit.settle()
 
 

@@ -125,6 +125,9 @@ def test_a_refusal_names_the_field_and_what_was_typed_stays(
     at = press(at, "Flag an instruction as infringing the law")
     at = confirm(at, "Tell the customer")
     assert at.error[0].value.startswith("**Which law, and why:** ")
+    at = press(visit("retention", office, people.anna, "nordfrakt"), "Place legal hold")
+    at = confirm(at, "Place legal hold")
+    assert at.error[0].value.startswith("**Reason:** A reason is missing")
 
 
 @pytest.mark.parametrize("where", ["dialog", "page"])
@@ -181,7 +184,7 @@ def test_a_step_that_only_waits_for_time_says_the_day(office: Office, people: Pe
     at = at.button(key="open.retention.change.chats").click().run()
     at = alone(at, at.number_input[0].set_value(60))
     said = receipt(confirm(at, "Confirm instruction"))
-    assert "Next, Coming retention period: Chats: 60 days instead of 365, on 1 Dec 2026" in said
+    assert "Next, by the calendar: Chats: 60 days instead of 365, on 1 Dec 2026" in said
 
 
 def test_a_step_that_nothing_follows_says_so(office: Office, people: People) -> None:
