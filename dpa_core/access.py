@@ -9,43 +9,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from dpa_core.subjects import grants as roles
+from dpa_core.subjects.common import Side
+from dpa_core.subjects.subject import Action, Command
 
-Action = Literal[
-    "read",
-    "instruct",
-    "respond",
-    "govern",
-    "take_snapshot",
-    "hold_review",
-    "grant_customer_roles",
-    "grant_any_role",
-    "open_customer",
-    "import_usage",
-]
-"""`respond`: act for the provider in a customer's matters. `govern`: in the provider's own."""
-
+_OVER_ACCOUNTS: frozenset[Action] = frozenset(
+    {"grant_customer_roles", "grant_any_role", "open_customer", "import_usage"}
+)
 _ALLOWED: dict[roles.Role, frozenset[Action]] = {
     "customer_admin": frozenset({"read", "instruct", "take_snapshot", "grant_customer_roles"}),
     "customer_reader": frozenset({"read"}),
     "account_manager": frozenset({"read", "take_snapshot", "hold_review"}),
-    "privacy_officer": frozenset(
-        {
-            "read",
-            "respond",
-            "govern",
-            "take_snapshot",
-            "hold_review",
-            "grant_customer_roles",
-            "grant_any_role",
-            "open_customer",
-            "import_usage",
-        }
-    ),
+    "privacy_officer": _OVER_ACCOUNTS | {"read", "respond", "govern", "take_snapshot", "hold_review"},
 }
 CUSTOMER_ROLES: frozenset[roles.Role] = frozenset({"customer_admin", "customer_reader"})
+
+
+def side_of(role: roles.Role) -> Side:
+    """The side for which a role acts."""
+    return "customer" if role in CUSTOMER_ROLES else "provider"
 
 
 class Forbidden(Exception):
@@ -99,17 +83,21 @@ class Decision:
     rule: str
 
 
-def may(person: Person, action: Action, customer_id: str | None) -> Decision:
-    """Whether the person may do this to this customer (None: to the provider's own matters).
+def may(person: Person, action: Action, customer_id: str | None, side: Side | None = None) -> Decision:
+    """Whether the person may do this to this customer (None: to the provider's own ledger).
 
+    `side`: by a role of that side; None: by any role.
     Clause: Art. 28(3)(a) and Art. 32(4) GDPR
     """
     for grant in person.grants:
         covers = grant.role in roles.OF_PROVIDER or grant.customer_id == customer_id
-        if covers and action in _ALLOWED[grant.role]:
+        if covers and action in _ALLOWED[grant.role] and side in (None, side_of(grant.role)):
             scope = grant.customer_id or "the provider"
             return Decision(True, f"{roles.ROLES[grant.role]} of {scope} may {action}")
     return Decision(False, f"no grant of {person.email} allows {action} on {customer_id or 'the provider'}")
+
+
+_REFUSED = "Your role does not allow this step. Ask an admin of the customer, or the privacy officer."
 
 
 def require(person: Person, action: Action, customer_id: str | None) -> None:
@@ -121,9 +109,28 @@ def require(person: Person, action: Action, customer_id: str | None) -> None:
             f"There is no customer “{(customer_id or '')[:60]}” that you may open. "
             "Check the address, or ask your privacy officer for access."
         )
-    raise Forbidden(
-        "Your role does not allow this step. Ask an admin of the customer, or the privacy officer."
-    )
+    raise Forbidden(_REFUSED)
+
+
+def acting_side(person: Person, command: Command, customer_id: str | None) -> Side:
+    """The side for which the person gives a command: the customer's where a role allows both.
+
+    Raises Forbidden where no role of a side that may give it allows it.
+    """
+    for side in command.by:
+        if may(person, command.needs(side), customer_id, side).allowed:
+            return side
+    raise Forbidden(_REFUSED)
+
+
+def looking_side(person: Person, customer_id: str) -> Side:
+    """The side whose steps a person is shown: the one for which a role allows any, the customer's first."""
+    if may(person, "instruct", customer_id).allowed:
+        return "customer"
+    role = person.role_for(customer_id)
+    if role is None or may(person, "respond", customer_id).allowed:
+        return "provider"
+    return side_of(role)
 
 
 @dataclass(frozen=True)

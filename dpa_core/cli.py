@@ -16,10 +16,10 @@ import typer
 from dpa_core import locale, manifest
 from dpa_core.access import Forbidden, operator
 from dpa_core.agreement import AgreementError, TextError, compare
+from dpa_core.application import AgreementMissing, Application, demo_days
 from dpa_core.clock import Clock, DemoClock, end_of
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.ledger.chain import as_record, canonical
-from dpa_core.office import AgreementMissing, Office, demo_days
 from dpa_core.settings import (
     ROOT,
     STORE,
@@ -36,7 +36,8 @@ from dpa_core.snapshots.model import Snapshot, json_schema
 from dpa_core.snapshots.sign import KEYS, KeyFileError, key_ring, public_keys, rotate
 from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, Verdict, unverified
 from dpa_core.snapshots.verify import verify as verify_file
-from dpa_core.subjects import Refusal, customers, grants
+from dpa_core.subjects import customers, grants
+from dpa_core.subjects.common import Refusal
 from dpa_core.usage import UsageError, read_usage
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="DPA Desk on the command line.")
@@ -66,12 +67,12 @@ def _fail(message: str) -> NoReturn:
 
 
 @contextmanager
-def _office() -> Iterator[Office]:
+def _office() -> Iterator[Application]:
     """The store under `$DPA_DATA_DIR`, opened by this process."""
     agreements = load_agreements()
     with Ledger.open(data_folder() / STORE) as store:
         days = demo_days(store)
-        yield Office(store, agreements, Clock() if days is None else DemoClock(days))
+        yield Application(store, agreements, Clock() if days is None else DemoClock(days))
 
 
 def _operator() -> Any:
@@ -111,8 +112,8 @@ def demo_command(
     if prepare:
         from dpa_core import demo
 
-        office = demo.open_office(load_agreements())
-        office.ledger.close()
+        application = demo.open_application(load_agreements())
+        application.ledger.close()
         typer.echo(f"Demo data is ready in {data_folder()}.")
         return
     _check_port("localhost", port)
@@ -195,9 +196,9 @@ def _version(version: str | None) -> Any:
 @ledger.command("verify")
 def verify() -> None:
     """Recompute every chain and head; name the first broken row of each ledger, and exit 1."""
-    with _office() as office:
-        faults = office.verify()
-        count = office.ledger.rows("SELECT count(*), count(DISTINCT customer_id) FROM events")[0]
+    with _office() as application:
+        faults = application.verify()
+        count = application.ledger.rows("SELECT count(*), count(DISTINCT customer_id) FROM events")[0]
     for fault in faults:
         typer.echo(str(fault))
     if faults:
@@ -208,9 +209,9 @@ def verify() -> None:
 @ledger.command("export")
 def export(customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER")]) -> None:
     """Write one customer's ledger as JSON Lines, one canonical (RFC 8785) row a line."""
-    with _office() as office:
-        office.open(_operator(), customer_id)
-        for event in office.ledger.events(customer_id):
+    with _office() as application:
+        application.open(_operator(), customer_id)
+        for event in application.ledger.events(customer_id):
             typer.echo(canonical(as_record(event)))
 
 
@@ -224,8 +225,8 @@ def grant(
     customer: Annotated[str | None, typer.Option(help="Customer the role is for.")] = None,
 ) -> None:
     """Give a person a role."""
-    with _office() as office:
-        office.change_access(_operator(), grants.GrantAccess(email, _role(role), customer))
+    with _office() as application:
+        application.change_access(_operator(), grants.GrantAccess(email, _role(role), customer))
     typer.echo(f"{email} is {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''} now.")
 
 
@@ -236,8 +237,8 @@ def revoke(
     customer: Annotated[str | None, typer.Option(help="Customer the role was for.")] = None,
 ) -> None:
     """Take a role away from a person."""
-    with _office() as office:
-        office.change_access(_operator(), grants.RevokeAccess(email, _role(role), customer))
+    with _office() as application:
+        application.change_access(_operator(), grants.RevokeAccess(email, _role(role), customer))
     typer.echo(f"{email} is no longer {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''}.")
 
 
@@ -255,8 +256,8 @@ def list_customers(
     """List the customers."""
     if context.invoked_subcommand:
         return
-    with _office() as office:
-        for id, title in office.directory(_operator(), limit=1_000_000):
+    with _office() as application:
+        for id, title in application.directory(_operator(), limit=1_000_000):
             typer.echo(id if ids else f"{id}  {title}")
 
 
@@ -269,20 +270,20 @@ def add(
     ] = None,
 ) -> None:
     """Open a customer, bound to one version of the agreement."""
-    with _office() as office:
+    with _office() as application:
         chosen = _version(version).version
-        office.open_customer(_operator(), customers.Open(customer_id, title), chosen)
+        application.open_customer(_operator(), customers.OpenCustomer(customer_id, title), chosen)
     typer.echo(f"{title} is bound to the agreement of {chosen} now.")
 
 
 @usage.command("import")
 def import_usage(file: Path) -> None:
     """Take monthly figures from CSV or Parquet: customer, data_type, month, records, bytes."""
-    with _office() as office:
-        known = [id for id, _ in office.directory(_operator(), limit=10_000_000)]
-        types = {t.id for version in office.agreements.values() for t in version.retention.data_types}
+    with _office() as application:
+        known = [id for id, _ in application.directory(_operator(), limit=10_000_000)]
+        types = {t.id for version in application.agreements.values() for t in version.retention.data_types}
         figures = read_usage(file, known, types)
-        office.import_usage(_operator(), figures)
+        application.import_usage(_operator(), figures)
     typer.echo(f"{locale.count(figures.num_rows, 'row')} imported.")
 
 
@@ -343,12 +344,12 @@ def export_snapshot(
     if output is None and format != "json" and sys.stdout.isatty():
         _fail(f"A terminal cannot show {format}. Name a file with --output.")
     keys = key_ring(data_folder(), signing_key())
-    with _office() as office:
+    with _office() as application:
         try:
-            moment = end_of(date.fromisoformat(as_of), office.clock.now()) if as_of else None
+            moment = end_of(date.fromisoformat(as_of), application.clock.now()) if as_of else None
         except (ValueError, OverflowError):
             _fail(f"“{as_of}” is no date such as 2026-11-24.")
-        frozen = freeze(office.open(_operator(), customer_id, moment))
+        frozen = freeze(application.open(_operator(), customer_id, moment))
     content = files.make(frozen, keys, format).content
     if output is None:
         sys.stdout.buffer.write(content)

@@ -6,7 +6,7 @@ import logging
 import random
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,12 +17,12 @@ from typing import Any
 import pyarrow as pa
 from authlib.deprecate import AuthlibDeprecationWarning
 
-from dpa_core import subjects
 from dpa_core.access import Person, operator
 from dpa_core.agreement import Agreement
+from dpa_core.application import DEMO, Application, demo_days
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.ledger import Ledger, chain
-from dpa_core.office import DEMO, Instruction, Office, demo_days
+from dpa_core.locale import local_day
 from dpa_core.settings import ROOT, STORE, SettingsError, data_folder
 from dpa_core.subjects import (
     assistance,
@@ -33,9 +33,12 @@ from dpa_core.subjects import (
     features,
     grants,
     incidents,
+    objections,
     retention,
     sub_processors,
 )
+from dpa_core.subjects.registry import STATE_SCHEMA
+from dpa_core.subjects.subject import Command
 
 SEED = 20260129
 MONTHS = 24
@@ -87,8 +90,8 @@ def personas() -> tuple[Persona, ...]:
     return tuple(Persona(p["name"], p["email"], p["about"]) for p in _read("people"))
 
 
-def open_office(agreements: Mapping[str, Agreement]) -> Office:
-    """The demo's office, its store filled if it is empty. Raises SettingsError where the store holds
+def open_application(agreements: Mapping[str, Agreement]) -> Application:
+    """The demo's application, its store filled if it is empty. Raises SettingsError where the store holds
     real data, StoreError where it cannot be opened."""
     file = data_folder() / STORE
     if not file.exists():
@@ -103,7 +106,7 @@ def open_office(agreements: Mapping[str, Agreement]) -> Office:
     if days is None:
         ledger.close()
         raise SettingsError(f"{file.parent} holds real data. Name another folder with DPA_DATA_DIR.")
-    return Office(ledger, agreements, DemoClock(days))
+    return Application(ledger, agreements, DemoClock(days))
 
 
 def _make(file: Path, agreements: Mapping[str, Agreement]) -> None:
@@ -122,7 +125,7 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
     The same seed and `now` (UTC) always give the same figures.
     """
     clock = _ScriptedClock(now)
-    office = Office(ledger, agreements, clock)
+    application = Application(ledger, agreements, clock)
     operates = operator(now)
 
     def go_to(days_ago: int, hour: int = 9) -> None:
@@ -137,20 +140,22 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
                 admins.setdefault(of[0], person["email"])
     go_to(290)
     for entry in entries:
-        office.open_customer(operates, customers.Open(entry["id"], entry["name"]))
+        application.open_customer(operates, customers.OpenCustomer(entry["id"], entry["name"]))
     for person in _read("people"):
         for role, *of in person["grants"]:
-            office.change_access(operates, grants.GrantAccess(person["email"], role, *of))
+            application.change_access(operates, grants.GrantAccess(person["email"], role, *of))
     for entry in entries:
         email = admins.get(entry["id"], f"admin@{entry['id']}.example")
         admin = Person(email, email, (_admin_grant(entry["id"], now),))
         if entry["id"] not in admins:
-            office.change_access(operates, grants.GrantAccess(email, "customer_admin", entry["id"]))
+            application.change_access(operates, grants.GrantAccess(email, "customer_admin", entry["id"]))
         for feature, days_ago in sorted(entry["on"], key=lambda on: -on[1]):
             go_to(days_ago, hour=11)
-            _instruct(office, admin, entry["id"], feature)
-        _set_retention(office, admin, entry["id"], go_to)
-    _ask_and_tell(office, operates, now, go_to)
+            _instruct(application, admin, entry["id"], feature)
+        _set_retention(application, admin, entry["id"], go_to)
+    script = _Script(application, operates, now, go_to)
+    for part in (_ask_for_help, _ask_for_audits_and_data, _announce_a_change, _tell_of_incidents):
+        part(script)
     clock.at = now
     with ledger.transaction() as tx:
         events = chain(
@@ -162,25 +167,25 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
             on_behalf_of="demo",
             agreement_version="",
         )
-        tx.append(None, events, '{"days": 0}', subjects.STATE_SCHEMA)
-    office.import_usage(operates, usage_figures(now.date()))
+        tx.append(None, events, '{"days": 0}', STATE_SCHEMA)
+    application.import_usage(operates, usage_figures(now.date()))
 
 
 def _admin_grant(customer_id: str, now: datetime) -> grants.Grant:
     return grants.Grant(role="customer_admin", customer_id=customer_id, since=now, by="operator")
 
 
-def _instruct(office: Office, admin: Person, customer_id: str, feature: str) -> None:
-    file = office.open(admin, customer_id)
+def _instruct(application: Application, admin: Person, customer_id: str, feature: str) -> None:
+    file = application.open(admin, customer_id)
     switch = {feature: True}
-    asked = features.consequences(features.Instruct(switch), file.state.features, file.agreement, file.now)
-    command = features.Instruct(switch, acknowledged=asked.to_acknowledge)
-    office.carry_out(admin, customer_id, command, file.sequence)
+    asked = features.consequences(features.SetFeatures(switch), file.state.features, file.context)
+    command = features.SetFeatures(switch, acknowledged=asked.to_acknowledge)
+    application.carry_out(admin, customer_id, command, file.sequence)
 
 
-def _set_retention(office: Office, admin: Person, customer_id: str, go_to: Any) -> None:
+def _set_retention(application: Application, admin: Person, customer_id: str, go_to: Any) -> None:
     """A few customers have set a period, one has a legal hold, one a shortening under way."""
-    steps: dict[str, list[tuple[int, retention.Command]]] = {
+    steps: dict[str, list[tuple[int, Command]]] = {
         "nordfrakt": [(80, retention.PlaceHold("emails", "Dispute with a carrier, case 2026-118"))],
         "solsidan": [
             (100, retention.SetPeriod("call_recordings", 60, "Shorter than our policy's 90 days")),
@@ -190,51 +195,72 @@ def _set_retention(office: Office, admin: Person, customer_id: str, go_to: Any) 
     }
     for days_ago, command in steps.get(customer_id, []):
         go_to(days_ago, hour=14)
-        office.carry_out(admin, customer_id, command, office.open(admin, customer_id).sequence)
+        application.carry_out(admin, customer_id, command, application.open(admin, customer_id).sequence)
 
 
-def _ask_and_tell(office: Office, operates: Person, now: datetime, go_to: Any) -> None:
-    """Requests of several customers, a published change with an objection, and two incidents."""
+@dataclass(frozen=True)
+class _Script:
+    """Who does what in the demo's past, and when."""
 
-    def act(customer_id: str, command: Instruction, person: Person | None = None) -> int:
-        who = person or Person(f"admin@{customer_id}.example", "Admin", (_admin_grant(customer_id, now),))
-        sequence = office.open(operates, customer_id).sequence
-        return office.carry_out(who, customer_id, command, sequence).sequence
+    application: Application
+    operates: Person
+    now: datetime
+    go_to: Callable[..., None]
+    """`go_to(days_ago, hour=9)` moves the clock there."""
 
-    def govern(command: sub_processors.ProviderCommand | incidents.ProviderCommand) -> int:
-        return office.govern(operates, command, office.open_provider(operates).sequence).sequence
+    def act(self, customer_id: str, command: Command, person: Person | None = None) -> int:
+        """A step of a customer's admin, or of another person: the entry it is recorded as."""
+        admin = Person(f"admin@{customer_id}.example", "Admin", (_admin_grant(customer_id, self.now),))
+        sequence = self.application.open(self.operates, customer_id).sequence
+        return self.application.carry_out(person or admin, customer_id, command, sequence).sequence
 
-    today = dates.local_day(now)
+    def govern(self, command: Command) -> int:
+        """A step of the provider in its own ledger."""
+        sequence = self.application.open_provider(self.operates).sequence
+        return self.application.govern(self.operates, command, sequence).sequence
+
+    @property
+    def today(self) -> date:
+        """The demo's present day."""
+        return local_day(self.now)
+
+
+def _ask_for_help(script: _Script) -> None:
     for entry in _read("requests"):
-        go_to(entry["days_ago"], hour=10)
-        received = dates.local_day(office.clock.now()) if entry["kind"] == "data_subject" else None
+        script.go_to(entry["days_ago"], hour=10)
+        received = local_day(script.application.clock.now()) if entry["kind"] == "data_subject" else None
         rights = tuple(entry.get("rights", ()))
         title, text = entry["title"], entry["text"]
         asked = assistance.RequestHelp(entry["kind"], title, text, rights, received, (), True)
-        number = act(entry["customer"], asked)
+        number = script.act(entry["customer"], asked)
         if "answer" in entry:
-            go_to(entry["days_ago"] - 4, hour=15)
-            act(entry["customer"], assistance.Answer(number, entry["answer"]), operates)
+            script.go_to(entry["days_ago"] - 4, hour=15)
+            script.act(entry["customer"], assistance.AnswerRequest(number, entry["answer"]), script.operates)
 
-    go_to(35)
-    first = dates.business_day_from(today + timedelta(days=40))
+
+def _ask_for_audits_and_data(script: _Script) -> None:
+    script.go_to(35)
+    first = dates.business_day_from(script.today + timedelta(days=40))
     contact = "Security office, security@apotek-ett.example"
     plan = audits.RequestAudit(first, first, "Access rights and logging", contact, cost_acknowledged=True)
-    number = act("apotek-ett", plan)
-    go_to(33)
-    act("apotek-ett", audits.Accept(number), operates)
-    go_to(4)
-    first = dates.business_day_from(today + timedelta(days=80))
+    number = script.act("apotek-ett", plan)
+    script.go_to(33)
+    script.act("apotek-ett", audits.AcceptAudit(number), script.operates)
+    script.go_to(4)
+    first = dates.business_day_from(script.today + timedelta(days=80))
     scope, contact = "Handling of recordings", "Revision, revision@velo.example"
     by = "Nordisk Revision AB"
-    act("velo", audits.RequestAudit(first, first, scope, contact, False, by, cost_acknowledged=True))
-    go_to(9)
+    script.act("velo", audits.RequestAudit(first, first, scope, contact, False, by, cost_acknowledged=True))
+    script.go_to(9)
     wish = data_return.OrderData("return", ("contact", "communication_content"), "Move of our archive", True)
-    act("resbyran", wish)
-    go_to(5)
-    act("skolbok", data_return.Terminate(dates.local_day(office.clock.now()), "Notice of August"), operates)
+    script.act("resbyran", wish)
+    script.go_to(5)
+    ends = local_day(script.application.clock.now())
+    script.act("skolbok", data_return.Terminate(ends, "Notice of August"), script.operates)
 
-    go_to(20)
+
+def _announce_a_change(script: _Script) -> None:
+    script.go_to(20)
     draft = sub_processors.DraftChange(
         "replacement",
         "deepgram",
@@ -243,29 +269,34 @@ def _ask_and_tell(office: Office, operates: Person, now: datetime, go_to: Any) -
         places=("eu_eea",),
         reason="Processing moves from the USA to the EU.",
     )
-    change = govern(draft)
-    govern(sub_processors.PublishChange(change, today + timedelta(days=25)))
-    go_to(12)
-    act("granit", sub_processors.Object(change, "No audit report of Talvox was shown to us yet.", True))
-    go_to(5)
-    act("granit", sub_processors.ProposeCure(change, "We share Talvox’s SOC 2 report by Friday."), operates)
+    change = script.govern(draft)
+    script.govern(sub_processors.PublishChange(change, script.today + timedelta(days=25)))
+    script.go_to(12)
+    grounds = "No audit report of Talvox was shown to us yet."
+    script.act("granit", objections.ObjectToChange(change, grounds, True))
+    script.go_to(5)
+    cure = objections.ProposeCure(change, "We share Talvox’s SOC 2 report by Friday.")
+    script.act("granit", cure, script.operates)
 
-    go_to(2, hour=7)
-    learnt = office.clock.now() - timedelta(hours=5)
-    breach = govern(
+
+def _tell_of_incidents(script: _Script) -> None:
+    script.go_to(2, hour=7)
+    learnt = script.application.clock.now() - timedelta(hours=5)
+    breach = script.govern(
         incidents.RecordIncident("breach", "Misdirected exports", learnt, ("lillehus", "resbyran"))
     )
-    go_to(2, hour=12)
+    script.go_to(2, hour=12)
     told: dict[incidents.Item, str] = {
         "nature": "Two scheduled exports were mailed to a former address.",
         "numbers": "About 140 end users; names and phone numbers.",
         "contact": "privacy@connectel.se",
         "measures": "The address was removed, the recipient has confirmed deletion.",
     }
-    govern(incidents.Notify(breach, told, ("lillehus", "resbyran")))
-    go_to(0, hour=0)
-    learnt = office.clock.now() - timedelta(hours=20)
-    govern(incidents.RecordIncident("ict", "Outage of call routing", learnt, ("fjallbank", "kommun-syd")))
+    script.govern(incidents.NotifyCustomers(breach, told, ("lillehus", "resbyran")))
+    script.go_to(0, hour=0)
+    learnt = script.application.clock.now() - timedelta(hours=20)
+    concerned = ("fjallbank", "kommun-syd")
+    script.govern(incidents.RecordIncident("ict", "Outage of call routing", learnt, concerned))
 
 
 def usage_figures(today: date) -> pa.Table:

@@ -32,7 +32,7 @@ class Link:
     file: File
     email: str
     customer_id: str | None
-    """None: one of the provider's own matters."""
+    """None: a file of the provider's own ledger."""
     browser: str
     expires_at: datetime
 

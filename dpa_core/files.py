@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import filetype
 
-from dpa_core.subjects.common import FileRef, Refusal
+from dpa_core.subjects.common import FileRef, Refusals
 
 CLAUSE = "Art. 32(1)(b) GDPR"
 MAX_BYTES = 25_000_000
@@ -42,32 +42,20 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def checked(name: str, content: bytes, limit: int = MAX_BYTES) -> FileRef:
-    """What the ledger will say of a file. Raises Refusal: empty, too large, or of a lying type."""
+    """What the ledger will say of a file. Raises Refusal: empty, too large, of a type
+    that is not taken, or not of the type that its name says."""
     name = PurePosixPath(name.replace("\\", "/")).name.strip()
     ending = name.rpartition(".")[2].lower()
     if not content:
-        raise Refusal(CLAUSE, f"“{name}” is empty.", "Choose a file with content.", "files")
+        raise refuse("empty", CLAUSE, "files", name=name)
     if len(content) > limit:
-        raise Refusal(
-            CLAUSE,
-            f"“{name}” has {len(content) / 1e6:,.1f} MB; at most {limit / 1e6:,.0f} MB can be attached.",
-            "Split it, or hand it over by other means and say so.",
-            "files",
-        )
+        # In megabytes, as people know the sizes of their files.
+        size, most = f"{len(content) / 1e6:,.1f}", f"{limit / 1e6:,.0f}"
+        raise refuse("too_large", CLAUSE, "files", name=name, size=size, limit=most)
     if "." not in name or ending not in ENDINGS or len(name) > MAX_NAME:
-        raise Refusal(
-            CLAUSE,
-            f"“{name[:80]}” cannot be attached: its type is not taken, or its name is too long.",
-            f"Use one of: {', '.join(ENDINGS)}; {MAX_NAME} characters at the most.",
-            "files",
-        )
+        raise refuse("not_taken", CLAUSE, "files", name=name[:80], endings=ENDINGS, limit=MAX_NAME)
     if not _fits(ending, content):
-        raise Refusal(
-            CLAUSE,
-            f"“{name}” is not what its ending says.",
-            f"Give it its true ending, or save it as {ending.upper()} again.",
-            "files",
-        )
+        raise refuse("contradicts_ending", CLAUSE, "files", name=name, ending=ending.upper())
     known = _BINARY | _TEXT | {e: media for e, (media, _) in _OFFICE.items()}
     return FileRef(
         name=name, size=len(content), media_type=known[ending], sha256=hashlib.sha256(content).hexdigest()
@@ -133,3 +121,6 @@ class FileStore:
         except OSError:
             return None
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
+
+
+refuse = Refusals("files")

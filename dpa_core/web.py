@@ -1,4 +1,4 @@
-"""What the web server needs of us: the open office, sign-in settings, routes, and plain error pages.
+"""What the web server needs of us: the open application, sign-in settings, routes, and plain error pages.
 
 The only module that knows Streamlit.
 """
@@ -28,9 +28,9 @@ from streamlit.runtime.pages_manager import PagesManager
 from dpa_core import downloads
 from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.agreement import AgreementError
+from dpa_core.application import Application, demo_days
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger, StoreError
-from dpa_core.office import Office, demo_days
 from dpa_core.settings import (
     ROOT,
     STORE,
@@ -47,14 +47,14 @@ from dpa_core.snapshots.sign import KeyFileError, KeyRing, key_ring
 if TYPE_CHECKING:
     from dpa_core.demo import Persona
 
-log = logging.getLogger("dpa_desk")
+log = logging.getLogger("dpa_site")
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What every visit shares: the open office and whom to ask for access."""
+class Site:
+    """What every visit shares: the open application and whom to ask for access."""
 
-    office: Office
+    application: Application
     contact: str
     keys: KeyRing
     """Signs the snapshots."""
@@ -67,14 +67,14 @@ class Desk:
         return bool(self.personas)
 
 
-_desk: Desk | None = None
+_site: Site | None = None
 
 
-def desk() -> Desk:
-    """The one desk of this process. RuntimeError where the server was not started through `serving`."""
-    if _desk is None:
+def site() -> Site:
+    """The one site of this process. RuntimeError where the server was not started through `serving`."""
+    if _site is None:
         raise RuntimeError("the server was started without its settings")
-    return _desk
+    return _site
 
 
 def config(address: str, port: int) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def serving(settings: Settings) -> dict[str, Any]:
     if demo_days(ledger) is not None:
         ledger.close()
         raise SettingsError(f"{settings.data_dir} holds demo data. Name another folder with DPA_DATA_DIR.")
-    office = Office(ledger, agreements, Clock(), settings.max_file_mb * 1_000_000)
+    application = Application(ledger, agreements, Clock(), settings.max_file_mb * 1_000_000)
     url = str(settings.public_url).rstrip("/")
     auth = {
         "redirect_uri": f"{url}/oauth2callback",
@@ -113,7 +113,7 @@ def serving(settings: Settings) -> dict[str, Any]:
         "client_secret": settings.oidc_client_secret.get_secret_value(),
         "server_metadata_url": str(settings.oidc_metadata_url),
     }
-    return _app(Desk(office, settings.contact, keys), auth, secure=url.startswith("https:"))
+    return _app(Site(application, settings.contact, keys), auth, secure=url.startswith("https:"))
 
 
 def serving_demo(port: int) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def serving_demo(port: int) -> dict[str, Any]:
     from dpa_core import demo  # production neither needs nor loads it
 
     provider = demo.identity_provider()
-    office = demo.open_office(load_agreements())
+    application = demo.open_application(load_agreements())
     keys = key_ring(data_folder())
     server = provider.__enter__()
     auth = {
@@ -134,7 +134,7 @@ def serving_demo(port: int) -> dict[str, Any]:
         "client_secret": "demo",
         "server_metadata_url": f"http://localhost:{server.server_port}/.well-known/openid-configuration",
     }
-    opened = Desk(office, "eva.sund@connectel.example", keys, demo.personas())
+    opened = Site(application, "eva.sund@connectel.example", keys, demo.personas())
     return _app(opened, auth, secure=False, also=provider, home=f"http://localhost:{port}")
 
 
@@ -152,15 +152,15 @@ def from_environment() -> dict[str, Any]:
 
 
 def _app(
-    opened: Desk,
+    opened: Site,
     auth: dict[str, str],
     *,
     secure: bool,
     also: AbstractContextManager[Any] | None = None,
     home: str | None = None,
 ) -> dict[str, Any]:
-    global _desk
-    _desk = opened
+    global _site
+    _site = opened
     # Until the first call of st.navigation, Streamlit would run a file in pages/ straight from its
     # address, past the sign-in gate of app.py.
     PagesManager.uses_pages_directory = False
@@ -172,21 +172,21 @@ def _app(
         finally:
             if also is not None:
                 also.__exit__(None, None, None)
-            opened.office.ledger.close()
+            opened.application.ledger.close()
 
     return {
         "secrets": {"auth": auth},
-        "routes": _routes(opened.office, opened.keys),
+        "routes": _routes(opened.application, opened.keys),
         "middleware": [Middleware(_Guard, secure=secure, home=home)],
         "lifespan": lifespan,
         "on_script_error": _on_script_error,
     }
 
 
-def _routes(office: Office, keys: KeyRing) -> list[BaseRoute]:
+def _routes(application: Application, keys: KeyRing) -> list[BaseRoute]:
     def healthz(_: Request) -> Response:
         try:
-            office.ledger.check_writable()
+            application.ledger.check_writable()
         except StoreError as error:
             return JSONResponse({"status": "unavailable", "why": str(error)}, status_code=503)
         return JSONResponse({"status": "ok"})
@@ -195,7 +195,7 @@ def _routes(office: Office, keys: KeyRing) -> list[BaseRoute]:
         if request.method != "GET":  # a HEAD would use the link up
             return Response(status_code=405, headers={"allow": "GET"})
         try:
-            file = office.take_download(request.path_params["token"], request.cookies.get(BROWSER, ""))
+            file = application.take_download(request.path_params["token"], request.cookies.get(BROWSER, ""))
         except (downloads.Gone, Forbidden) as refused:
             return _plain_page("This file cannot be downloaded", str(refused), 403)
         except StoreError as error:
@@ -336,7 +336,7 @@ def _plain_page(title: str, sentence: str, status: int) -> HTMLResponse:
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>{escape(title)}</title><style>body{{font:16px/1.5 system-ui;max-width:36rem;"
         f"margin:15vh auto;padding:0 1rem;color-scheme:light dark}}</style>"
-        f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p><p><a href='/'>Back to DPA Desk</a></p></html>",
+        f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p><p><a href='/'>Back to DPA Site</a></p></html>",
         status_code=status,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dpa_core.office import CustomerFile
+from dpa_core.application import CustomerFile
 from dpa_core.subjects import grants
 from dpa_core.subjects.grants import ROLES, Role
 from dpa_core.views import people

@@ -18,7 +18,7 @@ from dpa_core.agreement import (
     Purpose,
     Term,
 )
-from dpa_core.office import CustomerFile
+from dpa_core.application import CustomerFile
 from pages.parts import show, words
 from pages.parts.scope import Scope
 

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dpa_core.subjects import assistance, dates
+from dpa_core.application import CustomerFile
+from dpa_core.subjects import assistance, dates, features, policies, retention
 from dpa_core.subjects.assistance import KINDS_OF_HELP, RIGHTS, Flag, Request
 from dpa_core.subjects.common import PROCESSOR
+from dpa_core.subjects.features import SetFeatures
+from dpa_core.subjects.retention import CancelShortening
+from dpa_core.subjects.subject import Command
 from dpa_core.views import history
-from pages.parts import actions, show, steps, words
+from pages.parts import actions, consequences, show, steps, words
 from pages.parts.scope import Scope
 
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
 _STATUS: dict[assistance.Status, show.Look] = {
-    "waits for the provider": (":material/hourglass_top:", "orange"),
-    "waits for you": (":material/reply:", "violet"),
+    "waits_for_provider": (":material/hourglass_top:", "orange"),
+    "waits_for_customer": (":material/reply:", "violet"),
     "answered": (":material/mark_chat_read:", "blue"),
     "closed": (":material/check_circle:", "green"),
     "withdrawn": (":material/cancel:", "gray"),
 }
-_OUTCOME: dict[str, show.Status] = {
-    "open": show.Status("Needs your answer", (":material/warning:", "red")),
-    "confirmed": show.Status("Confirmed", (":material/check_circle:", "green")),
-    "withdrawn": show.Status("Withdrawn", (":material/undo:", "gray")),
+_OUTCOME: dict[assistance.Outcome, show.Look] = {
+    "open": (":material/warning:", "red"),
+    "confirmed": (":material/check_circle:", "green"),
+    "withdrawn": (":material/undo:", "gray"),
 }
 
 
@@ -34,7 +43,8 @@ class Data:
     """The requests and flags, newest first."""
 
     requests: list[Request]
-    flags: list[Flag]
+    flags: list[tuple[Flag, str]]
+    """Each with its instruction in words; empty where the ledger has none of that number."""
 
 
 def page(scope: Scope) -> None:
@@ -45,10 +55,20 @@ def page(scope: Scope) -> None:
 def read(scope: Scope) -> Data:
     """All that the page shows, open ones first."""
     state = scope.file.state.assistance
+    flags = sorted(state.flags.values(), key=lambda f: (f.outcome != "open", -f.id))
     return Data(
-        sorted(state.requests.values(), key=lambda r: (r.status in ("closed", "withdrawn"), -r.id)),
-        sorted(state.flags.values(), key=lambda f: (f.outcome != "open", -f.id)),
+        sorted(state.requests.values(), key=lambda r: (_over(r), -r.id)),
+        [(flag, _in_words(flag, scope.file)) for flag in flags],
     )
+
+
+def _over(request: Request) -> bool:
+    return not assistance.STAGES[request.status].steps
+
+
+def _in_words(flag: Flag, file: CustomerFile) -> str:
+    instruction = history.entry(file, flag.instruction)
+    return instruction.what if instruction else ""
 
 
 def draw(scope: Scope, data: Data) -> None:
@@ -63,8 +83,8 @@ def draw(scope: Scope, data: Data) -> None:
     )
     if not file.allows("respond"):
         show.read_only(file)
-    for flag in data.flags:
-        _flag(scope, flag)
+    for flag, what in data.flags:
+        _flag(scope, flag, what)
     if file.allows("instruct"):
         with st.expander("Ask for help", icon=":material/add:", expanded=not data.requests):
             _form(scope)
@@ -79,10 +99,13 @@ def draw(scope: Scope, data: Data) -> None:
     )
 
 
-def _flag(scope: Scope, flag: Flag) -> None:
+def _flag(scope: Scope, flag: Flag, what: str) -> None:
+    file = scope.file
+    status = show.Status(assistance.OUTCOMES[flag.outcome], _OUTCOME[flag.outcome])
     with st.container(border=True, key=f"flag_{flag.id}"):
-        show.heading(f"Instruction {flag.instruction} may infringe the law", _OUTCOME[flag.outcome])
-        st.markdown(words.plain(flag.what))
+        show.heading(f"Instruction {flag.instruction} may infringe the law", status)
+        if what:
+            st.markdown(words.plain(what))
         st.caption(
             f"The provider’s opinion, {words.minute(flag.at)}, by {words.address(flag.by)}. No legal advice."
         )
@@ -90,7 +113,9 @@ def _flag(scope: Scope, flag: Flag) -> None:
         if flag.outcome != "open":
             st.caption(f"Answered by {words.plain(flag.answered_by)}")
             show.quoted(flag.answer)
-        elif scope.file.allows("instruct"):
+        elif file.acts and assistance.AnswerFlag in assistance.steps_open(
+            flag, file.state.assistance, file.context
+        ):
             about = f"assistance/flag-{flag.id}"
             confirm = actions.Dialog(
                 "Confirm the instruction", "Confirm", partial(_confirm, flag.id), about=about
@@ -166,10 +191,10 @@ _COST = {
 
 def _card(scope: Scope, request: Request) -> None:
     file, agreement = scope.file, scope.file.agreement
-    over = request.status in ("closed", "withdrawn")
-    waits = "Waits for the customer" if request.status == "waits for you" else request.status.capitalize()
+    over = _over(request)
+    status = show.Status(assistance.STATUS[request.status], _STATUS[request.status])
     with st.container(border=True, key=f"request_{request.id}"):
-        show.heading(f"{request.id}. {request.title}", show.Status(waits, _STATUS[request.status]))
+        show.heading(f"{request.id}. {request.title}", status)
         kind = KINDS_OF_HELP[request.kind]
         rights = f": {words.listed([RIGHTS[r] for r in request.rights])}" if request.rights else ""
         st.markdown(f"{kind.name}{rights} · {kind.clause}")
@@ -188,42 +213,49 @@ def _card(scope: Scope, request: Request) -> None:
             icon=":material/forum:",
         ):
             steps.conversation(scope, request.said, f"request.{request.id}")
-            if not over and (file.allows("instruct") or file.allows("respond")):
-                _reply(scope, request)
+            fitting = assistance.steps_open(request, file.state.assistance, file.context)
+            if file.acts and fitting:
+                _reply(scope, request, fitting)
 
 
-def _reply(scope: Scope, request: Request) -> None:
-    customer, provider = scope.file.allows("instruct"), scope.file.allows("respond")
-    id, answered = request.id, request.status == "answered"
-    form = actions.Form(scope, f"assistance.reply.{id}", about=f"assistance/{id}")
+def _reply(scope: Scope, request: Request, fitting: Sequence[type[Command]]) -> None:
+    """A message, and a button for each step that can be taken with it."""
+    form = actions.Form(scope, f"assistance.reply.{request.id}", about=f"assistance/{request.id}")
     text = st.text_area(**form.field("text", "Message"))
-    chosen = steps.uploads(form)
+    buttons = _buttons(scope, request, text, steps.uploads(form))
+    awaited = assistance.STAGES[request.status].waits_for == scope.file.context.side
     form.told = st.container()
     with st.container(horizontal=True):
-        if customer:
-            form.button(
-                "Send",
-                lambda: assistance.Say(id, text, steps.attach(scope, chosen)),
-                icon=":material/send:",
-                primary=False,
-                step="say",
-            )
-            done = "Close the request" if answered else "Withdraw the request"
-            form.button(done, lambda: assistance.Close(id, text), primary=answered, step="close")
-        elif provider:
-            form.button(
-                "Send the answer",
-                lambda: assistance.Answer(id, text, steps.attach(scope, chosen)),
-                icon=":material/send:",
-                step="answer",
-            )
-            form.button(
-                "Ask the customer",
-                lambda: assistance.Ask(id, text, steps.attach(scope, chosen)),
-                icon=":material/help:",
-                primary=False,
-                step="ask",
-            )
+        for step in fitting:
+            label, icon, make = buttons[step]
+            primary = awaited and step is fitting[0]
+            form.button(label, make, icon=icon, primary=primary, step=step.__name__)
+
+
+def _buttons(
+    scope: Scope, request: Request, text: str, chosen: Sequence[UploadedFile]
+) -> dict[type[Command], tuple[str, str | None, actions.Make]]:
+    """The button of each step: its label, its icon, and what it sends."""
+    id = request.id
+    done = "Close the request" if request.status == "answered" else "Withdraw the request"
+    return {
+        assistance.SendMessage: (
+            "Send",
+            ":material/send:",
+            lambda: assistance.SendMessage(id, text, steps.attach(scope, chosen)),
+        ),
+        assistance.AnswerRequest: (
+            "Send the answer",
+            ":material/send:",
+            lambda: assistance.AnswerRequest(id, text, steps.attach(scope, chosen)),
+        ),
+        assistance.AskCustomer: (
+            "Ask the customer",
+            ":material/help:",
+            lambda: assistance.AskCustomer(id, text, steps.attach(scope, chosen)),
+        ),
+        assistance.CloseRequest: (done, None, lambda: assistance.CloseRequest(id, text)),
+    }
 
 
 # --- dialogs -------------------------------------------------------------------------------------
@@ -254,18 +286,34 @@ def _confirm(id: int, form: actions.Form) -> actions.Make:
 
 
 def _revoke(id: int, form: actions.Form) -> actions.Make:
-    state = form.file.state
-    flag = state.assistance.flags[id]
-    on = [
-        f.name
-        for f in form.file.agreement.features
-        if (s := state.features.switches.get(f.id)) and s.on and s.sequence == flag.instruction
-    ]
-    if on:
-        st.markdown(f":material/toggle_off: Switched off with it: **{words.listed(on)}**.")
-    st.markdown(
-        "A request is withdrawn, features it switched on go off, a shortening that waits is cancelled. "
-        "Other effects you undo on their page."
-    )
+    file = form.file
+    state = file.state.assistance
+    effects = policies.effects_of(assistance.AnswerFlag(id, False), file.state, file.context)
+    asked = state.requests.get(state.flags[id].instruction)
+    if asked:
+        st.markdown(
+            f":material/cancel: Withdrawn with it: **request {asked.id}, {words.plain(asked.title)}**."
+        )
+    for command in (*effects.before, *effects.after):
+        _goes_with_it(command, file)
+    if asked or effects.before or effects.after:
+        st.markdown("Other effects you undo on their page.")
+    else:
+        st.markdown("Nothing is undone with it. What the instruction brought about you undo on its page.")
     reason = st.text_area(**form.field("reason", "Reason (optional)"))
     return lambda: assistance.AnswerFlag(id, False, reason)
+
+
+def _goes_with_it(command: Command, file: CustomerFile) -> None:
+    """What one command brings about that is carried out along with the withdrawal."""
+    if isinstance(command, SetFeatures):
+        switched = features.consequences(command, file.state.features, file.context)
+        names = words.listed([f.name for f in switched.switched_off])
+        st.markdown(f":material/toggle_off: Switched off with it: **{names}**.")
+        consequences.engaged(switched, file.agreement)
+    elif isinstance(command, CancelShortening):
+        kept = retention.consequences(command, file.state.retention, file.context)
+        st.markdown(
+            f":material/undo: Cancelled with it: the shortening of **{kept.period.data_type.name}**, "
+            f"which stays at {words.duration(kept.days)}."
+        )

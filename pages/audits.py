@@ -6,26 +6,30 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from functools import partial
-from typing import Literal
+from typing import NamedTuple
 
 import streamlit as st
 
-from dpa_core.subjects import Refusal, audits, dates
+from dpa_core.subjects import audits, dates
 from dpa_core.subjects.audits import Audit
+from dpa_core.subjects.subject import Command
+from dpa_core.subjects.texts import checked_text
 from pages.parts import actions, show, steps, words
 from pages.parts.scope import Scope
 
-_STATUS: dict[audits.Status, show.Look] = {
+_LOOKS: dict[audits.Status, show.Look] = {
     "requested": (":material/mark_email_unread:", "orange"),
-    "auditor refused": (":material/person_off:", "red"),
-    "dates proposed": (":material/event_repeat:", "orange"),
+    "auditor_refused": (":material/person_off:", "red"),
+    "dates_proposed": (":material/event_repeat:", "orange"),
     "scheduled": (":material/event_available:", "blue"),
-    "under way": (":material/search:", "violet"),
-    "report due": (":material/description:", "orange"),
-    "findings open": (":material/rule:", "orange"),
+    "under_way": (":material/search:", "violet"),
+    "report_due": (":material/description:", "orange"),
+    "findings_open": (":material/rule:", "orange"),
     "closed": (":material/check_circle:", "green"),
     "withdrawn": (":material/cancel:", "gray"),
 }
+_WHO = {"self": "We ourselves", "mandated": "An auditor we mandate"}
+_HOW = {"on_site": "On site", "remote": "Remote"}
 
 
 def page(scope: Scope) -> None:
@@ -68,8 +72,8 @@ def draw(scope: Scope, found: list[Audit]) -> None:
 def _request(scope: Scope, soonest: date) -> None:
     form = actions.Form(scope, "audits.request")
     sub_processor, ground = _who_is_audited(form)
-    who = st.radio(**form.field("who", "Who audits"), options=["We ourselves", "An auditor we mandate"])
-    mandated, auditor = who != "We ourselves", ""
+    who = st.radio(**form.field("who", "Who audits"), options=list(_WHO), format_func=lambda code: _WHO[code])
+    mandated, auditor = who == "mandated", ""
     if mandated:
         auditor = st.text_input(
             **form.field("auditor", "Name of the auditor"), help="The provider has to accept the auditor."
@@ -82,11 +86,16 @@ def _request(scope: Scope, soonest: date) -> None:
         f"Working days in Stockholm, {opens} to {closes} (the provider’s working hours), without "
         "disturbing its operations."
     )
-    how = st.radio(**form.field("on_site", "How"), options=["On site", "Remote"], horizontal=True)
+    how = st.radio(
+        **form.field("on_site", "How"),
+        options=list(_HOW),
+        format_func=lambda code: _HOW[code],
+        horizontal=True,
+    )
     about = st.text_area(**form.field("scope", "Scope"), placeholder="Processes, systems and measures")
     contact = st.text_input(**form.field("contact", "Your contact for the audit"))
     command = audits.RequestAudit(
-        first, last, about, contact, how == "On site", auditor, sub_processor, ground
+        first, last, about, contact, how == "on_site", auditor, sub_processor, ground
     )
     cause = _consequences(command, form)
     cost = st.checkbox(
@@ -96,8 +105,8 @@ def _request(scope: Scope, soonest: date) -> None:
     )
 
     def make() -> audits.RequestAudit:
-        if mandated and not auditor.strip():
-            raise Refusal(audits.CLAUSE, "The auditor’s name is missing.", "Write it down.", "auditor")
+        if mandated:  # the rule takes an empty name for an audit by the customer itself
+            checked_text(auditor, "auditor", audits.CLAUSE)
         return replace(command, cause=cause, cost_acknowledged=cost)
 
     actions.recorded(scope.file)
@@ -107,10 +116,13 @@ def _request(scope: Scope, soonest: date) -> None:
 def _who_is_audited(form: actions.Form) -> tuple[str | None, str]:
     """The sub-processor to be audited and the ground in law; neither where it is the provider."""
     agreement = form.file.agreement
+    choices = {"provider": agreement.processor.name, "sub_processor": "A sub-processor"}
     about = st.radio(
-        **form.field("about", "Who is audited"), options=[agreement.processor.name, "A sub-processor"]
+        **form.field("about", "Who is audited"),
+        options=list(choices),
+        format_func=lambda code: choices[code],
     )
-    if about != "A sub-processor":
+    if about == "provider":
         return None, ""
     names = {s.id: s.name for s in agreement.sub_processors}
     sub_processor = st.selectbox(
@@ -128,7 +140,7 @@ def _consequences(command: audits.RequestAudit, form: actions.Form) -> str:
     """What the notice brings about, before it is sent; gives the cause where one is asked for."""
     file = form.file
     result = actions.attempt(
-        lambda: audits.consequences(command, file.state.audits, file.agreement, file.now), form.labels
+        lambda: audits.consequences(command, file.state.audits, file.context), form.labels
     )
     if result is None:
         return ""
@@ -150,8 +162,9 @@ def _consequences(command: audits.RequestAudit, form: actions.Form) -> str:
 def _card(scope: Scope, audit: Audit) -> None:
     file = scope.file
     stands = audits.status(audit, file.now)
+    open_steps = audits.steps_open(audit, file.state.audits, file.context) if file.acts else ()
     with st.container(border=True, key=f"audit_{audit.id}"):
-        show.heading(audits.title(audit, file.agreement), show.Status(stands.capitalize(), _STATUS[stands]))
+        show.heading(audits.title(audit, file.agreement), show.Status(audits.STATUS[stands], _LOOKS[stands]))
         who = f"by {words.plain(audit.auditor)}, mandated" if audit.auditor else "by the customer itself"
         how = "on site" if audit.on_site else "remote"
         st.markdown(f":material/event: **{_days(audit.plan)}** · {how} · {who}")
@@ -165,8 +178,8 @@ def _card(scope: Scope, audit: Audit) -> None:
         if audit.report:
             steps.files(scope, [audit.report], f"audit.{audit.id}.report")
         for finding in audit.findings:
-            _finding(scope, audit, finding)
-        _next(scope, audit, stands)
+            _finding(scope, audit, finding, closes=audits.CloseFinding in open_steps)
+        _next(scope, audit, open_steps)
 
 
 def _asked(audit: Audit) -> None:
@@ -189,50 +202,32 @@ def _days(plan: audits.Plan) -> str:
     return f"{words.day(plan.first)} to {words.day(plan.last)}"
 
 
-def _finding(scope: Scope, audit: Audit, finding: audits.Finding) -> None:
-    file = scope.file
+def _finding(scope: Scope, audit: Audit, finding: audits.Finding, *, closes: bool) -> None:
+    """A finding with its remedy or due date. `closes`: whether the person may close an open one."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{finding.number}.** {words.plain(finding.title)}")
         if finding.closed_at:
             word = f"Closed {words.day(finding.closed_at)}"
             show.badge(show.Status(word, (":material/check_circle:", "green")))
         elif finding.remedy_by:
-            steps.due(dates.end_of(finding.remedy_by), file.now)
+            steps.due(dates.end_of(finding.remedy_by), scope.file.now)
         else:
             show.badge(show.Status("Open", (":material/rule:", "orange")))
-        if finding.closed_at is None and (file.allows("instruct") or file.allows("respond")):
+        if closes and finding.closed_at is None:
             number = finding.number
-            _step(
-                scope,
-                audit,
-                f"close.{number}",
-                "Close the finding",
-                "Close the finding",
-                partial(_close, number),
-            )
+            close = _Offer("Close the finding", "Close the finding", partial(_close, number))
+            _step(scope, audit, f"CloseFinding.{number}", close)
     show.quoted(finding.remedy)
 
 
-def _next(scope: Scope, audit: Audit, stands: audits.Status) -> None:
-    """The steps that fit, the next one first."""
-    customer, provider = scope.file.allows("instruct"), scope.file.allows("respond")
-    if not customer and not provider:
+def _next(scope: Scope, audit: Audit, open_steps: tuple[type[Command], ...]) -> None:
+    """The steps that fit the audit as a whole, the next one first; a finding has its own beside it."""
+    offered = [step for step in open_steps if step is not audits.CloseFinding]
+    if not offered:
         return
-    step = partial(_step, scope, audit)
-    mine = (audit.proposed_by == "customer") == customer
     with st.container(horizontal=True):
-        if provider and stands == "requested":
-            step("accept", "Accept", "Accept", _accept, icon=":material/check:", kind="primary")
-            if audit.auditor:
-                step("refuse", "Refuse the auditor", "Refuse the auditor", _refuse)
-        if stands == "dates proposed" and not mine:
-            step("agree", "Agree to the dates", "Agree", _agree, kind="primary")
-        if stands in ("requested", "dates proposed", "scheduled"):
-            step("propose", "Propose other dates", "Propose", _propose)
-        if customer and stands in ("under way", "report due"):
-            step("report", "File the report", "File the report", _report, kind="primary")
-        if customer and stands in ("requested", "dates proposed", "scheduled", "under way", "report due"):
-            step("withdraw", "Withdraw", "Withdraw the audit", _withdraw)
+        for step in offered:
+            _step(scope, audit, step.__name__, _OFFERS[step])
 
 
 # --- dialogs -------------------------------------------------------------------------------------
@@ -240,31 +235,40 @@ def _next(scope: Scope, audit: Audit, stands: audits.Status) -> None:
 Fields = Callable[[Audit, actions.Form], actions.Make]
 
 
-def _step(
-    scope: Scope,
-    audit: Audit,
-    name: str,
-    label: str,
-    confirm: str,
-    fields: Fields,
-    *,
-    icon: str | None = None,
-    kind: Literal["primary", "secondary"] = "secondary",
-) -> None:
-    """A button over one audit with its dialog; `fields` is given the audit as it stands at that moment."""
+class _Offer(NamedTuple):
+    """How a step is offered: its button, and its dialog with the button that confirms it."""
+
+    label: str
+    confirm: str
+    fields: Fields
+    """Given the audit as it stands at that moment."""
+    icon: str | None = None
+    awaited: bool = False
+    """Wherever it is open, it is what the audit waits for."""
+
+
+def _step(scope: Scope, audit: Audit, name: str, offer: _Offer) -> None:
+    """A button over one audit with its dialog."""
     dialog = actions.Dialog(
         audits.title(audit, scope.file.agreement),
-        confirm,
-        lambda form: fields(form.file.state.audits.audits[audit.id], form),
+        offer.confirm,
+        lambda form: offer.fields(form.file.state.audits.audits[audit.id], form),
         about=f"audits/{audit.id}",
     )
-    actions.button(scope, label, f"audits.{name}.{audit.id}", dialog, icon=icon, kind=kind)
+    actions.button(
+        scope,
+        offer.label,
+        f"audits.{name}.{audit.id}",
+        dialog,
+        icon=offer.icon,
+        kind="primary" if offer.awaited else "secondary",
+    )
 
 
 def _accept(audit: Audit, form: actions.Form) -> actions.Make:
     who = f"the auditor {words.plain(audit.auditor)} and " if audit.auditor else ""
     st.markdown(f"You accept {who}the dates **{_days(audit.plan)}**. The audit is scheduled with that.")
-    return lambda: audits.Accept(audit.id)
+    return lambda: audits.AcceptAudit(audit.id)
 
 
 def _refuse(audit: Audit, form: actions.Form) -> actions.Make:
@@ -306,12 +310,7 @@ def _report(audit: Audit, form: actions.Form) -> actions.Make:
 
     def make() -> audits.FileReport:
         if len(chosen) != 1:
-            raise Refusal(
-                audits.CLAUSE,
-                "No report is attached." if not chosen else "More than one report is attached.",
-                "Attach one file.",
-                "report",
-            )
+            raise audits.refuse("many_reports" if chosen else "no_report", audits.CLAUSE, "report")
         titles = [line.strip() for line in text.splitlines() if line.strip()]
         findings = tuple(audits.NewFinding(title=t, remedy_by=remedy_by) for t in titles)
         return audits.FileReport(audit.id, steps.attach(form.scope, chosen)[0], findings)
@@ -328,3 +327,13 @@ def _withdraw(audit: Audit, form: actions.Form) -> actions.Make:
 def _close(number: int, audit: Audit, form: actions.Form) -> actions.Make:
     remedy = st.text_area(**form.field("remedy", f"What was done about finding {number}"))
     return lambda: audits.CloseFinding(audit.id, number, remedy)
+
+
+_OFFERS: dict[type[Command], _Offer] = {
+    audits.AcceptAudit: _Offer("Accept", "Accept", _accept, ":material/check:", awaited=True),
+    audits.RefuseAuditor: _Offer("Refuse the auditor", "Refuse the auditor", _refuse),
+    audits.AgreeDates: _Offer("Agree to the dates", "Agree", _agree, awaited=True),
+    audits.ProposeDates: _Offer("Propose other dates", "Propose", _propose),
+    audits.FileReport: _Offer("File the report", "File the report", _report, awaited=True),
+    audits.WithdrawAudit: _Offer("Withdraw", "Withdraw the audit", _withdraw),
+}

@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import NamedTuple
 
 import streamlit as st
 
-from dpa_core import documents
 from dpa_core.downloads import File
 from dpa_core.manifest import ManifestError, from_json, to_json
-from dpa_core.subjects import Refusal, data_return, dates, retention
+from dpa_core.subjects import data_return, dates
 from dpa_core.subjects.data_return import GROUNDS, WISHES, Item, Order
+from dpa_core.subjects.subject import Command
+from dpa_core.views.data_return import deletion_certificate
 from pages.parts import actions, download, show, steps, words
 from pages.parts.scope import Scope
 
-_STATUS: dict[data_return.Status, show.Look] = {
-    "waits for the provider": (":material/hourglass_top:", "orange"),
+_LOOKS: dict[data_return.Status, show.Look] = {
+    "waits_for_provider": (":material/hourglass_top:", "orange"),
     "delivered": (":material/inventory:", "orange"),
-    "does not match": (":material/report:", "red"),
+    "does_not_match": (":material/report:", "red"),
     "returned": (":material/check_circle:", "green"),
-    "deletion due": (":material/auto_delete:", "orange"),
+    "deletion_due": (":material/auto_delete:", "orange"),
     "deleted": (":material/delete_forever:", "green"),
     "withdrawn": (":material/cancel:", "gray"),
 }
@@ -114,10 +115,8 @@ def _order_form(scope: Scope) -> None:
     reason = st.text_area(**form.field("reason", "Reason (optional)"))
     command = data_return.OrderData(wish, tuple(categories), reason)
     if categories:
-        held = retention.held(file.state.retention, file.agreement)
         result = actions.attempt(
-            lambda: data_return.consequences(command, file.state.data_return, file.agreement, file.now, held),
-            form.labels,
+            lambda: data_return.consequences(command, file.state.data_return, file.context), form.labels
         )
         if result:
             _consequences(scope, result)
@@ -154,7 +153,7 @@ def _card(scope: Scope, order: Order) -> None:
     stands = data_return.status(order)
     with st.container(border=True, key=f"order_{order.id}"):
         title = "Deletion, assumed" if order.assumed else f"{WISHES[order.wish]}, order {order.id}"
-        show.heading(title, show.Status(stands.capitalize(), _STATUS[stands]))
+        show.heading(title, show.Status(data_return.STATUS[stands], _LOOKS[stands]))
         st.markdown(f":material/category: {_names(scope, order.categories)}")
         by = f", by {words.address(order.by)}" if order.by else ", by clause 3.1(xi)"
         st.caption(f"{'Assumed since' if order.assumed else 'Ordered'} {words.minute(order.at)}{by}")
@@ -172,16 +171,11 @@ def _card(scope: Scope, order: Order) -> None:
             download.button(
                 scope,
                 "Certificate of deletion (PDF)",
-                lambda: _certificate(scope, order),
+                partial(deletion_certificate, scope.file, order),
                 key=f"cert_{order.id}",
             )
+        _held_back(scope, order, stands)
         _next(scope, order, stands)
-
-
-def _certificate(scope: Scope, order: Order) -> File:
-    file = scope.file
-    head = file.ledger.events(file.customer_id, after=file.sequence - 1)[0]
-    return documents.deletion_certificate(order, file.name, file.agreement, head.digest)
 
 
 def _items(scope: Scope, order: Order, stands: data_return.Status) -> None:
@@ -211,20 +205,30 @@ def _items(scope: Scope, order: Order, stands: data_return.Status) -> None:
         st.caption("Check a received folder on your side with `dpa return check DIR MANIFEST`.")
 
 
+def _held_back(scope: Scope, order: Order, stands: data_return.Status) -> None:
+    """Which legal hold keeps the provider from recording a deletion that is due, for both sides to see."""
+    file, state = scope.file, scope.file.state.data_return
+    delete = data_return.RecordDeletion
+    theirs = data_return.steps_open(order, state, replace(file.context, side="provider"))
+    if delete not in data_return.STAGES[stands].steps or delete in theirs:
+        return
+    names = data_return.held_back(order, dates.local_day(file.now), state, file.context)
+    st.markdown(
+        f":material/lock: A legal hold stands on {words.listed(names)}. The deletion waits until it is "
+        "released on the Retention page, or a lawful exception is recorded."
+    )
+
+
 def _next(scope: Scope, order: Order, stands: data_return.Status) -> None:
-    customer, provider = scope.file.allows("instruct"), scope.file.allows("respond")
-    step = partial(_step, scope, order)
+    """The steps that fit, the next one first."""
+    file = scope.file
+    open_steps = data_return.steps_open(order, file.state.data_return, file.context) if file.acts else ()
+    if not open_steps:
+        return
+    mine = data_return.STAGES[stands].waits_for == file.context.side
     with st.container(horizontal=True):
-        if provider and stands in ("waits for the provider", "does not match"):
-            step("deliver", "Deliver the data", "Deliver", _deliver, kind="primary")
-        if provider and stands == "deletion due":
-            step("delete", "Record the deletion", "Record and certify", _delete, kind="primary")
-        if customer and stands == "delivered":
-            step("acknowledge", "Acknowledge the return", "Acknowledge", _acknowledge, kind="primary")
-            step("mismatch", "Report a mismatch", "Report", _mismatch)
-        open_ones = ("waits for the provider", "delivered", "does not match", "deletion due")
-        if customer and stands in open_ones and not order.assumed:
-            step("withdraw", "Withdraw", "Withdraw", _withdraw, title="Withdraw the order")
+        for number, step in enumerate(open_steps):
+            _step(scope, order, step, primary=mine and number == 0)
 
 
 def _kept(scope: Scope) -> None:
@@ -233,13 +237,14 @@ def _kept(scope: Scope) -> None:
         return
     st.subheader("Lawful exceptions", anchor=False)
     today = dates.local_day(scope.file.now)
+    stand = data_return.kept_at(scope.file.state.data_return, today, tuple(k.category for k in kept))
     rows = [
         {
             "Category": _names(scope, (k.category,)),
             "Ground": GROUNDS[k.ground],
             "Law or rule": k.law,
             "Until": words.day(k.until),
-            "Stands": "Yes" if today <= k.until else "No, over",
+            "Stands": "Yes" if k in stand else "No, over",
         }
         for k in kept
     ]
@@ -251,26 +256,29 @@ def _kept(scope: Scope) -> None:
 Fields = Callable[[Order, actions.Form], actions.Make]
 
 
-def _step(
-    scope: Scope,
-    order: Order,
-    name: str,
-    label: str,
-    confirm: str,
-    fields: Fields,
-    *,
-    title: str | None = None,
-    kind: Literal["primary", "secondary"] = "secondary",
-) -> None:
-    """A button over one order with its dialog; `fields` is given the order as it stands at that moment."""
+class _Offer(NamedTuple):
+    """How a step is offered: its button, and its dialog with the button that confirms it."""
+
+    label: str
+    confirm: str
+    fields: Fields
+    """Given the order as it stands at that moment."""
+    title: str = ""
+    """Of the dialog; by default the label."""
+
+
+def _step(scope: Scope, order: Order, step: type[Command], *, primary: bool) -> None:
+    """A button over one order with its dialog."""
+    offer = _OFFERS[step]
 
     def drawn(form: actions.Form) -> actions.Make:
         file = form.file
-        stands = data_return.orders(file.state.data_return, file.agreement, file.now)
-        return fields(stands.get(order.id, order), form)
+        stand = data_return.orders(file.state.data_return, file.agreement, file.now)
+        return offer.fields(stand.get(order.id, order), form)
 
-    dialog = actions.Dialog(title or label, confirm, drawn, about=f"data_return/{order.id}")
-    actions.button(scope, label, f"data_return.{name}.{order.id}", dialog, kind=kind)
+    dialog = actions.Dialog(offer.title or offer.label, offer.confirm, drawn, about=f"data_return/{order.id}")
+    name = f"data_return.{step.__name__}.{order.id}"
+    actions.button(scope, offer.label, name, dialog, kind="primary" if primary else "secondary")
 
 
 def _terminate(form: actions.Form) -> actions.Make:
@@ -299,13 +307,7 @@ def _except(form: actions.Form) -> actions.Make:
     )
     law = st.text_input(**form.field("law", "Law or rule"), placeholder="Such as the Accounting Act, 7:2")
     until = st.date_input(**form.field("until", "Until"), value=None, format="YYYY-MM-DD")
-
-    def make() -> data_return.RecordException:
-        if until is None:
-            raise Refusal(data_return.CLAUSE, "The end date is missing.", "Choose a day.", "until")
-        return data_return.RecordException(category, ground, law, until)
-
-    return make
+    return lambda: data_return.RecordException(category, ground, law, until)
 
 
 _EXCEPTION = actions.Dialog("Lawful exception", "Record the exception", _except)
@@ -336,9 +338,9 @@ def _manifest(content: bytes) -> list[Item]:
     try:
         return list(from_json(content))
     except ManifestError as problem:
-        text = str(problem).replace("\n", "; ")
-        raise Refusal(
-            data_return.CLAUSE, text, "Make it with `dpa return manifest DIR`.", "manifest"
+        problems = "; ".join(line.rstrip(".") for line in str(problem).splitlines())
+        raise data_return.refuse(
+            "no_manifest", data_return.CLAUSE, "manifest", problems=problems
         ) from problem
 
 
@@ -356,7 +358,8 @@ def _delete(order: Order, form: actions.Form) -> actions.Make:
 
 
 def _acknowledge(order: Order, form: actions.Form) -> actions.Make:
-    if order.wish == "return_then_deletion" or order.at_end:
+    acknowledged = order.model_copy(update={"acknowledged_at": form.file.now})
+    if data_return.status(acknowledged) == "deletion_due":
         st.markdown(":material/delete_forever: **The provider deletes the data once you acknowledge.**")
     st.markdown("Check off each file that is there and matches its SHA-256.")
     names = [i.name for i in order.items]
@@ -381,3 +384,12 @@ def _withdraw(order: Order, form: actions.Form) -> actions.Make:
     st.markdown("The order will not be carried out any further.")
     reason = st.text_area(**form.field("reason", "Reason (optional)"))
     return lambda: data_return.WithdrawOrder(order.id, reason)
+
+
+_OFFERS: dict[type[Command], _Offer] = {
+    data_return.Deliver: _Offer("Deliver the data", "Deliver", _deliver),
+    data_return.RecordDeletion: _Offer("Record the deletion", "Record and certify", _delete),
+    data_return.AcknowledgeReturn: _Offer("Acknowledge the return", "Acknowledge", _acknowledge),
+    data_return.ReportMismatch: _Offer("Report a mismatch", "Report", _mismatch),
+    data_return.WithdrawOrder: _Offer("Withdraw", "Withdraw", _withdraw, "Withdraw the order"),
+}

@@ -14,29 +14,26 @@ import pyarrow.compute as pc
 import streamlit as st
 
 from dpa_core.access import may
-from dpa_core.office import ProviderFile
-from dpa_core.views import matters
+from dpa_core.application import ProviderFile
+from dpa_core.subjects import registry
+from dpa_core.subjects.common import SIDES
+from dpa_core.views import tasks
 from pages.parts import show, steps, words
 from pages.parts.scope import Scope
 
-KINDS = {
-    "audits": "Audits",
-    "notices": "Objections",
-    "data_return": "Return and deletion",
-    "assistance": "Assistance",
-    "incidents": "Incidents",
-}
-FIRST = 8  # matters shown as cards above the table
+SUBJECTS = {s.name: s.title for s in registry.ON_DESK}
+FIRST = 8  # tasks shown as cards above the table
 _WEEKS = 12
+WHO = {"provider": "The provider", "customer": "The customer", "both": "Both"}
 _COLORS = ["#0b6bcb", "#8a63d2", "#0f9d8a", "#c77700", "#d1495b"]
 
 
 @dataclass(frozen=True)
 class Data:
-    """The inbox as filtered, and the load by kind."""
+    """The open tasks as filtered, and the load by subject."""
 
     provider: ProviderFile
-    inbox: pa.Table
+    tasks: pa.Table
     load: pa.Table
 
 
@@ -51,16 +48,16 @@ def read(scope: Scope) -> Data:
         st.error("The desk is the privacy officer’s. Open one of the other pages.", icon=":material/lock:")
         st.stop()
     state = st.session_state
-    provider = scope.office.open_provider(scope.file.person)
-    who = {"The provider": "provider", "The customer": "customer", "Both": None}
-    inbox = matters.inbox(
+    provider = scope.application.open_provider(scope.file.person)
+    who = state.get("desk.who", "provider")
+    found = tasks.of_provider(
         provider,
-        waits_for=who[state.get("desk.who", "The provider")],
-        pages=state.get("desk.kinds", []),
+        waits_for=None if who == "both" else who,
+        subjects=state.get("desk.kinds", []),
         text=state.get("desk.text", ""),
         overdue_only=state.get("desk.overdue", False),
     )
-    return Data(provider, inbox, matters.load(provider))
+    return Data(provider, found, tasks.load(provider))
 
 
 def draw(scope: Scope, data: Data) -> None:
@@ -69,12 +66,12 @@ def draw(scope: Scope, data: Data) -> None:
     st.markdown("Everything open over all customers, overdue first. The next step opens where it is taken.")
     _load(data.load)
     _filters()
-    overdue = pc.sum(pc.equal(data.inbox["standing"], "Overdue")).as_py() or 0
+    overdue = pc.sum(pc.equal(data.tasks["standing"], "overdue")).as_py() or 0
     st.markdown(
-        f"**{words.count(data.inbox.num_rows, 'matter')}**"
+        f"**{words.count(data.tasks.num_rows, 'open task')}**"
         + (f", :material/warning: **{overdue:,} overdue**" if overdue else ", none overdue")
     )
-    if data.inbox.num_rows:
+    if data.tasks.num_rows:
         _first(scope, data)
         _timeline(data)
         _table(scope, data)
@@ -85,12 +82,12 @@ def draw(scope: Scope, data: Data) -> None:
 
 
 def _load(load: pa.Table) -> None:
-    """How much waits for the provider, a figure a kind."""
-    by_page = {row["page"]: row for row in load.to_pylist()}
-    for column, (page, name) in zip(st.columns(len(KINDS)), KINDS.items(), strict=True):
-        row = by_page.get(page, {"open": 0, "overdue": 0})
+    """How much waits for the provider, a figure a subject."""
+    by_subject = {row["subject"]: row for row in load.to_pylist()}
+    for column, (subject, title) in zip(st.columns(len(SUBJECTS)), SUBJECTS.items(), strict=True):
+        row = by_subject.get(subject, {"open": 0, "overdue": 0})
         note = f"{row['overdue']:,} overdue" if row["overdue"] else "none overdue"
-        column.metric(name, f"{row['open']:,}", border=True, help="Waiting for the provider")
+        column.metric(title, f"{row['open']:,}", border=True, help="Waiting for the provider")
         icon = ":material/warning:" if row["overdue"] else ":material/check:"
         column.caption(f"{icon} {note}")
 
@@ -99,23 +96,26 @@ def _filters() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             "Waits for",
-            ["The provider", "The customer", "Both"],
-            default="The provider",
+            list(WHO),
+            default="provider",
+            format_func=lambda who: WHO[who],
             key="desk.who",
             required=True,
         )
-        st.multiselect("Kind", list(KINDS), format_func=lambda p: KINDS[p], key="desk.kinds", width=280)
+        st.multiselect(
+            "Kind", list(SUBJECTS), format_func=lambda name: SUBJECTS[name], key="desk.kinds", width=280
+        )
         st.text_input("Customer or title", key="desk.text", width=240)
         st.checkbox("Overdue only", key="desk.overdue")
 
 
 def _first(scope: Scope, data: Data) -> None:
     """The most urgent ones, each with its next step as a button."""
-    for number, row in enumerate(data.inbox.slice(0, FIRST).to_pylist()):
-        with st.container(border=True, key=f"matter_{number}"):
+    for number, row in enumerate(data.tasks.slice(0, FIRST).to_pylist()):
+        with st.container(border=True, key=f"task_{number}"):
             left, middle, right = st.columns([2.9, 4.0, 2.4], vertical_alignment="center")
             with left:
-                steps.due(row["due"], data.provider.now, hours=row["page"] == "incidents")
+                steps.due(row["due"], data.provider.now, hours=row["subject"] == "incidents")
             who = row["customer"] or "All customers concerned"
             middle.markdown(f"**{words.plain(who)}** · {words.plain(row['title'])} · {row['clause']}")
             mine = row["waits_for"] == "provider"
@@ -136,12 +136,12 @@ def _go(scope: Scope, row: dict[str, str]) -> None:
     """Open the page where the step is taken, for that customer."""
     own = row["customer_id"].startswith("@")
     customer_id = scope.file.customer_id if own else row["customer_id"]
-    scope.go(row["page"], customer=customer_id)
+    scope.go(registry.by_name(row["subject"]).page, customer=customer_id)
 
 
 def _timeline(data: Data) -> None:
     """What falls due in the coming weeks, as a chart and its table."""
-    frame = _weeks(data.inbox, data.provider)
+    frame = _weeks(data.tasks, data.provider)
     st.subheader("What falls due", anchor=False)
     order = list(dict.fromkeys(frame["Week"]))
     chart = (
@@ -149,10 +149,10 @@ def _timeline(data: Data) -> None:
         .mark_bar()
         .encode(
             x=alt.X("Week:N", sort=order, axis=alt.Axis(labelAngle=0, labelOverlap=True, title=None)),
-            y=alt.Y("Open:Q", axis=alt.Axis(tickMinStep=1, title="Open matters")),
+            y=alt.Y("Open:Q", axis=alt.Axis(tickMinStep=1, title="Open tasks")),
             color=alt.Color(
                 "Kind:N",
-                scale=alt.Scale(domain=list(KINDS.values()), range=_COLORS),
+                scale=alt.Scale(domain=list(SUBJECTS.values()), range=_COLORS),
                 legend=alt.Legend(orient="top", title=None, columns=3),
             ),
             tooltip=["Week", "Kind", "Open"],
@@ -164,9 +164,9 @@ def _timeline(data: Data) -> None:
         st.dataframe(frame, hide_index=True, key="due_table")
 
 
-def _weeks(inbox: pa.Table, provider: ProviderFile) -> pd.DataFrame:
-    """Open matters by week of their due date and kind; before today and undated ones by themselves."""
-    frame = inbox.select(["page", "due"]).to_pandas()
+def _weeks(found: pa.Table, provider: ProviderFile) -> pd.DataFrame:
+    """Open tasks by week of their due date and kind; before today and undated ones by themselves."""
+    frame = found.select(["subject", "due"]).to_pandas()
     local = frame["due"].dt.tz_convert("Europe/Stockholm") - pd.Timedelta(microseconds=1)
     now = pd.Timestamp(provider.now).tz_convert("Europe/Stockholm")
     monday = (now - pd.Timedelta(days=now.day_of_week)).normalize()
@@ -176,7 +176,7 @@ def _weeks(inbox: pa.Table, provider: ProviderFile) -> pd.DataFrame:
         .where(frame["due"].notna(), 99)
         .astype(int)
     )
-    counted = frame.assign(slot=slot).groupby(["slot", "page"]).size().reset_index(name="Open")
+    counted = frame.assign(slot=slot).groupby(["slot", "subject"]).size().reset_index(name="Open")
 
     def name(slot: int) -> str:
         if slot == -1:
@@ -187,13 +187,16 @@ def _weeks(inbox: pa.Table, provider: ProviderFile) -> pd.DataFrame:
         text = words.day_of_year(start.date())
         return f"From {text}" if slot >= _WEEKS else text
 
-    kinds = counted["page"].map(KINDS)
+    kinds = counted["subject"].map(SUBJECTS)
     return pd.DataFrame({"Week": counted["slot"].map(name), "Kind": kinds, "Open": counted["Open"]})
 
 
 def _table(scope: Scope, data: Data) -> None:
     st.subheader("All of it", anchor=False)
-    shown = data.inbox.select(["standing", "due", "customer", "title", "next_step", "waits_for", "clause"])
+    shown = data.tasks.select(["standing", "due", "customer", "title", "next_step", "waits_for", "clause"])
+    for at, labels in ((0, tasks.STANDING), (5, SIDES)):
+        named = pa.array([labels[code].capitalize() for code in shown.column(at).to_pylist()], pa.string())
+        shown = shown.set_column(at, shown.column_names[at], named)
     picked = st.dataframe(
         shown,
         hide_index=True,
@@ -206,15 +209,15 @@ def _table(scope: Scope, data: Data) -> None:
                 "Due before", format="D MMM YYYY, HH:mm", timezone="Europe/Stockholm"
             ),
             "customer": "Customer",
-            "title": st.column_config.TextColumn("Matter", width="large"),
+            "title": st.column_config.TextColumn("What", width="large"),
             "next_step": "Next step",
             "waits_for": "Waits for",
             "clause": "Clause",
         },
     )
     rows = picked["selection"]["rows"]
-    if rows and rows[0] < data.inbox.num_rows:
-        row = data.inbox.slice(rows[0], 1).to_pylist()[0]
+    if rows and rows[0] < data.tasks.num_rows:
+        row = data.tasks.slice(rows[0], 1).to_pylist()[0]
         if st.button(f"{row['next_step']}: {row['title']}", type="primary", key="desk.go"):
             _go(scope, row)
     else:

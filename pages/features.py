@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dpa_core.agreement import Feature, SubProcessor
-from dpa_core.office import CustomerFile, Receipt
+from dpa_core.application import CustomerFile, Receipt
 from dpa_core.subjects import features
 from pages.parts import actions, consequences, show, words
 from pages.parts.scope import Scope
@@ -159,9 +159,7 @@ def _fields(form: actions.Form) -> actions.Make | None:
         st.markdown("All that you staged stands already. There is nothing left to confirm.")
         return None
     result = actions.attempt(
-        lambda: features.consequences(
-            features.Instruct(staged), file.state.features, file.agreement, file.now
-        )
+        lambda: features.consequences(features.SetFeatures(staged), file.state.features, file.context)
     )
     form.leave("Discard all", staged.clear)
     if result is None:
@@ -169,7 +167,7 @@ def _fields(form: actions.Form) -> actions.Make | None:
     consequences.card(result, file.agreement)
     acknowledged = consequences.acknowledgement(result, file.agreement, form.acknowledged())
     reason = show.reason(form, required=False)
-    return lambda: features.Instruct(dict(staged), reason, acknowledged)
+    return lambda: features.SetFeatures(dict(staged), reason, acknowledged)
 
 
 def _recorded(receipt: Receipt) -> str:

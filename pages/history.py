@@ -70,7 +70,7 @@ def _check(scope: Scope) -> None:
 
 
 def _as_of(scope: Scope, data: Data) -> None:
-    today = words.local_day(scope.office.clock.now())
+    today = words.local_day(scope.application.clock.now())
     shown = words.local_day(scope.file.as_of) if scope.file.as_of else today
     with st.form("look_at", border=True):
         st.markdown("**Look at the whole app as it stood**")

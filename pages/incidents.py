@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
 import streamlit as st
 
-from dpa_core.office import ProviderFile
-from dpa_core.subjects import Refusal, dates, incidents
-from dpa_core.subjects.incidents import DECISIONS, ITEMS, KIND_NAMES, Handling, Incident
+from dpa_core.application import ProviderFile
+from dpa_core.subjects import dates, incidents
+from dpa_core.subjects.incidents import DECISIONS, ITEMS, KIND_NAMES, Incident
+from dpa_core.subjects.subject import Command
 from pages.parts import actions, show, steps, words
 from pages.parts.scope import Scope
 
-_NEW = show.Status("New notice", (":material/mark_email_unread:", "red"))
-_ACKNOWLEDGED = show.Status("Acknowledged", (":material/check_circle:", "green"))
+_STATUS: dict[incidents.Status, show.Look] = {
+    "new_notice": (":material/mark_email_unread:", "red"),
+    "acknowledged": (":material/check_circle:", "green"),
+}
+_PROVIDER_STATUS: dict[incidents.ProviderStatus, show.Look] = {
+    "to_be_notified": (":material/timer:", "red"),
+    "customers_notified": (":material/outgoing_mail:", "blue"),
+    "closed": (":material/check_circle:", "green"),
+}
 
 
 @dataclass(frozen=True)
@@ -69,11 +77,10 @@ def _notices(scope: Scope, data: Data) -> None:
 
 
 def _notice(scope: Scope, incident: Incident) -> None:
-    file = scope.file
-    handling = file.state.incidents.handling.get(incident.id, Handling())
-    last = incident.notices[-1]
+    file, state = scope.file, scope.file.state.incidents
+    handling, status = state.of(incident.id), incidents.status(incident, state)
     with st.container(border=True, key=f"incident_{incident.id}"):
-        show.heading(incident.title, _NEW if handling.seen < last.number else _ACKNOWLEDGED)
+        show.heading(incident.title, show.Status(incidents.STATUS[status], _STATUS[status]))
         aware = incident.aware[file.customer_id]
         st.markdown(f"{KIND_NAMES[incident.kind]} · the provider learnt of it {words.minute(aware)}")
         _known(incident)
@@ -88,21 +95,42 @@ def _notice(scope: Scope, incident: Incident) -> None:
                 "Art. 33(1) GDPR gives you 72 hours from when you know; counted here from the first notice."
             )
             steps.due(incident.notices[0].at + incidents.CONTROLLERS_HOURS, file.now, hours=True)
-        if file.allows("instruct"):
-            _customers_steps(scope, incident, handling)
+        fitting = incidents.steps_open(incident, state, file.context)
+        if file.acts and fitting:
+            _customers_steps(scope, incident, fitting)
 
 
-def _customers_steps(scope: Scope, incident: Incident, handling: Handling) -> None:
-    last, about = incident.notices[-1].number, f"incidents/{incident.id}"
+def _customers_steps(scope: Scope, incident: Incident, fitting: Sequence[type[Command]]) -> None:
+    """A button for each step that fits, the awaited one first."""
+    file, last = scope.file, incident.notices[-1].number
+    stage = incidents.STAGES[incidents.status(incident, file.state.incidents)]
+    awaited = stage.waits_for == file.context.side
+    about = f"incidents/{incident.id}"
     form = actions.Form(scope, f"incidents.acknowledge.{incident.id}.{last}", about=about)
     form.told = st.container()
     with st.container(horizontal=True):
-        if handling.seen < last:
-            form.button("Acknowledge the notice", lambda: incidents.Acknowledge(incident.id, last))
-        dialog = actions.Dialog(
-            incident.title, "Note the decision", partial(_decide, incident.id), about=about
-        )
-        actions.button(scope, "Note our decision", f"incidents.decide.{incident.id}", dialog)
+        for step in fitting:
+            _CUSTOMERS_BUTTONS[step](form, incident, awaited and step is fitting[0])
+
+
+def _acknowledge(form: actions.Form, incident: Incident, primary: bool) -> None:
+    """One press, without a dialog: it says no more than that the notice was received."""
+    make = partial(incidents.AcknowledgeNotice, incident.id, incident.notices[-1].number)
+    form.button("Acknowledge the notice", make, primary=primary)
+
+
+def _note(form: actions.Form, incident: Incident, primary: bool) -> None:
+    """The decision is made in a dialog."""
+    fields = partial(_decide, incident.id)
+    dialog = actions.Dialog(incident.title, "Note the decision", fields, about=form.about)
+    name = f"incidents.{incidents.RecordDecision.__name__}.{incident.id}"
+    actions.button(form.scope, "Note our decision", name, dialog, kind="primary" if primary else "secondary")
+
+
+_CUSTOMERS_BUTTONS: dict[type[Command], Callable[[actions.Form, Incident, bool], None]] = {
+    incidents.AcknowledgeNotice: _acknowledge,
+    incidents.RecordDecision: _note,
+}
 
 
 def _known(incident: Incident) -> None:
@@ -146,27 +174,28 @@ def _provider(scope: Scope, provider: ProviderFile) -> None:
 
 
 def _customer_names(scope: Scope) -> dict[str, str]:
-    return dict(scope.office.directory(scope.file.person, limit=100_000))
+    return dict(scope.application.directory(scope.file.person, limit=100_000))
 
 
 @st.fragment(run_every=60)
 def _clock(scope: Scope, incident: Incident) -> None:
     """The hours that run, drawn anew every minute."""
-    agreement, now = scope.file.agreement, scope.office.clock.now()
+    agreement, now = scope.file.agreement, scope.application.clock.now()
     until = min(incidents.notify_until(incident, c, agreement) for c in incident.waiting)
     st.markdown(f":material/timer: **{words.count(len(incident.waiting), 'customer')} not notified yet**")
     steps.due(until, now, hours=True)
 
 
 def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[str, str]) -> None:
+    status = incidents.provider_status(incident)
     with st.container(border=True, key=f"own_incident_{incident.id}"):
-        show.heading(incident.title, _standing(incident))
+        show.heading(incident.title, show.Status(incidents.PROVIDER_STATUS[status], _PROVIDER_STATUS[status]))
         first = min(incident.aware.values())
         clause = incidents.clause_of(incident.kind)
         st.markdown(f"{KIND_NAMES[incident.kind]} · learnt of {words.minute(first)} · {clause}")
-        if incident.waiting and not incident.closed_at:
+        if status == "to_be_notified":
             _clock(scope, incident)
-        if incident.missing and not incident.closed_at:
+        if incident.missing and status != "closed":
             missing = ", ".join(ITEMS[item] for item in incident.missing)
             st.caption(f":material/pending: Not told to everyone yet: {missing}")
         _concerned(incident, names)
@@ -180,21 +209,7 @@ def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[s
                     st.caption(ITEMS[item])
                     st.text(text)
         show.quoted(incident.summary)
-        if not incident.closed_at:
-            step = partial(_step, scope, incident)
-            with st.container(horizontal=True):
-                label = "Notify the customers" if incident.waiting else "Send an update"
-                step("notify", label, "Notify", _notify, kind="primary")
-                step("widen", "Add customers", "Add them", _widen)
-                step("close", "Close it", "Close the incident", _close)
-
-
-def _standing(incident: Incident) -> show.Status:
-    if incident.closed_at:
-        return show.Status("Closed", (":material/check_circle:", "green"))
-    if incident.waiting:
-        return show.Status("To be notified", (":material/timer:", "red"))
-    return show.Status("Customers notified", (":material/outgoing_mail:", "blue"))
+        _steps(scope, provider, incident)
 
 
 def _concerned(incident: Incident, names: dict[str, str]) -> None:
@@ -225,12 +240,13 @@ def _record_form(scope: Scope, provider: ProviderFile) -> None:
     st.caption("Nobody is told yet: you notify the customers in the next step.")
     form.button(
         "Record the incident",
-        lambda: incidents.RecordIncident(kind, title, _utc(*aware), tuple(chosen)),
+        lambda: incidents.RecordIncident(kind, title, aware, tuple(chosen)),
         icon=":material/add_alert:",
     )
 
 
-def _moment(form: actions.Form, now: datetime) -> tuple[date, time | None]:
+def _moment(form: actions.Form, now: datetime) -> datetime:
+    """The moment it was learnt of, in UTC, asked for as a day and a time in Stockholm."""
     local = now.astimezone(dates.STOCKHOLM)
     left, right = st.columns(2)
     day = left.date_input(**form.field("aware_at", "Learnt of on"), value=local.date(), format="YYYY-MM-DD")
@@ -239,12 +255,6 @@ def _moment(form: actions.Form, now: datetime) -> tuple[date, time | None]:
         value=local.time().replace(second=0, microsecond=0),
         step=60,
     )
-    return day, hour
-
-
-def _utc(day: date, hour: time | None) -> datetime:
-    if hour is None:
-        raise Refusal(incidents.CLAUSE, "The moment is missing.", "Give when it was learnt of.", "aware_at")
     return datetime.combine(day, hour, dates.STOCKHOLM).astimezone(UTC)
 
 
@@ -253,20 +263,24 @@ def _utc(day: date, hour: time | None) -> datetime:
 Fields = Callable[[ProviderFile, Incident, actions.Form], actions.Make]
 
 
-def _step(
-    scope: Scope,
-    incident: Incident,
-    name: str,
-    label: str,
-    confirm: str,
-    fields: Fields,
-    *,
-    kind: Literal["primary", "secondary"] = "secondary",
-) -> None:
-    """A button over one of the provider's incidents with its dialog.
+def _steps(scope: Scope, provider: ProviderFile, incident: Incident) -> None:
+    """A button for each step of the provider that fits, with its dialog."""
+    fitting = incidents.provider_steps_open(incident, provider.state.incidents, provider.context)
+    stage = incidents.PROVIDER_STAGES[incidents.provider_status(incident)]
+    awaited = stage.waits_for == provider.context.side
+    if not fitting:
+        return
+    with st.container(horizontal=True):
+        for step in fitting:
+            _step(scope, incident, step, "primary" if awaited and step is fitting[0] else "secondary")
 
-    `fields` is given the provider's matters, and the incident, as they stand at that moment.
-    """
+
+def _step(
+    scope: Scope, incident: Incident, step: type[Command], kind: Literal["primary", "secondary"]
+) -> None:
+    """One button; the fields of its dialog are given the provider's ledger, and the incident, as they stand
+    at that moment."""
+    label, confirm, fields = _DIALOGS[step]
 
     def drawn(form: actions.Form) -> actions.Make | None:
         provider = form.scope.provider()
@@ -275,7 +289,8 @@ def _step(
         return fields(provider, provider.state.incidents.incidents[incident.id], form)
 
     dialog = actions.Dialog(incident.title, confirm, drawn, about=f"incidents/{incident.id}")
-    actions.button(scope, label, f"incidents.{name}.{incident.id}", dialog, kind=kind)
+    name = f"incidents.{step.__name__}.{incident.id}"
+    actions.button(scope, label(incident), name, dialog, kind=kind)
 
 
 def _decide(id: int, form: actions.Form) -> actions.Make:
@@ -286,7 +301,7 @@ def _decide(id: int, form: actions.Form) -> actions.Make:
         format_func=lambda d: DECISIONS[d],
     )
     reason = st.text_area(**form.field("reason", "Reason (needed where you notify nobody)"))
-    return lambda: incidents.Decide(id, decision, reason)
+    return lambda: incidents.RecordDecision(id, decision, reason)
 
 
 def _notify(provider: ProviderFile, incident: Incident, form: actions.Form) -> actions.Make:
@@ -308,7 +323,7 @@ def _notify(provider: ProviderFile, incident: Incident, form: actions.Form) -> a
         delay = st.text_area(**form.field("delay", "Reasons for the delay, told with the notice"))
     chosen = steps.uploads(form)
     changed = {i: t for i, t in texts.items() if first or t.strip() != incident.items.get(i, "")}
-    return lambda: incidents.Notify(
+    return lambda: incidents.NotifyCustomers(
         incident.id, changed, tuple(who), delay, steps.attach(form.scope, chosen, own=True)
     )
 
@@ -320,10 +335,22 @@ def _widen(provider: ProviderFile, incident: Incident, form: actions.Form) -> ac
     who = st.multiselect(
         **form.field("customers", "Customers"), options=list(names), format_func=lambda c: names[c]
     )
-    return lambda: incidents.Widen(incident.id, _utc(*aware), tuple(who))
+    return lambda: incidents.AddCustomers(incident.id, aware, tuple(who))
 
 
 def _close(provider: ProviderFile, incident: Incident, form: actions.Form) -> actions.Make:
     st.markdown("Nothing more is to be told. Customers keep what they were told.")
     summary = st.text_area(**form.field("summary", "Summary, for the provider’s record"))
     return lambda: incidents.CloseIncident(incident.id, summary)
+
+
+_DIALOGS: dict[type[Command], tuple[Callable[[Incident], str], str, Fields]] = {
+    incidents.NotifyCustomers: (
+        lambda incident: "Notify the customers" if incident.waiting else "Send an update",
+        "Notify",
+        _notify,
+    ),
+    incidents.AddCustomers: (lambda _: "Add customers", "Add them", _widen),
+    incidents.CloseIncident: (lambda _: "Close it", "Close the incident", _close),
+}
+"""Of each step: the label of its button, that of its confirmation, and its fields."""

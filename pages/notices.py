@@ -13,25 +13,34 @@ from typing import Literal
 import streamlit as st
 
 from dpa_core.agreement import Agreement, SubProcessor
-from dpa_core.office import ProviderFile
-from dpa_core.subjects import sub_processors
-from dpa_core.subjects.sub_processors import KIND_NAMES, Change, Draft, Published, Standing
+from dpa_core.application import ProviderFile
+from dpa_core.subjects import features, objections, policies, sub_processors
+from dpa_core.subjects.features import SetFeatures
+from dpa_core.subjects.objections import Standing
+from dpa_core.subjects.sub_processors import KIND_NAMES, Change, Draft, Published
+from dpa_core.subjects.subject import Command
 from dpa_core.views import notices
 from dpa_core.views.notices import Effect, Notice
-from pages.parts import actions, show, steps, words
+from pages.parts import actions, consequences, show, steps, words
 from pages.parts.scope import Scope
 
 _STANDING: dict[Standing, show.Look] = {
-    "may be objected to": (":material/mark_email_unread:", "orange"),
-    "accepted by silence": (":material/check_circle:", "green"),
+    "may_object": (":material/mark_email_unread:", "orange"),
+    "accepted_by_silence": (":material/check_circle:", "green"),
     "objected": (":material/front_hand:", "red"),
-    "cure proposed": (":material/healing:", "orange"),
+    "cure_proposed": (":material/healing:", "orange"),
     "resolved": (":material/handshake:", "green"),
     "unresolved": (":material/warning:", "red"),
-    "objection withdrawn": (":material/undo:", "gray"),
-    "affected features ended": (":material/toggle_off:", "gray"),
-    "withdrawn by the provider": (":material/cancel:", "gray"),
-    "for information": (":material/info:", "blue"),
+    "objection_withdrawn": (":material/undo:", "gray"),
+    "features_ended": (":material/toggle_off:", "gray"),
+    "withdrawn_by_provider": (":material/cancel:", "gray"),
+    "for_information": (":material/info:", "blue"),
+}
+_STATUS: dict[sub_processors.Status, show.Look] = {
+    "draft": (":material/edit_note:", "gray"),
+    "coming": (":material/schedule:", "blue"),
+    "counts": (":material/check_circle:", "green"),
+    "withdrawn": (":material/cancel:", "gray"),
 }
 
 Kind = Literal["primary", "secondary"]
@@ -39,7 +48,7 @@ Kind = Literal["primary", "secondary"]
 
 @dataclass(frozen=True)
 class Data:
-    """What the page shows: the customer's notices, and the provider's own matters for its officer."""
+    """What the page shows: the customer's notices, and the provider's own ledger for its officer."""
 
     notices: list[Notice]
     provider: ProviderFile | None
@@ -71,7 +80,7 @@ def draw(scope: Scope, data: Data) -> None:
     if data.provider:
         sides["Drafts and publishing"] = partial(_drafts, scope, data.provider)
     show.sides(sides)
-    clauses = (sub_processors.CLAUSE, sub_processors.OBJECTION_CLAUSE, "3.1(v)", sub_processors.CURE_CLAUSE)
+    clauses = (sub_processors.CLAUSE, objections.CLAUSE, "3.1(v)", objections.CURE_CLAUSE)
     show.clauses(clauses, agreement)
     actions.drawn(scope, data.provider)
 
@@ -89,13 +98,13 @@ def _notices(scope: Scope, data: Data) -> None:
 def _notice(scope: Scope, notice: Notice) -> None:
     file, p = scope.file, notice.published
     with st.container(border=True, key=f"notice_{p.id}"):
-        standing = show.Status(notice.standing.capitalize(), _STANDING[notice.standing])
-        show.heading(sub_processors.title(p.change), standing)
-        counts = "counts since" if file.now >= p.effective_at else "counts from"
+        standing = show.Status(objections.STANDING[notice.standing], _STANDING[notice.standing])
+        show.heading(p.change.title, standing)
         if p.withdrawn_at:
             st.markdown(f":material/cancel: Withdrawn on {words.day(p.withdrawn_at)}; it will not come.")
             show.quoted(p.withdrawal)
         else:
+            counts = sub_processors.STATUS[sub_processors.status(p, file.now)].lower()
             st.markdown(
                 f":material/event: Notice of {words.day(p.at)}; {counts} "
                 f"**{words.day(p.effective_on)}** ({words.distance(p.effective_at, file.now)})."
@@ -151,19 +160,18 @@ def _entry(label: str, s: SubProcessor | None, agreement: Agreement) -> None:
 def _where_it_stands(scope: Scope, notice: Notice) -> None:
     file, p, o = scope.file, notice.published, notice.objection
     days = file.agreement.term("objection_resolution").value
-    if notice.standing == "may be objected to":
+    if notice.standing == "may_object":
         steps.due(notice.objection_ends, file.now)
         st.caption("Silence until then counts as acceptance.")
-        if file.allows("instruct"):
-            _step(scope, notice, "object", "Object", "Object", _object, icon=":material/front_hand:")
-    if o is None:
-        return
-    with st.container(border=True, gap="xsmall"):
-        st.markdown(f":material/front_hand: **Objection** of {words.minute(o.at)}, by {words.address(o.by)}")
-        st.text(o.grounds)
-        steps.files(scope, o.files, f"objection.{p.id}")
-    steps.conversation(scope, o.said, f"cure.{p.id}")
-    if notice.standing in ("objected", "cure proposed") and notice.resolution_ends:
+    if o:
+        with st.container(border=True, gap="xsmall"):
+            st.markdown(
+                f":material/front_hand: **Objection** of {words.minute(o.at)}, by {words.address(o.by)}"
+            )
+            st.text(o.grounds)
+            steps.files(scope, o.files, f"objection.{p.id}")
+        steps.conversation(scope, o.said, f"cure.{p.id}")
+    if notice.standing in ("objected", "cure_proposed") and notice.resolution_ends:
         steps.due(notice.resolution_ends, file.now)
         st.caption(
             f"Both sides look for a way out for {days} days. The agreement does not say that an objection "
@@ -174,24 +182,8 @@ def _where_it_stands(scope: Scope, notice: Notice) -> None:
             f":material/warning: {days} days passed without a way out. Either side may end the features it "
             "touches, without liability for that; all others stay."
         )
-    _steps(scope, notice)
-
-
-def _steps(scope: Scope, notice: Notice) -> None:
-    file, step = scope.file, partial(_step, scope, notice)
-    customer, provider = file.allows("instruct"), file.allows("respond")
-    if notice.standing not in ("objected", "cure proposed", "unresolved"):
-        return
-    with st.container(horizontal=True):
-        waits = notice.objection is not None and notice.objection.cure_waits
-        if customer and waits:
-            step("answer", "Answer the cure", "Answer", _answer, kind="primary")
-        if provider:
-            step("cure", "Propose a cure", "Propose", _cure, kind="secondary" if waits else "primary")
-        if (customer or provider) and notice.standing == "unresolved" and notice.effect.features:
-            step("end", "End the affected features", "End these features", _end)
-        if customer:
-            step("back", "Withdraw the objection", "Withdraw the objection", _back)
+    if file.acts and notice.steps:
+        _steps(scope, notice)
 
 
 # --- dialogs over a notice -----------------------------------------------------------------------
@@ -199,28 +191,25 @@ def _steps(scope: Scope, notice: Notice) -> None:
 Fields = Callable[[Notice, actions.Form], actions.Make]
 
 
-def _step(
-    scope: Scope,
-    notice: Notice,
-    name: str,
-    label: str,
-    confirm: str,
-    fields: Fields,
-    *,
-    icon: str | None = None,
-    kind: Kind = "secondary",
-) -> None:
-    """A button over one notice with its dialog; `fields` is given the notice as it stands at that moment."""
+def _steps(scope: Scope, notice: Notice) -> None:
+    """A button for each step that fits, with its dialog."""
+    awaited = objections.STAGES[notice.standing].waits_for == scope.file.context.side
+    with st.container(horizontal=True):
+        for step in notice.steps:
+            _step(scope, notice, step, "primary" if awaited and step is notice.steps[0] else "secondary")
+
+
+def _step(scope: Scope, notice: Notice, step: type[Command], kind: Kind) -> None:
+    """One button; the fields of its dialog are given the notice as it stands at that moment."""
     id = notice.published.id
+    label, confirm, icon, fields = _DIALOGS[step]
 
     def drawn(form: actions.Form) -> actions.Make:
         now = next((n for n in notices.notices(form.file) if n.published.id == id), notice)
         return fields(now, form)
 
-    dialog = actions.Dialog(
-        sub_processors.title(notice.published.change), confirm, drawn, about=f"notices/{id}"
-    )
-    actions.button(scope, label, f"notices.{name}.{id}", dialog, icon=icon, kind=kind)
+    dialog = actions.Dialog(notice.published.change.title, confirm, drawn, about=f"notices/{id}")
+    actions.button(scope, label, f"notices.{step.__name__}.{id}", dialog, icon=icon, kind=kind)
 
 
 def _object(notice: Notice, form: actions.Form) -> actions.Make:
@@ -234,7 +223,7 @@ def _object(notice: Notice, form: actions.Form) -> actions.Make:
     )
     relates = st.checkbox("These grounds relate to data protection.", key=form.key("relates"))
     chosen = steps.uploads(form, "Documents (optional)")
-    return lambda: sub_processors.Object(
+    return lambda: objections.ObjectToChange(
         notice.published.id, grounds, relates, steps.attach(form.scope, chosen)
     )
 
@@ -243,31 +232,52 @@ def _cure(notice: Notice, form: actions.Form) -> actions.Make:
     st.markdown("How to cure an objection is the provider’s choice. The customer accepts it or not.")
     text = st.text_area(**form.field("text", "Proposed cure"))
     chosen = steps.uploads(form)
-    return lambda: sub_processors.ProposeCure(notice.published.id, text, steps.attach(form.scope, chosen))
+    return lambda: objections.ProposeCure(notice.published.id, text, steps.attach(form.scope, chosen))
 
 
 def _answer(notice: Notice, form: actions.Form) -> actions.Make:
     if notice.objection and notice.objection.said:
         show.quoted(notice.objection.said[-1].text)
-    choice = st.radio(**form.field("accept", "Your answer"), options=["Accept it: resolved", "Do not accept"])
+    accept = st.radio(
+        **form.field("accept", "Your answer"), options=list(_ANSWERS), format_func=lambda a: _ANSWERS[a]
+    )
     text = st.text_area(**form.field("reason", "Why (needed where you do not accept)"))
-    return lambda: sub_processors.AnswerCure(notice.published.id, choice.startswith("Accept"), text)
+    return lambda: objections.AnswerCure(notice.published.id, accept, text)
+
+
+_ANSWERS = {True: "Accept it: resolved", False: "Do not accept"}
 
 
 def _end(notice: Notice, form: actions.Form) -> actions.Make:
-    names = words.listed([f.name for f in notice.effect.features])
-    st.markdown(
-        f":material/toggle_off: **{names}** will be switched off at once. All else stays as it is. "
-        "Neither side is liable for damages from this alone."
-    )
+    file, id = form.file, notice.published.id
+    effects = policies.effects_of(objections.EndFeatures(id), file.state, file.context)
+    for command in (*effects.before, *effects.after):
+        if isinstance(command, SetFeatures):
+            ended = features.consequences(command, file.state.features, file.context)
+            names = words.listed([f.name for f in ended.switched_off])
+            st.markdown(
+                f":material/toggle_off: **{names}** will be switched off at once. All else stays as it is. "
+                "Neither side is liable for damages from this alone."
+            )
+            consequences.engaged(ended, file.agreement)
     reason = st.text_area(**form.field("reason", "Reason (optional)"))
-    return lambda: sub_processors.EndFeatures(notice.published.id, reason)
+    return lambda: objections.EndFeatures(id, reason)
 
 
 def _back(notice: Notice, form: actions.Form) -> actions.Make:
     st.markdown("The change counts as accepted. You cannot object to it again.")
     reason = st.text_area(**form.field("reason", "Reason (optional)"))
-    return lambda: sub_processors.WithdrawObjection(notice.published.id, reason)
+    return lambda: objections.WithdrawObjection(notice.published.id, reason)
+
+
+_DIALOGS: dict[type[Command], tuple[str, str, str | None, Fields]] = {
+    objections.ObjectToChange: ("Object", "Object", ":material/front_hand:", _object),
+    objections.AnswerCure: ("Answer the cure", "Answer", None, _answer),
+    objections.ProposeCure: ("Propose a cure", "Propose", None, _cure),
+    objections.EndFeatures: ("End the affected features", "End these features", None, _end),
+    objections.WithdrawObjection: ("Withdraw the objection", "Withdraw the objection", None, _back),
+}
+"""Of each step: the label of its button, that of its confirmation, its icon and its fields."""
 
 
 # --- the provider's drafts -----------------------------------------------------------------------
@@ -291,41 +301,33 @@ def _drafts(scope: Scope, provider: ProviderFile) -> None:
 
 
 def _published(scope: Scope, provider: ProviderFile, p: Published) -> None:
-    st.markdown(f"**{words.plain(sub_processors.title(p.change))}**")
-    if p.withdrawn_at:
-        show.badge(show.Status(f"Withdrawn {words.day(p.withdrawn_at)}", (":material/cancel:", "gray")))
-        return
-    counts = provider.now >= p.effective_at
-    word = f"{'Counts since' if counts else 'Counts from'} {words.day(p.effective_on)}"
-    look: show.Look = (":material/check_circle:", "green") if counts else (":material/schedule:", "blue")
-    show.badge(show.Status(word, look))
-    st.caption(f"Published {words.minute(p.at)}, by {words.address(p.by)}")
-    if not counts:
-        _own_step(scope, p.id, "takeback", "Withdraw it", "Withdraw the change", _take_back)
+    status = sub_processors.status(p, provider.now)
+    day = p.withdrawn_at or p.effective_on
+    st.markdown(f"**{words.plain(p.change.title)}**")
+    show.badge(show.Status(f"{sub_processors.STATUS[status]} {words.day(day)}", _STATUS[status]))
+    if not p.withdrawn_at:
+        st.caption(f"Published {words.minute(p.at)}, by {words.address(p.by)}")
+    _own_steps(scope, provider, p)
 
 
 def _draft(scope: Scope, provider: ProviderFile, draft: Draft) -> None:
     with st.container(border=True, key=f"draft_{draft.id}"):
-        st.markdown(f"**{words.plain(sub_processors.title(draft.change))}**")
+        st.markdown(f"**{words.plain(draft.change.title)}**")
         after = sub_processors.applied(draft.change, provider.agreement)
         _entries(notices.effect(draft.change, frozenset(), provider.agreement), after)
         _touched(provider, draft.change, f"draft_{draft.id}")
-        with st.container(horizontal=True):
-            step = partial(_own_step, scope, draft.id)
-            step(
-                "publish",
-                "Publish",
-                "Publish to all customers",
-                _publish,
-                icon=":material/campaign:",
-                kind="primary",
-            )
-            step("discard", "Discard", "Discard the draft", _discard)
+        # Where nothing can be published as things stand, the rule itself says why.
+        soonest = sub_processors.earliest(provider.agreement, provider.now)
+        publish = sub_processors.PublishChange(draft.id, soonest)
+        actions.attempt(
+            lambda: sub_processors.decide(publish, provider.state.sub_processors, provider.context)
+        )
+        _own_steps(scope, provider, draft)
 
 
 def _touched(provider: ProviderFile, change: Change, key: str) -> None:
     found = notices.touched(provider, change)
-    ids = sub_processors.features_of(change, provider.agreement)
+    ids = change.features_of(provider.agreement)
     names = words.listed([provider.agreement.feature(f).name for f in ids]) or "the core service"
     st.markdown(f":material/groups: Touches {names}, in use by **{words.count(len(found), 'customer')}**.")
     if found:
@@ -403,28 +405,32 @@ def _chosen(form: actions.Form, field: str, label: str, names: Mapping[str, str]
 OwnFields = Callable[[int, ProviderFile, actions.Form], actions.Make | None]
 
 
-def _own_step(
-    scope: Scope,
-    id: int,
-    name: str,
-    label: str,
-    confirm: str,
-    fields: OwnFields,
-    *,
-    icon: str | None = None,
-    kind: Kind = "secondary",
-) -> None:
-    """A button over a draft or a published change with its dialog.
+def _own_steps(scope: Scope, provider: ProviderFile, item: Draft | Published) -> None:
+    """A button for each step that fits a draft or a published change, with its dialog."""
+    fitting = sub_processors.steps_open(item, provider.state.sub_processors, provider.context)
+    stage = sub_processors.STAGES[sub_processors.status(item, provider.now)]
+    awaited = stage.waits_for == provider.context.side
+    if not fitting:
+        return
+    with st.container(horizontal=True):
+        for step in fitting:
+            # To work over a draft there is no dialog: it is discarded and written anew.
+            if step in _OWN_DIALOGS:
+                _own_step(
+                    scope, item.id, step, "primary" if awaited and step is stage.steps[0] else "secondary"
+                )
 
-    `fields` is given the provider's matters as they stand at that moment.
-    """
+
+def _own_step(scope: Scope, id: int, step: type[Command], kind: Kind) -> None:
+    """One button; the fields of its dialog are given the provider's ledger as it stands at that moment."""
+    label, confirm, icon, fields = _OWN_DIALOGS[step]
 
     def drawn(form: actions.Form) -> actions.Make | None:
         provider = form.scope.provider()
         return fields(id, provider, form) if provider else None
 
     dialog = actions.Dialog("Change to the list of sub-processors", confirm, drawn, about=f"notices/{id}")
-    actions.button(scope, label, f"notices.{name}.{id}", dialog, icon=icon, kind=kind)
+    actions.button(scope, label, f"notices.{step.__name__}.{id}", dialog, icon=icon, kind=kind)
 
 
 def _publish(id: int, provider: ProviderFile, form: actions.Form) -> actions.Make | None:
@@ -433,7 +439,7 @@ def _publish(id: int, provider: ProviderFile, form: actions.Form) -> actions.Mak
         st.markdown("This draft is gone: it was published or discarded.")
         return None
     soonest = sub_processors.earliest(provider.agreement, provider.now)
-    st.markdown(f"**{words.plain(sub_processors.title(draft.change))}**")
+    st.markdown(f"**{words.plain(draft.change.title)}**")
     st.markdown(
         f"Every customer gets a notice now. It can count from **{words.day(soonest)}** at the earliest, "
         "however urgent it is."
@@ -452,3 +458,16 @@ def _take_back(id: int, provider: ProviderFile, form: actions.Form) -> actions.M
     st.markdown("The list stays as it is. Customers see that the change was withdrawn, and why.")
     reason = st.text_area(**form.field("reason", "Reason"))
     return lambda: sub_processors.WithdrawChange(id, reason)
+
+
+_OWN_DIALOGS: dict[type[Command], tuple[str, str, str | None, OwnFields]] = {
+    sub_processors.PublishChange: (
+        "Publish",
+        "Publish to all customers",
+        ":material/campaign:",
+        _publish,
+    ),
+    sub_processors.DiscardDraft: ("Discard", "Discard the draft", None, _discard),
+    sub_processors.WithdrawChange: ("Withdraw it", "Withdraw the change", None, _take_back),
+}
+"""Of each step: the label of its button, that of its confirmation, its icon and its fields."""

@@ -8,9 +8,10 @@ from datetime import datetime
 import streamlit as st
 
 from dpa_core.agreement import Feature, Place, SubProcessor
+from dpa_core.application import CustomerFile
 from dpa_core.subjects import features, retention
-from dpa_core.views import history, matters
-from dpa_core.views.open_items import OpenItem, open_items
+from dpa_core.subjects.subject import Task
+from dpa_core.views import history, tasks
 from pages.parts import show, steps, words
 from pages.parts.scope import Scope
 
@@ -54,31 +55,36 @@ def read(scope: Scope) -> Data:
         if (there := tuple((s, at.role) for s in engaged for at in s.locations if at.place == place.id))
     )
     periods = retention.periods(file.state.retention, agreement, file.now)
+    open_tasks = tasks.open_tasks(file)
     return Data(
         on=tuple(f for f in agreement.features if f.id in file.state.features.on),
         engaged=engaged,
         places=places,
         latest=history.instructions(file, last=5),
-        waiting=_by_date([*_requests(scope), *_waiting(periods, open_items(file))]),
+        waiting=_by_date([*_of_others(open_tasks, file), *_of_settings(periods, open_tasks)]),
         holds=sum(p.hold is not None for p in periods),
     )
 
 
-def _waiting(periods: tuple[retention.Period, ...], items: list[OpenItem]) -> list[Waiting]:
-    of_reviews = [i for i in items if i.page == "review"]
-    found = [Waiting(f"{i.kind}: {words.plain(i.what)}.", i.due_at, i.clause, "review") for i in of_reviews]
+def _of_settings(periods: tuple[retention.Period, ...], found: list[Task]) -> list[Waiting]:
+    """What reviews left open, and what is coming for retention."""
+    waiting = [
+        Waiting(f"{tasks.kind(t)}: {words.plain(tasks.what(t))}.", tasks.due_at(t), t.clause, tasks.page(t))
+        for t in found
+        if t.subject == "reviews"
+    ]
     for p in periods:
         name = p.data_type.name
         if p.pending:
             what = f"{name} will be kept for {words.count(p.pending.days, 'day')} instead of {p.days:,}"
             note = "; a legal hold stops the deletion" if p.hold else ""
-            found.append(
+            waiting.append(
                 Waiting(
                     f"{what}{note}. Can be cancelled.", p.pending.effective_at, retention.CLAUSE, "retention"
                 )
             )
         if p.hold:
-            found.append(
+            waiting.append(
                 Waiting(
                     f"{name}: a legal hold stops deletion until released.",
                     None,
@@ -88,19 +94,25 @@ def _waiting(periods: tuple[retention.Period, ...], items: list[OpenItem]) -> li
             )
         if p.deletion_resumes_at:
             what = f"{name}: the legal hold is released; deletion resumes."
-            found.append(Waiting(what, p.deletion_resumes_at, retention.CLAUSE, "retention"))
-    return found
+            waiting.append(Waiting(what, p.deletion_resumes_at, retention.CLAUSE, "retention"))
+    return waiting
 
 
-def _requests(scope: Scope) -> list[Waiting]:
+def _of_others(found: list[Task], file: CustomerFile) -> list[Waiting]:
     """What waits in requests and notices, each with the side it waits for."""
-    file = scope.file
     sides = {"customer": file.name, "provider": file.agreement.processor.name}
     return [
-        Waiting(f"**{words.plain(m.title)}** · {words.plain(sides[m.waits_for])}: {words.plain(m.next_step)}",
-                m.due and steps.last_day(m.due), m.clause, m.page, m.due is not None and m.due <= file.now)
-        for m in matters.waiting(file)
-    ]  # fmt: skip
+        Waiting(
+            f"**{words.plain(tasks.title(t))}** · {words.plain(sides[t.waits_for])}: "
+            f"{words.plain(tasks.next_step(t))}",
+            t.due and steps.last_day(t.due),
+            t.clause,
+            tasks.page(t),
+            t.due is not None and t.due <= file.now,
+        )
+        for t in found
+        if t.waits_for and t.subject != "reviews"
+    ]
 
 
 def _by_date(found: list[Waiting]) -> list[Waiting]:

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dpa_core.locale import D3_DAY
-from dpa_core.views import portfolio
+from dpa_core.views import portfolio, tasks
 from dpa_core.views.portfolio import Line
 from pages.parts import actions, show, words
 from pages.parts.scope import Scope
@@ -31,7 +31,7 @@ def page(scope: Scope) -> None:
 
 def read(scope: Scope) -> Data:
     """The lines of all customers that the person looks after; says so and stops for a customer."""
-    opened = actions.attempt(lambda: scope.office.portfolio(scope.file.person))
+    opened = actions.attempt(lambda: scope.application.portfolio(scope.file.person))
     if opened is None:
         st.stop()
     return Data(portfolio.lines(opened))
@@ -41,15 +41,17 @@ def draw(scope: Scope, data: Data) -> None:
     """What it shows."""
     lines = data.lines
     st.title("Portfolio", anchor=False)
-    st.caption(f"Your {words.count(len(lines), 'customer')} · today, {words.day(scope.office.clock.now())}")
+    st.caption(
+        f"Your {words.count(len(lines), 'customer')} · today, {words.day(scope.application.clock.now())}"
+    )
     abroad = sum(line.third_countries > 0 for line in lines)
     never = sum(line.days_since_review is None for line in lines)
-    waiting = sum(len(line.open_items) for line in lines)
+    waiting = sum(len(line.tasks) for line in lines)
     one, two, three, four = st.columns(4)
     one.metric("Customers", f"{len(lines):,}", border=True)
     two.metric("With a third-country transfer", f"{abroad:,}", border=True)
     three.metric("Never reviewed", f"{never:,}", border=True)
-    four.metric("Open items", f"{waiting:,}", border=True)
+    four.metric("Open tasks", f"{waiting:,}", border=True)
     _table(scope, lines)
     left, right = st.columns(2, gap="large")
     with left:
@@ -70,7 +72,7 @@ def _table(scope: Scope, lines: list[Line]) -> None:
                 "Third countries": [line.third_countries for line in lines],
                 "Days since review": pd.array([line.days_since_review for line in lines], dtype="Int64"),
                 "Next due": [words.local_day(line.next_due) if line.next_due else None for line in lines],
-                "Open items": [len(line.open_items) for line in lines],
+                "Open tasks": [len(line.tasks) for line in lines],
             }
         ),
         hide_index=True,
@@ -80,7 +82,7 @@ def _table(scope: Scope, lines: list[Line]) -> None:
         column_config={"Next due": st.column_config.DateColumn(format="D MMM YYYY")},
         placeholder="–",
         alt="Each customer with features on, sub-processors, third countries, days since the last review, "
-        "next due date and open items",
+        "next due date and open tasks",
     )
     names = {line.customer_id: line.name for line in lines}
     rows = picked.selection.rows
@@ -161,14 +163,15 @@ def _due(scope: Scope, lines: list[Line]) -> None:
     if not found:
         st.markdown(":material/task_alt: Nothing with a date is open.")
         return
-    now = scope.office.clock.now()
+    now = scope.application.clock.now()
+    due = [at for _, t in found if (at := tasks.due_at(t))]
     frame = pd.DataFrame(
         {
-            "Due": [words.local_day(i.due_at) for _, i in found if i.due_at],
+            "Due": [words.local_day(at) for at in due],
             "Customer": [line.name for line, _ in found],
-            "Kind": [i.kind for _, i in found],
-            "What": [i.what for _, i in found],
-            "In": [words.distance(i.due_at, now) for _, i in found if i.due_at],
+            "Kind": [tasks.kind(t) for _, t in found],
+            "What": [tasks.what(t) for _, t in found],
+            "In": [words.distance(at, now) for at in due],
         }
     )
     chart = (

@@ -11,9 +11,10 @@ import pandas as pd
 import streamlit as st
 
 from dpa_core.agreement import DataCategory, DataType
-from dpa_core.office import CustomerFile
+from dpa_core.application import CustomerFile
 from dpa_core.subjects import retention
 from dpa_core.subjects.retention import MonthlyUsage, Period
+from dpa_core.subjects.subject import Command
 from dpa_core.views import usage
 from pages.parts import actions, charts, show, words
 from pages.parts.scope import Scope
@@ -96,7 +97,7 @@ def _row(scope: Scope, period: Period) -> None:
                 st.badge("Set by instruction", icon=":material/edit_calendar:", color="blue")
                 st.caption(_since(period))
         limits.caption(_limits(kind), help="The provider’s settings. The agreement names no periods.")
-        if file.allows("instruct"):
+        if file.acts:
             with steps.container(horizontal=True, gap="small"):
                 _steps(scope, period)
         if period.pending:
@@ -154,20 +155,13 @@ def _held(period: Period, file: CustomerFile) -> None:
 
 
 def _steps(scope: Scope, period: Period) -> None:
+    """The steps that fit, each with its dialog."""
     id = period.data_type.id
-
-    def step(ask: str, dialog: actions.Dialog) -> None:
-        name = f"retention.{ask}.{id}"
-        actions.button(scope, dialog.title, name, dialog, icon=dialog.icon, kind="tertiary")
-
-    if period.pending:
-        step("cancel", _dialog("Cancel shortening", "Cancel the shortening", "undo", _cancel, id))
-    else:
-        step("change", _dialog("Change period", "Confirm instruction", "edit_calendar", _change, id))
-    if period.hold:
-        step("release", _dialog("Release legal hold", "Release legal hold", "lock_open", _release, id))
-    else:
-        step("hold", _dialog("Place legal hold", "Place legal hold", "lock", _hold, id))
+    for step in retention.steps_open(period, scope.file.state.retention, scope.file.context):
+        title, confirm, icon, fields = _DIALOGS[step]
+        dialog = _dialog(title, confirm, icon, fields, id)
+        name = f"retention.{step.__name__}.{id}"
+        actions.button(scope, title, name, dialog, icon=dialog.icon, kind="tertiary")
 
 
 # --- the dialogs ---------------------------------------------------------------------------------
@@ -275,12 +269,20 @@ def _release(form: actions.Form, period: Period) -> actions.Make | None:
     return lambda: retention.ReleaseHold(kind.id, reason)
 
 
+_DIALOGS: dict[type[Command], tuple[str, str, str, Fields]] = {
+    retention.SetPeriod: ("Change period", "Confirm instruction", "edit_calendar", _change),
+    retention.CancelShortening: ("Cancel shortening", "Cancel the shortening", "undo", _cancel),
+    retention.PlaceHold: ("Place legal hold", "Place legal hold", "lock", _hold),
+    retention.ReleaseHold: ("Release legal hold", "Release legal hold", "lock_open", _release),
+}
+
+
 def _consequences(
-    command: retention.Command, file: CustomerFile, figures: Iterable[MonthlyUsage] = ()
+    command: retention.Step, file: CustomerFile, figures: Iterable[MonthlyUsage] = ()
 ) -> retention.Consequences | None:
     """What the command would do; None, and the refusal on screen, where it cannot be given."""
     return actions.attempt(
-        lambda: retention.consequences(command, file.state.retention, file.agreement, file.now, figures)
+        lambda: retention.consequences(command, file.state.retention, file.context, figures)
     )
 
 

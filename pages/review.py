@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import streamlit as st
 
-from dpa_core.office import Receipt
-from dpa_core.snapshots.diff import diff
+from dpa_core.application import Receipt
+from dpa_core.snapshots.diff import OPEN_ITEMS, diff
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.subjects import features, retention, reviews
-from dpa_core.views.open_items import SIDES, OpenItem, open_items
+from dpa_core.subjects.common import SIDES
+from dpa_core.subjects.subject import Task
+from dpa_core.views import tasks
 from dpa_core.views.snapshots import on_file
 from pages.parts import actions, proposals, show, snapshot, what_if, words
 from pages.parts.scope import RUNNING, Scope
@@ -77,7 +79,7 @@ def _held(scope: Scope, review: reviews.Review) -> None:
                 form = actions.Form(
                     scope, f"review.confirm.{review.sequence}", about=f"review/{review.sequence}"
                 )
-                command = reviews.Confirm(review.sequence)
+                command = reviews.ConfirmReview(review.sequence)
                 form.button("Confirm the agreed actions", lambda: command)
         taken = next((s for s in reversed(on_file(file)) if s.upto == review.sequence), None)
         if taken:
@@ -179,10 +181,10 @@ def _changes(scope: Scope) -> None:
     file = scope.file
     last = file.state.reviews.last
     since = last.held_at if last else file.state.customer.since or file.now
-    old = scope.office.reopen(file.person, file.customer_id, last.sequence if last else 1, since)
+    old = scope.application.reopen(file.person, file.customer_id, last.sequence if last else 1, since)
     what = "the last review" if last else "the customer entered the agreement"
     st.markdown(f"What changed since {what}, on {words.day(since)}.")
-    found = [c for c in diff(freeze(old), freeze(file)) if c.part != "Open items"]
+    found = [c for c in diff(freeze(old), freeze(file)) if c.part != OPEN_ITEMS]
     snapshot.changes(found, f"Then ({words.day(since)})", "Now")
     snapshot.between(old, file)
 
@@ -239,28 +241,29 @@ def _retention(scope: Scope) -> None:
 
 
 def _requests(scope: Scope) -> None:
-    _items(scope, [i for i in open_items(scope.file) if i.waits_for], "Nothing waits for anybody.")
+    _items(scope, [t for t in tasks.open_tasks(scope.file) if t.waits_for], "Nothing waits for anybody.")
 
 
 def _coming(scope: Scope) -> None:
     """What only time has to pass for: periods and changes to the list of sub-processors."""
-    _items(scope, [i for i in open_items(scope.file) if not i.waits_for], "No change is coming.")
+    _items(scope, [t for t in tasks.open_tasks(scope.file) if not t.waits_for], "No change is coming.")
 
 
-def _items(scope: Scope, items: list[OpenItem], nothing: str) -> None:
-    if not items:
+def _items(scope: Scope, found: list[Task], nothing: str) -> None:
+    if not found:
         st.markdown(f":material/task_alt: {nothing}")
         return
+    now = scope.file.now
     st.dataframe(
         pd.DataFrame(
             {
-                "Kind": [i.kind for i in items],
-                "What": [i.what for i in items],
-                "Waits for": [SIDES[i.waits_for].capitalize() if i.waits_for else "" for i in items],
-                "Since": [words.day(i.opened_at) if i.opened_at else "" for i in items],
-                "By": [i.by or "" for i in items],
-                "Date": [words.day_and_distance(i.due_at, scope.file.now) if i.due_at else "" for i in items],
-                "Clause": [i.clause for i in items],
+                "Kind": [tasks.kind(t) for t in found],
+                "What": [tasks.what(t) for t in found],
+                "Waits for": [SIDES[t.waits_for].capitalize() if t.waits_for else "" for t in found],
+                "Since": [words.day(t.opened_at) if t.opened_at else "" for t in found],
+                "By": [t.by or "" for t in found],
+                "Date": [words.day_and_distance(at, now) if (at := tasks.due_at(t)) else "" for t in found],
+                "Clause": [t.clause for t in found],
             }
         ),
         hide_index=True,
@@ -289,7 +292,10 @@ def _agree(scope: Scope) -> None:
         st.markdown("**Add an action**")
         what = st.text_input("What is to be done", max_chars=300)
         side = st.radio(
-            "Who does it", list(SIDES), format_func=lambda s: SIDES[s].capitalize(), horizontal=True
+            "Who does it",
+            list(SIDES),
+            format_func=lambda s: SIDES[s].capitalize(),
+            horizontal=True,
         )
         due = st.date_input(
             "Until (optional)", value=None, min_value=words.local_day(scope.file.now), format="YYYY-MM-DD"
@@ -330,7 +336,7 @@ def _finishing(scope: Scope) -> actions.Dialog:
             "A snapshot of the configuration with this review goes on file. The customer’s admin is asked to "
             "confirm the actions."
         )
-        return lambda: reviews.Hold(notes, agreed)
+        return lambda: reviews.RecordReview(notes, agreed)
 
     def then(_: Receipt) -> str:
         what_if.forget(scope.file)
@@ -351,9 +357,9 @@ def _on_file(scope: Scope) -> str:
     """Put a snapshot of what was just recorded on file, and say whether that worked."""
 
     def take() -> Receipt:
-        file = scope.office.open(scope.file.person, scope.file.customer_id)
+        file = scope.application.open(scope.file.person, scope.file.customer_id)
         command = snapshot.command(replace(scope, file=file), words.local_day(file.now))
-        return scope.office.carry_out(file.person, file.customer_id, command, file.sequence)
+        return scope.application.carry_out(file.person, file.customer_id, command, file.sequence)
 
     taken = actions.attempt(take)
     return "A snapshot of it is on file." if taken else "Take a snapshot of it on the Snapshots page."
@@ -362,7 +368,7 @@ def _on_file(scope: Scope) -> str:
 def _known(scope: Scope) -> int:
     """The last entry that the person knows: where the review began, or an own step right after it."""
     file, known = scope.file, int(st.session_state[BEGAN])
-    for event in file.ledger.events(file.customer_id, after=known):
+    for event in file.reader.events(after=known):
         if event.actor != file.person.email:
             break
         known = event.sequence

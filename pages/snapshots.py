@@ -8,8 +8,8 @@ from datetime import date, timedelta
 import pandas as pd
 import streamlit as st
 
+from dpa_core.application import CustomerFile
 from dpa_core.clock import end_of
-from dpa_core.office import CustomerFile
 from dpa_core.snapshots.diff import diff
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, verify
@@ -179,4 +179,4 @@ def _day(label: str, value: date, data: Data) -> date:
 
 def _at(scope: Scope, day: date) -> CustomerFile:
     file = scope.file
-    return scope.office.open(file.person, file.customer_id, end_of(day, scope.office.clock.now()))
+    return scope.application.open(file.person, file.customer_id, end_of(day, scope.application.clock.now()))

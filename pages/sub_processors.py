@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dpa_core.agreement import Agreement, SubProcessor
-from dpa_core.office import CustomerFile
+from dpa_core.application import CustomerFile
 from dpa_core.subjects import features
 from dpa_core.views import sub_processors
 from dpa_core.views.sub_processors import Engagement, Listed

@@ -1,20 +1,23 @@
-"""What most tests start from: the frozen agreement, and an office with three customers and seven people.
+"""What most tests start from: the frozen agreement, and an application with three customers and seven people.
 
-    def test_something(office, people, clock):
-        carry_out(office, people.anna, "nordfrakt", PlaceHold("chats", "Dispute"))
+    def test_something(application, people, clock):
+        carry_out(application, people.anna, "nordfrakt", PlaceHold("chats", "Dispute"))
         clock.pass_days(8)
 
-`office` works on a DuckDB file of this test's own (`store`), `clock` stands still until it is moved.
+`application` works on a DuckDB file of this test's own (`store`), `clock` stands still until it is moved.
 `switch` and `carry_out` give instructions in a line; `recorded` makes events for tests of the rules alone.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import hypothesis
 import pytest
@@ -22,11 +25,11 @@ import pytest
 from dpa_core import access
 from dpa_core.access import Person
 from dpa_core.agreement import Agreement
+from dpa_core.application import Application, Receipt
 from dpa_core.clock import Clock
 from dpa_core.ledger import Event, Ledger
-from dpa_core.office import Instruction, Office, Receipt
 from dpa_core.subjects import customers, features, grants
-from dpa_core.subjects.common import NewEvent
+from dpa_core.subjects.subject import Body, Command, Context
 from tests.frozen import VERSION, frozen_agreements
 
 # How long an example takes says nothing on a busy machine.
@@ -104,19 +107,19 @@ def _filled(agreement: Agreement, tmp_path_factory: pytest.TempPathFactory) -> P
     """A store to be copied: filling one takes longer than copying it."""
     path = tmp_path_factory.mktemp("store") / "desk.duckdb"
     with Ledger.open(path) as ledger:
-        office = Office(ledger, {VERSION: agreement}, SettableClock(BEGAN))
+        application = Application(ledger, {VERSION: agreement}, SettableClock(BEGAN))
         operator = access.operator(BEGAN)
         for id, name in CUSTOMERS.items():
-            office.open_customer(operator, customers.Open(id, name))
+            application.open_customer(operator, customers.OpenCustomer(id, name))
         for name, roles in ROLES.items():
             for role, customer in roles:
-                office.change_access(operator, grants.GrantAccess(email(name), role, customer))
+                application.change_access(operator, grants.GrantAccess(email(name), role, customer))
     return path
 
 
 @pytest.fixture
 def store(_filled: Path, tmp_path: Path) -> Path:
-    """A closed DuckDB file with the customers and people. Use it or `office`, not both at once."""
+    """A closed DuckDB file with the customers and people. Use it or `application`, not both at once."""
     return Path(shutil.copy(_filled, tmp_path / "desk.duckdb"))
 
 
@@ -127,38 +130,38 @@ def clock() -> SettableClock:
 
 
 @pytest.fixture
-def office(store: Path, agreement: Agreement, clock: SettableClock) -> Iterator[Office]:
+def application(store: Path, agreement: Agreement, clock: SettableClock) -> Iterator[Application]:
     """The door to `store`."""
     with Ledger.open(store) as ledger:
-        yield Office(ledger, {VERSION: agreement}, clock)
+        yield Application(ledger, {VERSION: agreement}, clock)
 
 
 @pytest.fixture
-def people(office: Office) -> People:
+def people(application: Application) -> People:
     """The people with their roles as the ledger has them."""
-    return People(**{name: office.person(email(name), name.title()) for name in ROLES})
+    return People(**{name: application.person(email(name), name.title()) for name in ROLES})
 
 
 def switch(
     agreement: Agreement, state: features.State | None = None, reason: str = "", **to: bool
-) -> features.Instruct:
+) -> features.SetFeatures:
     """An instruction with every acknowledgement it wants: `switch(agreement, voice=True)`."""
-    bare = features.Instruct(to, reason)
-    wanted = features.consequences(bare, state or features.State(), agreement, NOW).to_acknowledge
-    return features.Instruct(to, reason, acknowledged=wanted)
+    bare = features.SetFeatures(to, reason)
+    wanted = features.consequences(bare, state or features.State(), Context(agreement, NOW)).to_acknowledge
+    return features.SetFeatures(to, reason, acknowledged=wanted)
 
 
 def carry_out(
-    office: Office, person: Person, customer_id: str, command: Instruction | None = None, **to: bool
+    application: Application, person: Person, customer_id: str, command: Command | None = None, **to: bool
 ) -> Receipt:
     """Look at the customer and give the instruction at once: a command, or features as `voice=True`."""
-    file = office.open(person, customer_id)
+    file = application.open(person, customer_id)
     command = command or switch(file.agreement, file.state.features, **to)
-    return office.carry_out(person, customer_id, command, file.sequence)
+    return application.carry_out(person, customer_id, command, file.sequence)
 
 
 def recorded(
-    drafts: Iterable[NewEvent],
+    drafts: Iterable[Body],
     at: datetime = NOW,
     *,
     after: int = 0,
@@ -167,6 +170,14 @@ def recorded(
 ) -> list[Event]:
     """What rules want recorded, as events of a ledger whose chain does not matter."""
     return [
-        Event("nordfrakt", n, at, actor, behalf, VERSION, d.kind, d.body.model_dump(mode="json"), "", "")
+        Event("nordfrakt", n, at, actor, behalf, VERSION, d.kind, d.model_dump(mode="json"), "", "")
         for n, d in enumerate(drafts, start=after + 1)
     ]
+
+
+def at_the_same_time(*steps: Callable[[Barrier], Any]) -> list[Any]:
+    """Run each step in a thread of its own; what each returned or raised. At the barrier they meet."""
+    all_began = Barrier(len(steps))
+    with ThreadPoolExecutor(len(steps)) as threads:
+        running = [threads.submit(step, all_began) for step in steps]
+    return [step.exception() or step.result() for step in running]

@@ -13,8 +13,8 @@ import pytest
 
 from dpa_core import cli
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
+from dpa_core.application import Application
 from dpa_core.ledger import Ledger
-from dpa_core.office import Office
 from dpa_core.settings import STORE
 from tests.agreement.texts import write_text
 from tests.conftest import VERSION, carry_out, email
@@ -185,10 +185,10 @@ def test_verify_names_the_first_broken_row_and_exits_with_1(dpa, filled):
 
 def test_an_export_can_be_verified_by_anybody_with_sha_256(dpa, filled, agreement, clock):
     with Ledger.open(filled) as ledger:
-        office = Office(ledger, {VERSION: agreement}, clock)
-        anna = office.person(email("anna"))
-        carry_out(office, anna, "nordfrakt", speech_analytics=True)
-        carry_out(office, anna, "nordfrakt", speech_analytics=False)
+        application = Application(ledger, {VERSION: agreement}, clock)
+        anna = application.person(email("anna"))
+        carry_out(application, anna, "nordfrakt", speech_analytics=True)
+        carry_out(application, anna, "nordfrakt", speech_analytics=False)
     code, out, _ = dpa("ledger", "export", "nordfrakt")
     assert code == 0
     rows = [json.loads(line) for line in out.splitlines()]

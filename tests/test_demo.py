@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from dpa_core import access, demo, web
+from dpa_core.application import demo_days
 from dpa_core.ledger import Ledger
-from dpa_core.office import demo_days
 from dpa_core.settings import STORE, SettingsError, read_settings
 from tests.frozen import VERSION, frozen_agreements
 
@@ -22,20 +22,20 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
-    """A filled demo office, for tests that only look."""
+    """A filled demo application, for tests that only look."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DPA_DATA_DIR", str(tmp_path_factory.mktemp("demo")))
-        office = demo.open_office(AGREEMENTS)
-        yield office
-        office.ledger.close()
+        application = demo.open_application(AGREEMENTS)
+        yield application
+        application.ledger.close()
 
 
-def contents(office):
+def contents(application):
     """All that a store holds, less the digests and times that follow from when it was filled."""
     events = "SELECT customer_id, sequence, actor, kind, body FROM events WHERE kind <> 'retention.shortened'"
     return [
-        office.ledger.rows(f"{events} ORDER BY ALL"),
-        office.ledger.rows("FROM usage_figures ORDER BY ALL"),
+        application.ledger.rows(f"{events} ORDER BY ALL"),
+        application.ledger.rows("FROM usage_figures ORDER BY ALL"),
     ]
 
 
@@ -90,11 +90,11 @@ def test_two_demos_filled_at_the_same_moment_are_the_same(tmp_path):
 
 
 def test_preparing_twice_leaves_what_was_done_in_between(folder):
-    office = demo.open_office(AGREEMENTS)
-    first = contents(office)
-    office.advance_clock(access.operator(datetime.now(UTC)), 9)
-    office.ledger.close()
-    again = demo.open_office(AGREEMENTS)
+    application = demo.open_application(AGREEMENTS)
+    first = contents(application)
+    application.advance_clock(access.operator(datetime.now(UTC)), 9)
+    application.ledger.close()
+    again = demo.open_application(AGREEMENTS)
     assert demo_days(again.ledger) == 9
     assert again.clock.offset.days == 9
     events, usage = contents(again)
@@ -109,17 +109,17 @@ def test_a_demo_interrupted_while_it_was_filled_is_filled_anew(folder):
     folder.mkdir()
     (folder / f"{STORE}.new").write_bytes(b"half a database")
     (folder / f"{STORE}.new.wal").write_bytes(b"half a log")
-    office = demo.open_office(AGREEMENTS)
-    assert office.verify() == []
-    office.ledger.close()
+    application = demo.open_application(AGREEMENTS)
+    assert application.verify() == []
+    application.ledger.close()
     assert [f.name for f in folder.iterdir()] == [STORE]
 
 
 def test_a_store_that_another_command_made_and_left_empty_becomes_the_demo(folder):
     Ledger.open(folder / STORE).close()
-    office = demo.open_office(AGREEMENTS)
-    assert demo_days(office.ledger) == 0
-    office.ledger.close()
+    application = demo.open_application(AGREEMENTS)
+    assert demo_days(application.ledger) == 0
+    application.ledger.close()
 
 
 def test_the_demo_refuses_a_store_with_real_data_and_leaves_it_alone(folder, store):
@@ -128,12 +128,12 @@ def test_the_demo_refuses_a_store_with_real_data_and_leaves_it_alone(folder, sto
     store.rename(real)
     before = real.read_bytes()
     with pytest.raises(SettingsError, match="holds real data"):
-        demo.open_office(AGREEMENTS)
+        demo.open_application(AGREEMENTS)
     assert real.read_bytes() == before
 
 
 def test_production_refuses_a_store_with_demo_data(folder):
-    demo.open_office(AGREEMENTS).ledger.close()
+    demo.open_application(AGREEMENTS).ledger.close()
     settings = read_settings(
         public_url="https://dpa.connectel.example",
         oidc_metadata_url="https://id.example/.well-known/openid-configuration",
@@ -143,4 +143,4 @@ def test_production_refuses_a_store_with_demo_data(folder):
     )
     with pytest.raises(SettingsError, match="holds demo data"):
         web.serving(settings)
-    demo.open_office(AGREEMENTS).ledger.close()  # and has let go of the file
+    demo.open_application(AGREEMENTS).ledger.close()  # and has let go of the file

@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 
 from dpa_core import access, web
 from dpa_core.access import Forbidden, Person
+from dpa_core.application import Application
 from dpa_core.clock import Clock
 from dpa_core.downloads import MAX_OPEN, Downloads, File, Gone
 from dpa_core.ledger import Ledger
-from dpa_core.office import Office
 from dpa_core.snapshots.sign import key_ring
 from dpa_core.subjects import customers, grants
 from tests.frozen import frozen_agreements
@@ -44,9 +44,9 @@ def clock() -> StandingClock:
 
 
 @pytest.fixture
-def office(tmp_path: Path, clock: StandingClock) -> Iterator[Office]:
+def application(tmp_path: Path, clock: StandingClock) -> Iterator[Application]:
     with Ledger.open(tmp_path / "desk.duckdb") as ledger:
-        yield Office(ledger, frozen_agreements(), clock)
+        yield Application(ledger, frozen_agreements(), clock)
 
 
 @pytest.fixture
@@ -55,14 +55,14 @@ def operator() -> Person:
 
 
 @pytest.fixture
-def anna(office: Office, operator: Person) -> Person:
-    office.open_customer(operator, customers.Open("nord", "Nord AB"))
-    office.change_access(operator, grants.GrantAccess("anna@nord.example", "customer_admin", "nord"))
-    return office.person("anna@nord.example")
+def anna(application: Application, operator: Person) -> Person:
+    application.open_customer(operator, customers.OpenCustomer("nord", "Nord AB"))
+    application.change_access(operator, grants.GrantAccess("anna@nord.example", "customer_admin", "nord"))
+    return application.person("anna@nord.example")
 
 
 @pytest.fixture
-def client(office: Office, tmp_path: Path) -> TestClient:
+def client(application: Application, tmp_path: Path) -> TestClient:
     """The app's own routes and middleware, beside stand-ins for Streamlit's sign-in routes."""
 
     def callback(request: Request) -> Response:
@@ -74,13 +74,13 @@ def client(office: Office, tmp_path: Path) -> TestClient:
     def logout(_: Request) -> Response:
         return RedirectResponse("/oauth2callback")
 
-    return TestClient(_served(office, tmp_path, callback, logout), base_url="http://desk.example")
+    return TestClient(_served(application, tmp_path, callback, logout), base_url="http://desk.example")
 
 
-def _served(office: Office, folder: Path, callback: object, logout: object) -> Starlette:
+def _served(application: Application, folder: Path, callback: object, logout: object) -> Starlette:
     routes = [Route("/oauth2callback", callback), Route("/auth/logout", logout)]  # type: ignore[arg-type]
     guard = Middleware(web._Guard, secure=False)
-    return Starlette(routes=[*web._routes(office, key_ring(folder)), *routes], middleware=[guard])
+    return Starlette(routes=[*web._routes(application, key_ring(folder)), *routes], middleware=[guard])
 
 
 def _sign_in(client: TestClient) -> str:
@@ -92,8 +92,8 @@ def _refused(response: Response) -> bool:
     return response.status_code == 403 and "cannot be downloaded" in response.text  # type: ignore[attr-defined]
 
 
-def test_it_hands_the_file_over(client: TestClient, office: Office, anna: Person) -> None:
-    address = office.offer_download(anna, "nord", _sign_in(client), FILE)
+def test_it_hands_the_file_over(client: TestClient, application: Application, anna: Person) -> None:
+    address = application.offer_download(anna, "nord", _sign_in(client), FILE)
     response = client.get(address)
     assert (response.status_code, response.content) == (200, FILE.content)
     assert response.headers["content-type"] == "application/pdf"
@@ -101,38 +101,40 @@ def test_it_hands_the_file_over(client: TestClient, office: Office, anna: Person
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_it_works_once(client: TestClient, office: Office, anna: Person) -> None:
-    address = office.offer_download(anna, "nord", _sign_in(client), FILE)
+def test_it_works_once(client: TestClient, application: Application, anna: Person) -> None:
+    address = application.offer_download(anna, "nord", _sign_in(client), FILE)
     assert client.get(address).status_code == 200
     assert _refused(client.get(address))
 
 
-def test_a_look_at_the_headers_does_not_use_it_up(client: TestClient, office: Office, anna: Person) -> None:
-    address = office.offer_download(anna, "nord", _sign_in(client), FILE)
+def test_a_look_at_the_headers_does_not_use_it_up(
+    client: TestClient, application: Application, anna: Person
+) -> None:
+    address = application.offer_download(anna, "nord", _sign_in(client), FILE)
     assert client.head(address).status_code == 405
     assert client.get(address).status_code == 200
 
 
 def test_it_is_refused_after_a_minute(
-    client: TestClient, office: Office, anna: Person, clock: StandingClock
+    client: TestClient, application: Application, anna: Person, clock: StandingClock
 ) -> None:
-    address = office.offer_download(anna, "nord", _sign_in(client), FILE)
+    address = application.offer_download(anna, "nord", _sign_in(client), FILE)
     clock.at += timedelta(seconds=60)
     assert _refused(client.get(address))
 
 
 def test_it_still_works_just_before_the_minute_is_over(
-    client: TestClient, office: Office, anna: Person, clock: StandingClock
+    client: TestClient, application: Application, anna: Person, clock: StandingClock
 ) -> None:
-    address = office.offer_download(anna, "nord", _sign_in(client), FILE)
+    address = application.offer_download(anna, "nord", _sign_in(client), FILE)
     clock.at += timedelta(seconds=59)
     assert client.get(address).status_code == 200
 
 
 def test_it_is_refused_in_another_browser_and_works_on_in_the_first(
-    client: TestClient, office: Office, anna: Person
+    client: TestClient, application: Application, anna: Person
 ) -> None:
-    address = office.offer_download(anna, "nord", _sign_in(client), FILE)
+    address = application.offer_download(anna, "nord", _sign_in(client), FILE)
     mine = dict(client.cookies)
     client.cookies.clear()
     assert _refused(client.get(address))
@@ -143,18 +145,18 @@ def test_it_is_refused_in_another_browser_and_works_on_in_the_first(
     assert client.get(address).status_code == 200
 
 
-def test_it_is_refused_after_signing_out(client: TestClient, office: Office, anna: Person) -> None:
-    address = office.offer_download(anna, "nord", _sign_in(client), FILE)
+def test_it_is_refused_after_signing_out(client: TestClient, application: Application, anna: Person) -> None:
+    address = application.offer_download(anna, "nord", _sign_in(client), FILE)
     client.get("/auth/logout", follow_redirects=False)
     assert web.BROWSER not in client.cookies
     assert _refused(client.get(address))
 
 
 def test_it_is_refused_after_the_grant_is_gone(
-    client: TestClient, office: Office, anna: Person, operator: Person
+    client: TestClient, application: Application, anna: Person, operator: Person
 ) -> None:
-    address = office.offer_download(anna, "nord", _sign_in(client), FILE)
-    office.change_access(operator, grants.RevokeAccess(anna.email, "customer_admin", "nord"))
+    address = application.offer_download(anna, "nord", _sign_in(client), FILE)
+    application.change_access(operator, grants.RevokeAccess(anna.email, "customer_admin", "nord"))
     assert _refused(client.get(address))
 
 
@@ -163,9 +165,9 @@ def test_it_is_refused_where_the_address_is_made_up(client: TestClient, anna: Pe
     assert _refused(client.get("/download/" + "A" * 43))
 
 
-def test_nobody_offers_a_customer_that_is_not_theirs(office: Office, anna: Person) -> None:
+def test_nobody_offers_a_customer_that_is_not_theirs(application: Application, anna: Person) -> None:
     with pytest.raises(Forbidden):
-        office.offer_download(anna, "other", "browser", FILE)
+        application.offer_download(anna, "other", "browser", FILE)
 
 
 def test_a_failed_sign_in_sets_no_mark(client: TestClient) -> None:

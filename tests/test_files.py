@@ -97,41 +97,41 @@ def test_a_changed_file_is_not_handed_out(tmp_path):
 # --- through the door ----------------------------------------------------------------------------
 
 
-def asked(office, people):
-    ref = office.attach(people.anna, "nordfrakt", "note.txt", b"Attached")
+def asked(application, people):
+    ref = application.attach(people.anna, "nordfrakt", "note.txt", b"Attached")
     command = RequestHelp(
         "data_subject", "Case 1", "Please", ("access",), date(2026, 11, 20), (ref,), cost_acknowledged=True
     )
-    carry_out(office, people.anna, "nordfrakt", command)
+    carry_out(application, people.anna, "nordfrakt", command)
     return ref
 
 
-def test_whoever_may_read_the_customer_gets_its_files_and_nobody_another_customers(office, people):
-    ref = asked(office, people)
+def test_whoever_may_read_the_customer_gets_its_files_and_nobody_another_customers(application, people):
+    ref = asked(application, people)
     for who in (people.anna, people.clara, people.david, people.eva):
-        assert office.open(who, "nordfrakt").attached(ref.sha256).content == b"Attached"
+        assert application.open(who, "nordfrakt").attached(ref.sha256).content == b"Attached"
     with pytest.raises(Refusal, match="not there"):
-        office.open(people.henrik, "solsidan").attached(ref.sha256)
+        application.open(people.henrik, "solsidan").attached(ref.sha256)
 
 
-def test_who_may_attach(office, people):
+def test_who_may_attach(application, people):
     for who in (people.clara, people.david, people.farid, people.henrik):
         with pytest.raises(Forbidden):
-            office.attach(who, "nordfrakt", "note.txt", b"x")
+            application.attach(who, "nordfrakt", "note.txt", b"x")
     with pytest.raises(Forbidden):
-        office.attach(people.anna, None, "note.txt", b"x")
-    office.attach(people.eva, None, "note.txt", b"x")
+        application.attach(people.anna, None, "note.txt", b"x")
+    application.attach(people.eva, None, "note.txt", b"x")
 
 
 @pytest.mark.parametrize("harm", ["changed", "missing"])
-def test_verify_names_a_file_that_was_changed_or_is_missing(office, people, harm):
-    ref = asked(office, people)
-    assert office.verify() == []
-    path = office.ledger.folder / "files" / ref.sha256[:2] / ref.sha256
+def test_verify_names_a_file_that_was_changed_or_is_missing(application, people, harm):
+    ref = asked(application, people)
+    assert application.verify() == []
+    path = application.ledger.folder / "files" / ref.sha256[:2] / ref.sha256
     if harm == "changed":
         path.write_bytes(b"Forged!!")
     else:
         path.unlink()
-    (fault,) = office.verify()
+    (fault,) = application.verify()
     assert fault.customer_id == "nordfrakt"
     assert "note.txt" in fault.why

@@ -9,8 +9,8 @@ import pytest
 
 from dpa_core import access
 from dpa_core.agreement import load_all
+from dpa_core.application import Application
 from dpa_core.ledger import Ledger
-from dpa_core.office import Office
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.subjects import customers, dates, features, grants, sub_processors
 from dpa_core.subjects.common import Refusal
@@ -81,33 +81,33 @@ def grown(tmp_path_factory):
 
 @pytest.fixture
 def desk(grown, tmp_path):
-    """(office, admin), with one customer of each version; the admin is that of both."""
+    """(application, admin), with one customer of each version; the admin is that of both."""
     with Ledger.open(tmp_path / "desk.duckdb") as ledger:
-        office, operator = Office(ledger, grown, SettableClock(NOW)), access.operator(NOW)
-        office.open_customer(operator, customers.Open("older", "Older AB"), VERSION)
-        office.open_customer(operator, customers.Open("newer", "Newer AB"))
+        application, operator = Application(ledger, grown, SettableClock(NOW)), access.operator(NOW)
+        application.open_customer(operator, customers.OpenCustomer("older", "Older AB"), VERSION)
+        application.open_customer(operator, customers.OpenCustomer("newer", "Newer AB"))
         for customer in ("older", "newer"):
-            office.change_access(operator, grants.GrantAccess(email("anna"), "customer_admin", customer))
-        yield office, office.person(email("anna"))
+            application.change_access(operator, grants.GrantAccess(email("anna"), "customer_admin", customer))
+        yield application, application.person(email("anna"))
 
 
 def test_a_new_feature_is_switched_on_with_its_sub_processor(desk):
-    office, anna = desk
+    application, anna = desk
     for customer in ("older", "newer"):
-        file = office.open(anna, customer)
-        bare = features.Instruct({"translation": True})
-        asked = features.consequences(bare, file.state.features, file.agreement, NOW)
+        file = application.open(anna, customer)
+        bare = features.SetFeatures({"translation": True})
+        asked = features.consequences(bare, file.state.features, file.context)
         assert [s.name for s in asked.added] == ["Lingua"]
         assert asked.to_acknowledge == {"lingua"}
-        carry_out(office, anna, customer, translation=True)
-        frozen = freeze(office.open(anna, customer))
+        carry_out(application, anna, customer, translation=True)
+        frozen = freeze(application.open(anna, customer))
         assert [f.id for f in frozen.features if f.on] == ["translation"]
-    assert office.verify() == []
+    assert application.verify() == []
 
 
 def test_each_customer_keeps_its_version_and_the_newest_binds_the_provider(desk):
-    office, anna = desk
-    found = [office.open(anna, customer).agreement for customer in ("older", "newer")]
+    application, anna = desk
+    found = [application.open(anna, customer).agreement for customer in ("older", "newer")]
     assert [(a.version, a.term("sub_processor_notice").value) for a in found] == [
         (VERSION, 30),
         ("2027-01-01", 40),
@@ -122,7 +122,7 @@ def test_each_customer_keeps_its_version_and_the_newest_binds_the_provider(desk)
         places=("eu_eea",),
         reason="Coverage",
     )
-    change = office.govern(operator, draft, office.open_provider(operator).sequence).sequence
+    change = application.govern(operator, draft, application.open_provider(operator).sequence).sequence
     effective = dates.local_day(NOW) + timedelta(days=35)  # enough for 30 days, too soon for 40
     with pytest.raises(Refusal, match="at least 40 calendar days"):
-        office.govern(operator, sub_processors.PublishChange(change, effective), change)
+        application.govern(operator, sub_processors.PublishChange(change, effective), change)

@@ -1,9 +1,9 @@
-"""Reviews, proposals and snapshots at the office's door: who may, and what is recorded in one step."""
+"""Reviews, proposals and snapshots at the door: who may, and what is recorded in one step."""
 
 import pytest
 
 from dpa_core.access import Forbidden
-from dpa_core.office import Changed, Refusal
+from dpa_core.application import Changed, Refusal
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.subjects import reviews, snapshots
 from dpa_core.views.snapshots import on_file
@@ -12,31 +12,31 @@ from tests.conftest import carry_out
 OWN, OTHER = "nordfrakt", "solsidan"
 OPENAI = frozenset({"openai"})
 OF_PROVIDER = {
-    "hold a review": reviews.Hold("note"),
-    "propose": reviews.Propose({"voice": True}),
+    "hold a review": reviews.RecordReview("note"),
+    "propose": reviews.ProposeChanges({"voice": True}),
 }
 OF_CUSTOMER = {
-    "confirm": reviews.Confirm(2),
-    "accept": reviews.Accept(3, OPENAI),
-    "reject": reviews.Reject(3),
+    "confirm": reviews.ConfirmReview(2),
+    "accept": reviews.AcceptProposal(3, OPENAI),
+    "reject": reviews.RejectProposal(3),
 }
-TAKE = snapshots.Take
+TAKE = snapshots.RecordSnapshot
 
 
 @pytest.fixture
-def prepared(office, people):
+def prepared(application, people):
     """A review to confirm, and a proposal to answer, for both customers."""
     for customer in (OWN, OTHER):
         action = reviews.Action(what="Send the list", side="provider")
-        carry_out(office, people.eva, customer, reviews.Hold("", (action,)))
-        carry_out(office, people.eva, customer, reviews.Propose({"reply_assistant": True}))
-    return office
+        carry_out(application, people.eva, customer, reviews.RecordReview("", (action,)))
+        carry_out(application, people.eva, customer, reviews.ProposeChanges({"reply_assistant": True}))
+    return application
 
 
-def allowed(office, person, customer, command):
+def allowed(application, person, customer, command):
     """Whether the door lets the command through."""
     try:
-        office.carry_out(person, customer, command, office.ledger.head(customer).sequence)
+        application.carry_out(person, customer, command, application.ledger.head(customer).sequence)
     except Forbidden:
         return False
     return True
@@ -51,7 +51,7 @@ def test_who_may_do_what(prepared, people, name, customer):
             name == "eva" or (name == "david" and customer == OWN)
         )
     for command in OF_CUSTOMER.values():
-        if name == "anna" and customer == OWN and isinstance(command, reviews.Reject):
+        if name == "anna" and customer == OWN and isinstance(command, reviews.RejectProposal):
             continue  # accepted just before
         assert allowed(prepared, person, customer, command) == (name == "anna" and customer == OWN)
     take = take_of(prepared, people.eva, customer)
@@ -60,18 +60,18 @@ def test_who_may_do_what(prepared, people, name, customer):
     )
 
 
-def take_of(office, person, customer):
-    file = office.open(person, customer)
+def take_of(application, person, customer):
+    file = application.open(person, customer)
     return TAKE(file.now.date(), file.now, file.sequence, freeze(file).digest)
 
 
 def test_no_command_is_missing_from_these_tests():
     commands = {type(c) for c in (*OF_PROVIDER.values(), *OF_CUSTOMER.values())}
-    assert commands == set(reviews.Command.__args__)
+    assert commands == set(reviews.REVIEWS.commands)
 
 
 def test_an_accepted_proposal_is_one_instruction(prepared, people):
-    carry_out(prepared, people.anna, OWN, reviews.Accept(3, OPENAI, "Agreed"))
+    carry_out(prepared, people.anna, OWN, reviews.AcceptProposal(3, OPENAI, "Agreed"))
     file = prepared.open(people.anna, OWN)
     assert file.state.features.on == {"reply_assistant"}
     *_, instructed, accepted = prepared.ledger.events(OWN)
@@ -84,26 +84,26 @@ def test_an_accepted_proposal_is_one_instruction(prepared, people):
 def test_without_the_acknowledgement_nothing_of_it_is_recorded(prepared, people):
     before = prepared.ledger.head(OWN)
     with pytest.raises(Refusal, match="not acknowledged"):
-        carry_out(prepared, people.anna, OWN, reviews.Accept(3))
+        carry_out(prepared, people.anna, OWN, reviews.AcceptProposal(3))
     assert prepared.ledger.head(OWN) == before
 
 
 def test_what_came_true_meanwhile_is_left_out(prepared, people):
-    carry_out(prepared, people.eva, OWN, reviews.Propose({"reply_assistant": True, "voice": True}))
+    carry_out(prepared, people.eva, OWN, reviews.ProposeChanges({"reply_assistant": True, "voice": True}))
     carry_out(prepared, people.anna, OWN, reply_assistant=True)
-    carry_out(prepared, people.anna, OWN, reviews.Accept(4))
+    carry_out(prepared, people.anna, OWN, reviews.AcceptProposal(4))
     assert prepared.open(people.anna, OWN).state.features.on == {"reply_assistant", "voice"}
 
 
 def test_a_rejected_proposal_switches_nothing(prepared, people):
-    carry_out(prepared, people.anna, OWN, reviews.Reject(3, "Not now"))
+    carry_out(prepared, people.anna, OWN, reviews.RejectProposal(3, "Not now"))
     state = prepared.open(people.anna, OWN).state
     assert (state.features.on, state.reviews.open_proposals) == (frozenset(), ())
 
 
 def test_somebody_who_looked_before_is_told_first(prepared, people):
     with pytest.raises(Changed):
-        prepared.carry_out(people.david, OWN, reviews.Hold("note"), 1)
+        prepared.carry_out(people.david, OWN, reviews.RecordReview("note"), 1)
 
 
 def test_snapshots_taken_are_listed_newest_first(prepared, people, clock):

@@ -167,23 +167,25 @@ def test_text_in_another_encoding_is_refused_with_its_row(csv):
 # --- imported -------------------------------------------------------------------------------------
 
 
-def test_figures_imported_are_what_the_customers_pages_show(office, people, csv):
+def test_figures_imported_are_what_the_customers_pages_show(application, people, csv):
     path = csv(HEADER, GOOD, GOOD.replace("2026-10", "2026-09"), "solsidan,sms,2026-10,7,7")
-    office.import_usage(people.eva, read_usage(path, CUSTOMERS, TYPES))
-    shown = usage.monthly(office.open(people.anna, "nordfrakt"), "sms")
+    application.import_usage(people.eva, read_usage(path, CUSTOMERS, TYPES))
+    shown = usage.monthly(application.open(people.anna, "nordfrakt"), "sms")
     assert [(u.month, u.records) for u in shown] == [(date(2026, 9, 1), 120), (date(2026, 10, 1), 120)]
 
 
-def test_a_later_import_replaces_the_same_month_only(office, people, csv):
+def test_a_later_import_replaces_the_same_month_only(application, people, csv):
     for line in (GOOD, GOOD.replace("2026-10", "2026-09"), GOOD.replace(",120,", ",99,")):
-        office.import_usage(people.eva, read_usage(csv(HEADER, line), CUSTOMERS, TYPES))
-    shown = usage.monthly(office.open(people.anna, "nordfrakt"), "sms")
+        application.import_usage(people.eva, read_usage(csv(HEADER, line), CUSTOMERS, TYPES))
+    shown = usage.monthly(application.open(people.anna, "nordfrakt"), "sms")
     assert [u.records for u in shown] == [120, 99]
 
 
-def test_the_past_shows_no_figures_of_later_months(office, people, csv, clock):
-    office.import_usage(
+def test_the_past_shows_no_figures_of_later_months(application, people, csv, clock):
+    application.import_usage(
         people.eva, read_usage(csv(HEADER, GOOD, GOOD.replace("10,", "05,")), CUSTOMERS, TYPES)
     )
     june = datetime(2026, 6, 15, tzinfo=clock.now().tzinfo)
-    assert [u.month.month for u in usage.monthly(office.open(people.anna, "nordfrakt", june), "sms")] == [5]
+    assert [
+        u.month.month for u in usage.monthly(application.open(people.anna, "nordfrakt", june), "sms")
+    ] == [5]

@@ -94,22 +94,22 @@ def test_a_sign_in_that_failed_is_said_on_the_start_page():
 
 
 def test_health_is_200_when_the_store_can_be_written_and_503_with_a_sentence_when_not(
-    office, monkeypatch, tmp_path
+    application, monkeypatch, tmp_path
 ):
-    client = TestClient(Starlette(routes=web._routes(office, key_ring(tmp_path))))
+    client = TestClient(Starlette(routes=web._routes(application, key_ring(tmp_path))))
     assert client.get("/healthz").json() == {"status": "ok"}
 
     def full():
         raise StoreError("The disk is full.")
 
-    monkeypatch.setattr(office.ledger, "check_writable", full)
+    monkeypatch.setattr(application.ledger, "check_writable", full)
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()["why"]) == (503, "The disk is full.")
 
 
-def test_the_public_keys_and_the_schema_of_snapshots_are_there_for_anybody(office, tmp_path):
+def test_the_public_keys_and_the_schema_of_snapshots_are_there_for_anybody(application, tmp_path):
     keys = key_ring(tmp_path)
-    client = TestClient(Starlette(routes=web._routes(office, keys)))
+    client = TestClient(Starlette(routes=web._routes(application, keys)))
     [key] = client.get("/.well-known/jwks.json").json()["keys"]
     assert (key["kid"], key["crv"], "d" in key) == (keys.active.thumbprint(), "Ed25519", False)
     assert client.get("/.well-known/dpa-snapshot-1.schema.json").json() == json_schema()

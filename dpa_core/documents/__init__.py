@@ -16,7 +16,8 @@ from dpa_core.subjects import data_return
 def deletion_certificate(order: data_return.Order, customer: str, agreement: Agreement, digest: str) -> File:
     """What was deleted, when, by whom, and which exceptions remain. Clause: 3.1(xi)
 
-    `digest`: of the ledger's head, so that the certificate can be found again. ValueError where the order
+    `digest`: of the entry that recorded the deletion, so that the certificate can be found again and is the
+    same whenever it is made. ValueError where the order
     has not ended in a deletion.
     """
     if order.deleted_on is None or order.certified_at is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -95,7 +95,7 @@ def chain(
     events: list[Event] = []
     for kind, body in drafts:
         sequence += 1
-        open_row = Event(
+        row = Event(
             customer_id,
             sequence,
             recorded_at,
@@ -107,19 +107,6 @@ def chain(
             previous,
             digest="",
         )
-        previous = digest_of(open_row)
-        events.append(
-            Event(
-                customer_id,
-                sequence,
-                recorded_at,
-                actor,
-                on_behalf_of,
-                agreement_version,
-                kind,
-                body,
-                open_row.previous_digest,
-                previous,
-            )
-        )
+        previous = digest_of(row)
+        events.append(replace(row, digest=previous))
     return events

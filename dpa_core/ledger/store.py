@@ -158,17 +158,34 @@ class Transaction:
         self.written[last.customer_id] = head
         return head
 
-    def replace_matters(self, customer_id: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Put what waits in one ledger's matters in place of what did. Times are in UTC.
+    def replace_tasks(self, customer_id: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Put the open tasks of one ledger in place of those that were. Times are in UTC.
 
-        Columns: customer_name, key, page, title, waits_for, next_step, clause (text), due, begins, ends.
+        Columns: customer_name, key, subject, about, step, parameters (JSON), waits_for, clause (text), due,
+        begins, ends, opened_at (times), opened_by (text), entry (number).
         """
-        self._cursor.execute("DELETE FROM matters WHERE customer_id = ?", [customer_id])
+        self._cursor.execute("DELETE FROM tasks WHERE customer_id = ?", [customer_id])
         for row in rows:
             values = [_utc(v) if isinstance(v, datetime) else v for v in row]
             self._cursor.execute(
-                "INSERT INTO matters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [customer_id, *values]
+                "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [customer_id, *values],
             )
+
+    def replace_state(self, customer_id: str, state: str, state_schema: int) -> None:
+        """Put a state folded anew in place of one of an older shape. The events stay as they are."""
+        row = self._cursor.execute(
+            "UPDATE heads SET state = ?, state_schema = ? WHERE customer_id = ? "
+            "RETURNING customer_id, sequence, digest, state, state_schema",
+            [state, state_schema, customer_id],
+        ).fetchone()
+        if row:
+            self.written[customer_id] = Head(*row)
+
+    def mark_derived(self, state_schema: int) -> None:
+        """Say that every derived row is of this shape of the folded state."""
+        self._cursor.execute("DELETE FROM derived")
+        self._cursor.execute("INSERT INTO derived VALUES (?)", [state_schema])
 
     def replace_usage(self, figures: pa.Table) -> None:
         """Put monthly figures in, over those of the same customer, data type and month.
@@ -312,6 +329,26 @@ class Ledger:
             values.append(_utc(until))
         return [_event(row) for row in self.rows(sql + " ORDER BY sequence", values)]
 
+    def event(self, customer_id: str, sequence: int) -> Event | None:
+        """One event of a ledger, by key; None where there is none."""
+        return next(iter(self.events_named(customer_id, [sequence])), None)
+
+    def events_named(self, customer_id: str, sequences: Iterable[int]) -> list[Event]:
+        """Some of one ledger's events, in order; without those that there are not."""
+        sql = (
+            f"SELECT {_COLUMNS} FROM events WHERE customer_id = ? "  # noqa: S608
+            "AND list_contains(?::BIGINT[], sequence) ORDER BY sequence"
+        )
+        return [_event(row) for row in self.rows(sql, [customer_id, list(sequences)])]
+
+    def events_of(self, customer_id: str, kind: str, upto: int) -> list[Event]:
+        """One ledger's events of a kind, up to and with a sequence, newest first."""
+        sql = (
+            f"SELECT {_COLUMNS} FROM events WHERE customer_id = ? AND kind = ? AND sequence <= ? "  # noqa: S608
+            "ORDER BY sequence DESC"
+        )
+        return [_event(row) for row in self.rows(sql, [customer_id, kind, upto])]
+
     def scan(self, customer_id: str | None = None) -> Iterator[tuple[Event, str]]:
         """Every row of one ledger, or of all, in order, with its body as it lies in the file."""
         with _plain_errors():
@@ -333,10 +370,16 @@ class Ledger:
         with _plain_errors(), self._cursor() as cursor:
             return cursor.execute(sql, values).fetchall()
 
-    def table(self, sql: str, values: dict[str, Any]) -> pa.Table:
-        """The rows of a query with named parameters (`$name`), as an Arrow table."""
+    def table(self, sql: str, values: dict[str, Any] | Sequence[Any]) -> pa.Table:
+        """The rows of a query with parameters (`$name` of a mapping, `?` of a list), as an Arrow table."""
         with _plain_errors(), self._cursor() as cursor:
             return cursor.execute(sql, values).to_arrow_table()
+
+    @property
+    def derived_schema(self) -> int | None:
+        """The shape of the folded state that the derived rows are of; None where that is not known."""
+        found = self.rows("SELECT state_schema FROM derived")
+        return int(found[0][0]) if found else None
 
     def check_writable(self) -> None:
         """Read and write once, leaving nothing behind. Raises StoreError."""

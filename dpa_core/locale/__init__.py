@@ -17,11 +17,15 @@ from dpa_core.locale.formats import (
     size,
     weekday,
 )
+from dpa_core.locale.refusals import refusal_codes, refusal_words
+from dpa_core.locale.templates import Label, Value, fill, gaps, worded
 from dpa_core.locale.zone import STOCKHOLM, local_day
 
 __all__ = [
     "D3_DAY",
     "STOCKHOLM",
+    "Label",
+    "Value",
     "clock_time",
     "count",
     "day",
@@ -29,12 +33,17 @@ __all__ = [
     "day_of_year",
     "distance",
     "duration",
+    "fill",
+    "gaps",
     "listed",
     "local_day",
     "minute",
     "minute_in_full",
     "month",
     "number",
+    "refusal_codes",
+    "refusal_words",
     "size",
     "weekday",
+    "worded",
 ]

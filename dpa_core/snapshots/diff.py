@@ -18,6 +18,10 @@ class NotComparable(Exception):
     """The two are not of one customer. The message is for a person."""
 
 
+OPEN_ITEMS = "Open items"
+"""The part of what waits and what is coming."""
+
+
 @dataclass(frozen=True)
 class Change:
     """One difference. `by`, `at` (UTC) and `instruction` where the newer snapshot tells them."""
@@ -158,7 +162,7 @@ def _open_items(a: model.Snapshot, b: model.Snapshot) -> list[Change]:
         if new and old is None:
             found.append(
                 Change(
-                    "Open items",
+                    OPEN_ITEMS,
                     f"{new.kind}: {new.what}",
                     "none",
                     "open",
@@ -168,7 +172,7 @@ def _open_items(a: model.Snapshot, b: model.Snapshot) -> list[Change]:
                 )
             )
         elif old and new is None:
-            found.append(Change("Open items", f"{old.kind}: {old.what}", "open", "settled"))
+            found.append(Change(OPEN_ITEMS, f"{old.kind}: {old.what}", "open", "settled"))
     return found
 
 

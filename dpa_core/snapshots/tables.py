@@ -37,95 +37,116 @@ def _stamp(stamp: model.Stamp | None) -> tuple[Cell, ...]:
     return (stamp.since, stamp.by, stamp.instruction, stamp.reason) if stamp else (None, None, None, None)
 
 
+_STAMP = ("since (UTC)", "by", "instruction", "reason")
+
+
 def tables(s: model.Snapshot) -> tuple[Table, ...]:
     """The parts of a snapshot, in reading order."""
-    stamp = ("since (UTC)", "by", "instruction", "reason")
     return (
-        Table(
-            "Summary",
-            ("fact", "value"),
-            (
-                ("Customer", s.customer.name),
-                ("Customer identifier", s.customer.id),
-                ("As at", s.as_at),
-                ("Agreement", s.agreement.title),
-                ("Agreement version", s.agreement.version),
-                ("Provider", f"{s.provider.name} ({s.provider.registration_number})"),
-                ("Last ledger entry", s.ledger.sequence),
-                ("Recorded at (UTC)", s.ledger.recorded_at),
-                ("Ledger digest", s.ledger.digest),
-                ("Verification code (SHA-256)", s.digest),
-            ),
-        ),
-        Table(
-            "Features",
-            ("feature", "state", *stamp, "data categories", "basis of categories", "clause"),
-            tuple(
-                (
-                    f.name,
-                    "on" if f.on else "off",
-                    *_stamp(f.set),
-                    _joined(f.data_categories),
-                    f.data_categories_basis,
-                    f.clause,
-                )
-                for f in s.features
-            ),
-        ),
-        Table(
-            "Sub-processors",
-            ("sub-processor", "kind", "purpose", "places", "place as worded", "mechanisms", "because of",
-             "clause"),
-            tuple(
-                (x.name, x.kind, x.purpose, _joined([place(p) for p in x.places]), x.place_wording,
-                 _joined(x.mechanisms), _joined(x.because), x.clause)
-                for x in s.sub_processors
-            ),
-        ),
-        Table(
-            "Transfers",
-            ("sub-processor", "place", "what happens there", "mechanisms", "because of", "clause"),
-            tuple(
-                (t.sub_processor, t.place, t.role, _joined(t.mechanisms), _joined(t.because), t.clause)
-                for t in s.transfers
-            ),
-        ),
-        Table(
-            "Retention",
-            ("data type", "data category", "days", "provider's default", *stamp, "coming days",
-             "effective (UTC)", "legal hold since (UTC)", "hold by", "hold reason", "deletion resumes (UTC)"),
-            tuple(
-                (
-                    p.name, p.data_category, p.days, "yes" if p.is_default else "no", *_stamp(p.set),
-                    *((p.pending.days, p.pending.effective_at) if p.pending else (None, None)),
-                    *((p.hold.since, p.hold.by, p.hold.reason) if p.hold else (None, None, None)),
-                    p.deletion_resumes_at,
-                )
-                for p in s.retention.periods
-            ),
-        ),
+        _summary(s),
+        _features(s),
+        _sub_processors(s),
+        _transfers(s),
+        _retention(s),
         Table(
             "Subscriptions", ("address", "since (UTC)"), tuple((x.address, x.since) for x in s.subscriptions)
         ),
-        Table(
-            "Open items",
-            ("kind", "what", "waits for", "opened (UTC)", "by", "due (UTC)", "entry", "clause"),
-            tuple(
-                (i.kind, i.what, i.waits_for, i.opened_at, i.by, i.due_at, i.entry, i.clause)
-                for i in s.open_items
-            ),
-        ),
+        _open_items(s),
         Table("Last review", ("fact", "value"), _review(s.review)),
-        Table(
-            "Measures",
-            ("kind", "name", "summary", "clause"),
-            tuple(
-                (kind, m.name, m.summary, m.clause)
-                for kind, parts in (("measure", s.measures), ("certification", s.certifications))
-                for m in parts
-            ),
+        _measures(s),
+    )
+
+
+def _summary(s: model.Snapshot) -> Table:
+    return Table(
+        "Summary",
+        ("fact", "value"),
+        (
+            ("Customer", s.customer.name),
+            ("Customer identifier", s.customer.id),
+            ("As at", s.as_at),
+            ("Agreement", s.agreement.title),
+            ("Agreement version", s.agreement.version),
+            ("Provider", f"{s.provider.name} ({s.provider.registration_number})"),
+            ("Last ledger entry", s.ledger.sequence),
+            ("Recorded at (UTC)", s.ledger.recorded_at),
+            ("Ledger digest", s.ledger.digest),
+            ("Verification code (SHA-256)", s.digest),
+        ),
+    )
+
+
+def _features(s: model.Snapshot) -> Table:
+    columns = ("feature", "state", *_STAMP, "data categories", "basis of categories", "clause")
+    rows = tuple(
+        (
+            f.name,
+            "on" if f.on else "off",
+            *_stamp(f.set),
+            _joined(f.data_categories),
+            f.data_categories_basis,
+            f.clause,
+        )
+        for f in s.features
+    )
+    return Table("Features", columns, rows)
+
+
+def _sub_processors(s: model.Snapshot) -> Table:
+    return Table(
+        "Sub-processors",
+        ("sub-processor", "kind", "purpose", "places", "place as worded", "mechanisms", "because of",
+         "clause"),
+        tuple(
+            (x.name, x.kind, x.purpose, _joined([place(p) for p in x.places]), x.place_wording,
+             _joined(x.mechanisms), _joined(x.because), x.clause)
+            for x in s.sub_processors
         ),
     )  # fmt: skip
+
+
+def _transfers(s: model.Snapshot) -> Table:
+    columns = ("sub-processor", "place", "what happens there", "mechanisms", "because of", "clause")
+    rows = tuple(
+        (t.sub_processor, t.place, t.role, _joined(t.mechanisms), _joined(t.because), t.clause)
+        for t in s.transfers
+    )
+    return Table("Transfers", columns, rows)
+
+
+def _retention(s: model.Snapshot) -> Table:
+    return Table(
+        "Retention",
+        ("data type", "data category", "days", "provider's default", *_STAMP, "coming days",
+         "effective (UTC)", "legal hold since (UTC)", "hold by", "hold reason", "deletion resumes (UTC)"),
+        tuple(
+            (
+                p.name, p.data_category, p.days, "yes" if p.is_default else "no", *_stamp(p.set),
+                *((p.pending.days, p.pending.effective_at) if p.pending else (None, None)),
+                *((p.hold.since, p.hold.by, p.hold.reason) if p.hold else (None, None, None)),
+                p.deletion_resumes_at,
+            )
+            for p in s.retention.periods
+        ),
+    )  # fmt: skip
+
+
+def _open_items(s: model.Snapshot) -> Table:
+    columns = ("kind", "what", "waits for", "opened (UTC)", "by", "due (UTC)", "entry", "clause")
+    rows = tuple(
+        (i.kind, i.what, i.waits_for, i.opened_at, i.by, i.due_at, i.entry, i.clause) for i in s.open_items
+    )
+    return Table("Open items", columns, rows)
+
+
+def _measures(s: model.Snapshot) -> Table:
+    columns = ("kind", "name", "summary", "clause")
+    rows = tuple(
+        (kind, m.name, m.summary, m.clause)
+        for kind, parts in (("measure", s.measures), ("certification", s.certifications))
+        for m in parts
+    )
+    return Table("Measures", columns, rows)
 
 
 def place(p: model.Place) -> str:

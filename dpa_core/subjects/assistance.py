@@ -10,25 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from dpa_core.agreement import Agreement
+from dpa_core.locale import Label, Value, worded
 from dpa_core.subjects import dates
 from dpa_core.subjects.common import (
-    MAX_TITLE,
+    PROCESSOR,
     FileRef,
-    Matter,
+    Message,
     Moment,
-    NewEvent,
     Record,
     RecordedEvent,
     Refusal,
-    Said,
-    Side,
-    checked_reason,
-    checked_text,
-    side_of,
+    Refusals,
 )
+from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
+from dpa_core.subjects.texts import MAX_TITLE, checked_reason, checked_text
 
 CLAUSE = "3.1(ix)"
 COST_CLAUSE = "3.1(xiii)"
@@ -113,7 +111,19 @@ KINDS_OF_HELP: dict[RequestKind, KindOfHelp] = {
 
 # --- state ---------------------------------------------------------------------------------------
 
-Status = Literal["waits for the provider", "waits for you", "answered", "closed", "withdrawn"]
+Next = Literal["waits_for_provider", "waits_for_customer", "answered"]
+"""Where a message leaves a request."""
+Status = Literal["waits_for_provider", "waits_for_customer", "answered", "closed", "withdrawn"]
+STATUS: dict[Status, str] = worded(
+    Status, waits_for_provider="Waits for the provider", waits_for_customer="Waits for the customer"
+)
+Outcome = Literal["open", "confirmed", "withdrawn"]
+OUTCOMES: dict[Outcome, str] = {
+    "open": "Needs your answer",
+    "confirmed": "Confirmed",
+    "withdrawn": "Withdrawn",
+}
+"""What became of a flagged instruction."""
 
 
 class Request(Record):
@@ -127,8 +137,8 @@ class Request(Record):
     rights: tuple[Right, ...] = ()
     received_on: date | None = None
     """The day the data subject's request reached the customer."""
-    said: tuple[Said, ...] = ()
-    status: Status = "waits for the provider"
+    said: tuple[Message, ...] = ()
+    status: Status = "waits_for_provider"
 
 
 class Flag(Record):
@@ -137,12 +147,12 @@ class Flag(Record):
     id: int
     instruction: int
     """Sequence of the flagged instruction in the customer's ledger."""
-    what: str
-    """The instruction in words."""
+    what: str = ""
+    """The instruction in words, where an event of version 1 tells them."""
     opinion: str
     at: Moment
     by: str
-    outcome: Literal["open", "confirmed", "withdrawn"] = "open"
+    outcome: Outcome = "open"
     answer: str = ""
     answered_by: str = ""
 
@@ -170,10 +180,9 @@ def controller_due(request: Request) -> date | None:
 # --- events --------------------------------------------------------------------------------------
 
 
-class Requested(Record):
-    """`assistance.requested`: a request for help."""
+class Requested(Body, kind="assistance.requested", words="Asked for help ({help}): {title}"):
+    """A request for help."""
 
-    v: Literal[1] = 1
     request_kind: RequestKind
     title: str
     text: str
@@ -182,61 +191,136 @@ class Requested(Record):
     files: tuple[FileRef, ...]
     cost_acknowledged: bool
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        first = Message.of(event, self.text, self.files)
+        told = self.told("request_kind", "text", "files", "cost_acknowledged")
+        stamp = {"id": event.sequence, "at": event.recorded_at, "by": event.actor}
+        new = Request(kind=self.request_kind, said=(first,), **stamp, **told)
+        return state.but(requests=state.requests | {new.id: new})
 
-class MessageSent(Record):
-    """`assistance.said`: one message; `then`: where it leaves the request."""
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"help": KINDS_OF_HELP[self.request_kind].name}
 
-    v: Literal[1] = 1
+
+class _Step(Body):
+    """An event of one request."""
+
     request: int
+
+    def _add(self, state: State, message: Message, status: Status) -> State:
+        """A message in its conversation, and where that leaves it."""
+        old = state.requests[self.request]
+        new = old.but(said=(*old.said, message), status=status)
+        return state.but(requests=state.requests | {new.id: new})
+
+
+class MessageSent(_Step, kind="assistance.said", words="{done} request {request:id}"):
+    """One message; `then`: where it leaves the request."""
+
+    v: int = 2
     text: str
     files: tuple[FileRef, ...]
-    then: Status
+    then: Next
+
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return self._add(state, Message.of(event, self.text, self.files), self.then)
+
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"done": "Answered" if self.then == "answered" else "Wrote in"}
 
 
-class Closed(Record):
-    """`assistance.closed`: settled for the customer, or taken back."""
+_ThenV1 = Literal["waits for the provider", "waits for you", "answered"]
+_NEXT_OF_V1: dict[_ThenV1, Next] = {
+    "waits for the provider": "waits_for_provider",
+    "waits for you": "waits_for_customer",
+    "answered": "answered",
+}
 
-    v: Literal[1] = 1
-    request: int
+
+class MessageSentV1(_Step, kind=MessageSent.kind):
+    """One message, as it was written when `then` was still in words."""
+
+    text: str
+    files: tuple[FileRef, ...]
+    then: _ThenV1
+
+    def _in_codes(self) -> MessageSent:
+        return MessageSent(
+            request=self.request, text=self.text, files=self.files, then=_NEXT_OF_V1[self.then]
+        )
+
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return self._in_codes().apply(state, event)
+
+    def describe(self, agreement: Agreement) -> str:
+        """As one of version 2 does."""
+        return self._in_codes().describe(agreement)
+
+
+class Closed(_Step, kind="assistance.closed", words="{done} request {request:id}"):
+    """Settled for the customer, or taken back."""
+
     outcome: Literal["closed", "withdrawn"]
     reason: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        message = Message.of(event, self.reason, step=f"request_{self.outcome}")
+        return self._add(state, message, self.outcome)
 
-class Flagged(Record):
-    """`assistance.flagged`: an instruction infringes the law, in the provider's opinion."""
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"done": "Closed" if self.outcome == "closed" else "Withdrew"}
 
-    v: Literal[1] = 1
+
+class Flagged(
+    Body,
+    kind="assistance.flagged",
+    words="Flagged instruction {instruction:id} as infringing the law, in the provider's opinion",
+):
+    """An instruction infringes the law, in the provider's opinion."""
+
+    v: int = 2
     instruction: int
-    what: str
+    """Its sequence in the customer's ledger, which tells what it was."""
     opinion: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        new = Flag(id=event.sequence, at=event.recorded_at, by=event.actor, **self.told())
+        return state.but(flags=state.flags | {new.id: new})
 
-class FlagAnswered(Record):
-    """`assistance.flag_answered`: the customer confirms or withdraws its instruction."""
 
-    v: Literal[1] = 1
+class FlaggedV1(Flagged):
+    """A flag, as it was written when it still told the instruction in words."""
+
+    v: int = 1
+    what: str
+
+
+class FlagAnswered(
+    Body, kind="assistance.flag_answered", words="{done} the instruction flagged in {flag:id}"
+):
+    """The customer confirms or withdraws its instruction."""
+
     flag: int
     outcome: Literal["confirmed", "withdrawn"]
     reason: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        """The flag is answered. Where the instruction withdrawn was a request, that is withdrawn too."""
+        answered = {"outcome": self.outcome, "answer": self.reason, "answered_by": event.actor}
+        flag, requests = state.flags[self.flag].but(**answered), state.requests
+        if self.outcome == "withdrawn" and (asked := requests.get(flag.instruction)):
+            requests = requests | {asked.id: asked.but(status="withdrawn")}
+        return State(requests=requests, flags=state.flags | {flag.id: flag})
 
-_Body = Requested | MessageSent | Closed | Flagged | FlagAnswered
-_BODIES: dict[str, type[_Body]] = {
-    "assistance.requested": Requested,
-    "assistance.said": MessageSent,
-    "assistance.closed": Closed,
-    "assistance.flagged": Flagged,
-    "assistance.flag_answered": FlagAnswered,
-}
-KINDS = frozenset(_BODIES)
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"done": "Confirmed" if self.outcome == "confirmed" else "Withdrew"}
 
 
 # --- commands ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class RequestHelp:
-    """Ask for help."""
+class RequestHelp(Command, by="customer"):
+    """Ask for help. `received_on`: the day the data subject's request reached the customer."""
 
     kind: RequestKind
     title: str
@@ -247,17 +331,15 @@ class RequestHelp:
     cost_acknowledged: bool = False
 
 
-@dataclass(frozen=True)
-class Say:
-    """Add to a conversation."""
+class SendMessage(Command, by="customer"):
+    """Add to the conversation of a request, so that it waits for the provider."""
 
     request: int
     text: str
     files: tuple[FileRef, ...] = ()
 
 
-@dataclass(frozen=True)
-class Ask:
+class AskCustomer(Command, by="provider"):
     """Ask the customer something back, so that the request waits for it."""
 
     request: int
@@ -265,8 +347,7 @@ class Ask:
     files: tuple[FileRef, ...] = ()
 
 
-@dataclass(frozen=True)
-class Answer:
+class AnswerRequest(Command, by="provider"):
     """Give the help asked for."""
 
     request: int
@@ -274,24 +355,26 @@ class Answer:
     files: tuple[FileRef, ...] = ()
 
 
-@dataclass(frozen=True)
-class Close:
+class CloseRequest(Command, by="customer"):
     """Settle a request that was answered, or take back one that was not."""
 
     request: int
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class FlagInstruction:
+class FlagInstruction(Command, by="provider"):
     """Tell the customer that an instruction infringes the law, in the provider's opinion."""
 
     instruction: int
     opinion: str
 
+    @property
+    def cited_entry(self) -> int:
+        """The instruction."""
+        return self.instruction
 
-@dataclass(frozen=True)
-class AnswerFlag:
+
+class AnswerFlag(Command, by="customer"):
     """Confirm a flagged instruction, with the reason, or withdraw it."""
 
     flag: int
@@ -299,228 +382,239 @@ class AnswerFlag:
     reason: str = ""
 
 
-ByCustomer = RequestHelp | Say | Close | AnswerFlag
-ByProvider = Ask | Answer | FlagInstruction
-Command = ByCustomer | ByProvider
+Step = SendMessage | AskCustomer | AnswerRequest | CloseRequest
+"""What can be done with a request."""
 
 
-def _open(id: int, state: State) -> Request:
-    request = state.requests.get(id)
+# --- the steps that fit --------------------------------------------------------------------------
+
+STAGES: dict[Status, Stage] = {
+    "waits_for_provider": Stage((AnswerRequest, AskCustomer, SendMessage, CloseRequest), "provider"),
+    "waits_for_customer": Stage((SendMessage, AnswerRequest, AskCustomer, CloseRequest), "customer"),
+    "answered": Stage((CloseRequest, SendMessage, AnswerRequest, AskCustomer), "customer"),
+    "closed": Stage(),
+    "withdrawn": Stage(),
+}
+FLAG_STAGES: dict[Outcome, Stage] = {
+    "open": Stage((AnswerFlag,), "customer"),
+    "confirmed": Stage(),
+    "withdrawn": Stage(),
+}
+
+
+def _stage(item: Request | Flag) -> Stage:
+    return STAGES[item.status] if isinstance(item, Request) else FLAG_STAGES[item.outcome]
+
+
+def _misfit(step: type[Command], item: Request | Flag, state: State, context: Context) -> Refusal:
+    if isinstance(item, Flag):
+        return refuse("no_open_flag", INSTRUCTION_CLAUSE, "flag")
+    stands = Label(item.status, STATUS[item.status].lower())
+    code = "does_not_fit" if _stage(item).steps else "over"
+    return refuse(code, CLAUSE, "request", id=str(item.id), status=stands)
+
+
+STEPS: Steps[Request | Flag, State] = Steps(lambda item, state, context: _stage(item), _misfit)
+steps_open = STEPS.open
+"""The steps that the context's side may take with a request or a flag now. Clause: 3.1(ix), 3.1(i)"""
+
+
+def _taken(command: Step, state: State, context: Context) -> Request:
+    """The request that a step is about. Refused where there is none, or the step does not fit it."""
+    request = state.requests.get(command.request)
     if request is None:
-        raise Refusal(CLAUSE, f"There is no request {id}.", "Choose one from the list.", "request")
-    if request.status in ("closed", "withdrawn"):
-        raise Refusal(CLAUSE, f"Request {id} is {request.status}.", "Open a new one.", "request")
+        raise refuse("unknown", CLAUSE, "request", id=str(command.request))
+    STEPS.check(command, request, state, context)
     return request
 
 
-def decide(
-    command: Command, state: State, agreement: Agreement, now: datetime, instructed: str | None = None
-) -> list[NewEvent]:
-    """Record the step. `instructed`: the instruction to be flagged, in words; None where the customer gave
-    none under that number.
-
-    Clause: 3.1(i), 3.1(viii), 3.1(ix), 3.1(xiii), Sch. 3 1.4
-    """
-    body: Record
-    match command:
-        case RequestHelp():
-            return [NewEvent("assistance.requested", _requested(command, now))]
-        case Say() | Ask() | Answer():
-            request = _open(command.request, state)
-            text = checked_text(command.text, "The message", CLAUSE, "text")
-            then: Status = "waits for the provider"
-            if isinstance(command, Ask):
-                then = "waits for you"
-            elif isinstance(command, Answer):
-                then = "answered"
-            body = MessageSent(request=request.id, text=text, files=command.files, then=then)
-            return [NewEvent("assistance.said", body)]
-        case Close(reason=reason):
-            request = _open(command.request, state)
-            outcome: Literal["closed", "withdrawn"] = (
-                "closed" if request.status == "answered" else "withdrawn"
-            )
-            body = Closed(request=request.id, outcome=outcome, reason=checked_reason(reason))
-            return [NewEvent("assistance.closed", body)]
-        case FlagInstruction(instruction=sequence, opinion=opinion):
-            if instructed is None:
-                raise Refusal(
-                    INSTRUCTION_CLAUSE,
-                    f"Entry {sequence} is no instruction of the customer.",
-                    "Choose one from the list.",
-                    "instruction",
-                )
-            opinion = checked_text(opinion, "The opinion", INSTRUCTION_CLAUSE, "opinion")
-            if any(f.instruction == sequence and f.outcome == "open" for f in state.flags.values()):
-                raise Refusal(
-                    INSTRUCTION_CLAUSE,
-                    f"Instruction {sequence} is flagged already.",
-                    "Wait for the customer's answer.",
-                    "instruction",
-                )
-            body = Flagged(instruction=sequence, what=instructed, opinion=opinion)
-            return [NewEvent("assistance.flagged", body)]
-        case AnswerFlag(flag=id, confirm=confirm, reason=reason):
-            flag = state.flags.get(id)
-            if flag is None or flag.outcome != "open":
-                raise Refusal(
-                    INSTRUCTION_CLAUSE, "No flag waits for an answer here.", "Nothing needs doing.", "flag"
-                )
-            reason = checked_reason(reason, required_by=INSTRUCTION_CLAUSE if confirm else None)
-            body = FlagAnswered(flag=id, outcome="confirmed" if confirm else "withdrawn", reason=reason)
-            return [NewEvent("assistance.flag_answered", body)]
+# --- decisions -----------------------------------------------------------------------------------
 
 
-def _requested(command: RequestHelp, now: datetime) -> Requested:
+decide = rules()
+
+
+@decide.register
+def _request_help(command: RequestHelp, state: State, context: Context) -> list[Body]:
+    """A request, with its cost acknowledged. Clause: 3.1(i), 3.1(viii), 3.1(ix), 3.1(xiii), Sch. 3 1.4"""
     kind = KINDS_OF_HELP.get(command.kind)
     if kind is None:
-        names = ", ".join(k.name for k in KINDS_OF_HELP.values())
-        raise Refusal(CLAUSE, "No kind of help is chosen.", f"Choose one of: {names}.", "kind")
-    title = checked_text(command.title, "The title", kind.clause, "title", limit=MAX_TITLE)
-    text = checked_text(command.text, "What is needed", kind.clause, "text")
-    about_people = command.kind == "data_subject"
-    if about_people and not command.rights:
-        raise Refusal(kind.clause, "No right is chosen.", "Choose the rights the person uses.", "rights")
-    if about_people and command.received_on is None:
-        raise Refusal(
-            MONTH_CLAUSE,
-            "The day on which the request reached you is missing.",
-            "Give it: your own month runs from it.",
-            "received_on",
-        )
-    if about_people and command.received_on and command.received_on > dates.local_day(now):
-        raise Refusal(
-            MONTH_CLAUSE,
-            f"{dates.in_words(command.received_on)} has not come yet.",
-            "Give the day on which the request reached you.",
-            "received_on",
-        )
+        names = tuple(k.name for k in KINDS_OF_HELP.values())
+        raise refuse("no_kind", CLAUSE, "kind", kinds=names)
+    title = checked_text(command.title, "title", kind.clause, limit=MAX_TITLE)
+    text = checked_text(command.text, "description", kind.clause, "text")
+    about_person = command.kind == "data_subject"
+    if about_person:
+        _check_person(command, kind.clause, context)
     if kind.cost and not command.cost_acknowledged:
-        raise Refusal(
-            kind.cost,
-            "The note on cost is not acknowledged.",
-            "Tick the acknowledgement of cost.",
-            "cost_acknowledged",
+        raise refuse("cost_not_acknowledged", kind.cost, "cost_acknowledged")
+    return [
+        Requested(
+            request_kind=command.kind,
+            title=title,
+            text=text,
+            rights=tuple(r for r in RIGHTS if r in command.rights) if about_person else (),
+            received_on=command.received_on if about_person else None,
+            files=command.files,
+            cost_acknowledged=bool(kind.cost),
         )
-    return Requested(
-        request_kind=command.kind,
-        title=title,
-        text=text,
-        rights=tuple(r for r in RIGHTS if r in command.rights) if about_people else (),
-        received_on=command.received_on if about_people else None,
-        files=command.files,
-        cost_acknowledged=bool(kind.cost),
-    )
+    ]
 
 
-def evolve(state: State, event: RecordedEvent) -> State:
-    """The state after an event of this subject; any other event leaves it as it is."""
-    if event.kind not in KINDS:
-        return state
-    body = _BODIES[event.kind].model_validate(event.body)
-    at, by, side = event.recorded_at, event.actor, side_of(event)
-    if isinstance(body, Flagged):
-        flag = Flag(
-            id=event.sequence,
-            instruction=body.instruction,
-            what=body.what,
-            opinion=body.opinion,
-            at=at,
-            by=by,
-        )
-        return state.model_copy(update={"flags": state.flags | {flag.id: flag}})
-    if isinstance(body, FlagAnswered):
-        update: dict[str, Any] = {"outcome": body.outcome, "answer": body.reason, "answered_by": by}
-        flag = state.flags[body.flag].model_copy(update=update)
-        requests = state.requests
-        if body.outcome == "withdrawn" and (asked := requests.get(flag.instruction)):
-            requests = requests | {asked.id: asked.model_copy(update={"status": "withdrawn"})}
-        return State(requests=requests, flags=state.flags | {flag.id: flag})
-    if isinstance(body, Requested):
-        new = Request(
-            id=event.sequence,
-            kind=body.request_kind,
-            title=body.title,
-            at=at,
-            by=by,
-            rights=body.rights,
-            received_on=body.received_on,
-            said=(Said(at=at, by=by, side=side, text=body.text, files=body.files),),
-        )
-    else:
-        old = state.requests[body.request]
-        if isinstance(body, MessageSent):
-            said = Said(at=at, by=by, side=side, text=body.text, files=body.files)
-            update = {"said": (*old.said, said), "status": body.then}
-        else:
-            said = Said(at=at, by=by, side=side, text=body.reason or body.outcome.capitalize() + ".")
-            update = {"said": (*old.said, said), "status": body.outcome}
-        new = old.model_copy(update=update)
-    return state.model_copy(update={"requests": state.requests | {new.id: new}})
+def _check_person(command: RequestHelp, clause: str, context: Context) -> None:
+    """Which rights a data subject uses, and since when. Clause: 3.1(viii), Art. 12(3) GDPR"""
+    if not command.rights:
+        raise refuse("no_right", clause, "rights")
+    if command.received_on is None:
+        raise refuse("no_day", MONTH_CLAUSE, "received_on")
+    if command.received_on > dates.local_day(context.now):
+        raise refuse("day_to_come", MONTH_CLAUSE, "received_on", day=command.received_on)
 
 
-def matters(state: State, agreement: Agreement) -> Iterator[Matter]:
+@decide.register
+def _send_message(command: SendMessage, state: State, context: Context) -> list[Body]:
+    """The customer goes on with a request. Clause: 3.1(ix)"""
+    return _sent(command, "waits_for_provider", state, context)
+
+
+@decide.register
+def _ask_customer(command: AskCustomer, state: State, context: Context) -> list[Body]:
+    """The provider needs to know more. Clause: 3.1(ix)"""
+    return _sent(command, "waits_for_customer", state, context)
+
+
+@decide.register
+def _answer_request(command: AnswerRequest, state: State, context: Context) -> list[Body]:
+    """The provider helps. Clause: 3.1(viii), 3.1(ix)"""
+    return _sent(command, "answered", state, context)
+
+
+def _sent(
+    command: SendMessage | AskCustomer | AnswerRequest, then: Next, state: State, context: Context
+) -> list[Body]:
+    request = _taken(command, state, context)
+    text = checked_text(command.text, "message", CLAUSE, "text")
+    return [MessageSent(request=request.id, text=text, files=command.files, then=then)]
+
+
+@decide.register
+def _close_request(command: CloseRequest, state: State, context: Context) -> list[Body]:
+    """The customer needs no more help. Clause: 3.1(ix)"""
+    request = _taken(command, state, context)
+    outcome: Literal["closed", "withdrawn"] = "closed" if request.status == "answered" else "withdrawn"
+    return [Closed(request=request.id, outcome=outcome, reason=checked_reason(command.reason))]
+
+
+@decide.register
+def _flag_instruction(command: FlagInstruction, state: State, context: Context) -> list[Body]:
+    """The provider tells the customer its opinion, and no second one before the answer. Clause: 3.1(i)"""
+    sequence = command.instruction
+    if context.cited is None or context.cited.on_behalf_of == PROCESSOR:
+        raise refuse("no_instruction", INSTRUCTION_CLAUSE, "instruction", sequence=str(sequence))
+    opinion = checked_text(command.opinion, "opinion", INSTRUCTION_CLAUSE)
+    if any(f.instruction == sequence and f.outcome == "open" for f in state.flags.values()):
+        raise refuse("flagged_already", INSTRUCTION_CLAUSE, "instruction", sequence=str(sequence))
+    return [Flagged(instruction=sequence, opinion=opinion)]
+
+
+@decide.register
+def _answer_flag(command: AnswerFlag, state: State, context: Context) -> list[Body]:
+    """The customer confirms its instruction and says why, or withdraws it. Clause: 3.1(i)"""
+    flag = state.flags.get(command.flag)
+    if flag is None:
+        raise refuse("no_open_flag", INSTRUCTION_CLAUSE, "flag")
+    STEPS.check(command, flag, state, context)
+    reason = checked_reason(command.reason, required_by=INSTRUCTION_CLAUSE if command.confirm else None)
+    outcome: Literal["confirmed", "withdrawn"] = "confirmed" if command.confirm else "withdrawn"
+    return [FlagAnswered(flag=flag.id, outcome=outcome, reason=reason)]
+
+
+# --- what is open --------------------------------------------------------------------------------
+
+_AWAITED: dict[Status, str] = {
+    "waits_for_provider": "answer",
+    "waits_for_customer": "answer_question",
+    "answered": "close",
+}
+"""The step that an open request waits for."""
+
+
+def tasks(state: State, context: Context) -> Iterator[Task]:
     """What waits for whom. Clause: 3.1(ix), 3.1(i)"""
-    for r in state.requests.values():
-        kind = KINDS_OF_HELP[r.kind]
-        base = Matter(
-            f"assistance/{r.id}",
-            "assistance",
-            f"{kind.name}: {r.title}",
-            "provider",
-            "",
-            kind.clause,
-            opened_at=r.at,
-            by=r.by,
-            entry=r.id,
-        )
-        if r.status == "waits for the provider":
-            yield replace(base, next_step="Answer", due=due(r, agreement))
-        elif r.status == "waits for you":
-            yield replace(base, waits_for="customer", next_step="Answer the question", due=due(r, agreement))
-        elif r.status == "answered":
-            yield replace(base, waits_for="customer", next_step="Close it, or ask further")
-        own = controller_due(r)
-        if own and r.status not in ("closed", "withdrawn"):
-            step = "Your own answer to the data subject"
-            yield replace(
-                base,
-                key=f"{base.key}/own",
-                waits_for="customer",
-                next_step=step,
-                due=dates.end_of(own),
-                clause=MONTH_CLAUSE,
-            )
-    for f in state.flags.values():
-        if f.outcome == "open":
-            who: Side = "customer"
-            name = f"Instruction {f.instruction} may infringe the law"
-            yield Matter(
-                f"assistance/flag-{f.id}",
+    for request in state.requests.values():
+        yield from _tasks_of(request, context.agreement)
+    for flag in state.flags.values():
+        if flag.outcome == "open":
+            yield Task(
+                f"assistance/flag-{flag.id}",
                 "assistance",
-                name,
-                who,
-                "Confirm or withdraw it",
-                INSTRUCTION_CLAUSE,
-                opened_at=f.at,
-                by=f.by,
-                entry=f.id,
+                "flag",
+                step="answer_flag",
+                # The number of an entry is its name, written without separators.
+                parameters={"instruction": str(flag.instruction)},
+                waits_for=FLAG_STAGES["open"].waits_for,
+                clause=INSTRUCTION_CLAUSE,
+                opened_at=flag.at,
+                by=flag.by,
+                entry=flag.id,
             )
 
 
-def describe(event: RecordedEvent, agreement: Agreement) -> str:
-    """The event in a sentence."""
-    body = _BODIES[event.kind].model_validate(event.body)
-    match body:
-        case Requested():
-            return f"Asked for help ({KINDS_OF_HELP[body.request_kind].name}): {body.title}"
-        case MessageSent():
-            done = "Answered" if body.then == "answered" else "Wrote in"
-            return f"{done} request {body.request}"
-        case Closed():
-            return f"{'Closed' if body.outcome == 'closed' else 'Withdrew'} request {body.request}"
-        case Flagged():
-            return f"Flagged instruction {body.instruction} as infringing the law, in the provider's opinion"
-        case FlagAnswered():
-            done = "Confirmed" if body.outcome == "confirmed" else "Withdrew"
-            return f"{done} the instruction flagged in {body.flag}"
+def _tasks_of(request: Request, agreement: Agreement) -> Iterator[Task]:
+    if request.status not in _AWAITED:
+        return
+    base = Task(
+        f"assistance/{request.id}",
+        "assistance",
+        request.kind,
+        step=_AWAITED[request.status],
+        parameters={"title": request.title},
+        waits_for=STAGES[request.status].waits_for,
+        clause=KINDS_OF_HELP[request.kind].clause,
+        opened_at=request.at,
+        by=request.by,
+        entry=request.id,
+    )
+    yield base if request.status == "answered" else replace(base, due=due(request, agreement))
+    if own := controller_due(request):
+        yield replace(
+            base,
+            key=f"{base.key}/own",
+            step="answer_data_subject",
+            waits_for="customer",
+            due=dates.end_of(own),
+            clause=MONTH_CLAUSE,
+        )
+
+
+def files(state: State) -> Iterator[FileRef]:
+    """What was attached to messages."""
+    return (f for request in state.requests.values() for message in request.said for f in message.files)
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+refuse = Refusals("assistance")
+
+ASSISTANCE = Subject(
+    name="assistance",
+    title="Assistance",
+    state=State,
+    events=(Requested, MessageSent, MessageSentV1, Closed, Flagged, FlaggedV1, FlagAnswered),
+    decide=decide,
+    steps_open=steps_open,
+    tasks=tasks,
+    on_desk=True,
+    about={
+        **{code: ("Assistance", f"{kind.name}: {{title}}") for code, kind in KINDS_OF_HELP.items()},
+        "flag": ("Assistance", "Instruction {instruction} may infringe the law"),
+    },
+    next_steps={
+        "answer": "Answer",
+        "answer_data_subject": "Your own answer to the data subject",
+        "answer_flag": "Confirm or withdraw it",
+        "answer_question": "Answer the question",
+        "close": "Close it, or ask further",
+    },
+    files=files,
+)

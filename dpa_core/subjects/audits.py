@@ -12,21 +12,11 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from dpa_core.agreement import Agreement
+from dpa_core.locale import Label, Value, worded
 from dpa_core.subjects import dates
-from dpa_core.subjects.common import (
-    MAX_TITLE,
-    FileRef,
-    Matter,
-    Moment,
-    NewEvent,
-    Record,
-    RecordedEvent,
-    Refusal,
-    Side,
-    checked_reason,
-    checked_text,
-    side_of,
-)
+from dpa_core.subjects.common import FileRef, Moment, Record, RecordedEvent, Refusal, Refusals, Side, side_of
+from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
+from dpa_core.subjects.texts import MAX_TITLE, checked_reason, checked_text
 
 CLAUSE = "3.1(xii)"
 SUB_PROCESSOR_CLAUSE = "Sch. 2 1.4"
@@ -39,15 +29,16 @@ MAX_DAYS = 10
 
 Status = Literal[
     "requested",
-    "auditor refused",
-    "dates proposed",
+    "auditor_refused",
+    "dates_proposed",
     "scheduled",
-    "under way",
-    "report due",
-    "findings open",
+    "under_way",
+    "report_due",
+    "findings_open",
     "closed",
     "withdrawn",
 ]
+STATUS: dict[Status, str] = worded(Status)
 
 
 class Plan(Record):
@@ -114,16 +105,16 @@ def status(audit: Audit, now: datetime) -> Status:
     if audit.withdrawn:
         return "withdrawn"
     if audit.refusal:
-        return "auditor refused"
+        return "auditor_refused"
     if audit.report:
-        return "findings open" if any(f.closed_at is None for f in audit.findings) else "closed"
+        return "findings_open" if any(f.closed_at is None for f in audit.findings) else "closed"
     if audit.proposed:
-        return "dates proposed"
+        return "dates_proposed"
     if not audit.accepted:
         return "requested"
     if now < dates.start_of(audit.plan.first):
         return "scheduled"
-    return "under way" if now < dates.end_of(audit.plan.last) else "report due"
+    return "under_way" if now < dates.end_of(audit.plan.last) else "report_due"
 
 
 def earliest(agreement: Agreement, asked: datetime) -> date:
@@ -147,10 +138,13 @@ def in_year(state: State, year: int, but: int | None = None) -> tuple[Audit, ...
 # --- events --------------------------------------------------------------------------------------
 
 
-class Requested(Record):
-    """`audits.requested`: written notice of an audit."""
+class Requested(
+    Body,
+    kind="audits.requested",
+    words="Gave notice of an audit of {audited}{who}, {plan.first} to {plan.last}",
+):
+    """Written notice of an audit."""
 
-    v: Literal[1] = 1
     sub_processor: str | None
     ground: str
     auditor: str
@@ -161,37 +155,59 @@ class Requested(Record):
     plan: Plan
     cost_acknowledged: bool
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        told = self.told("cost_acknowledged")
+        new = Audit(id=event.sequence, requested_at=event.recorded_at, by=event.actor, **told)
+        return State(audits=state.audits | {new.id: new})
 
-class Accepted(Record):
-    """`audits.accepted`: the provider accepts the auditor and the dates."""
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"audited": _audited(self, agreement), "who": f" by {self.auditor}" if self.auditor else ""}
 
-    v: Literal[1] = 1
+
+class _Step(Body):
+    """An event of one audit."""
+
     audit: int
 
+    def _set(self, state: State, **fields: object) -> State:
+        return State(audits=state.audits | {self.audit: state.audits[self.audit].but(**fields)})
 
-class AuditorRefused(Record):
-    """`audits.auditor_refused`: the provider does not accept the mandated auditor, and why."""
 
-    v: Literal[1] = 1
-    audit: int
+class Accepted(_Step, kind="audits.accepted", words="Accepted audit {audit:id}"):
+    """The provider accepts the auditor and the dates."""
+
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return self._set(state, accepted=True)
+
+
+class AuditorRefused(
+    _Step, kind="audits.auditor_refused", words="Did not accept the auditor of audit {audit:id}"
+):
+    """The provider does not accept the mandated auditor, and why."""
+
     reason: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return self._set(state, refusal=self.reason)
 
-class DatesProposed(Record):
-    """`audits.dates_proposed`: other dates, by either side."""
 
-    v: Literal[1] = 1
-    audit: int
+class DatesProposed(_Step, kind="audits.dates_proposed", words="Proposed {plan.first} for audit {audit:id}"):
+    """Other dates, by either side."""
+
     plan: Plan
     reason: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return self._set(state, proposed=self.plan, proposed_by=side_of(event))
 
-class DatesAgreed(Record):
-    """`audits.dates_agreed`: the other side agrees to the dates proposed."""
 
-    v: Literal[1] = 1
-    audit: int
+class DatesAgreed(_Step, kind="audits.dates_agreed", words="Agreed to {plan.first} for audit {audit:id}"):
+    """The other side agrees to the dates proposed."""
+
     plan: Plan
+
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return self._set(state, plan=self.plan, proposed=None, proposed_by=None, accepted=True)
 
 
 class NewFinding(Record):
@@ -201,60 +217,55 @@ class NewFinding(Record):
     remedy_by: date | None = None
 
 
-class ReportFiled(Record):
-    """`audits.report_filed`: the report, with its findings."""
+class ReportFiled(
+    _Step,
+    kind="audits.report_filed",
+    words="Filed the report of audit {audit:id}, {findings:finding|findings}",
+):
+    """The report, with its findings."""
 
-    v: Literal[1] = 1
-    audit: int
     report: FileRef
     findings: tuple[NewFinding, ...]
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        findings = tuple(
+            Finding(number=n, title=f.title, remedy_by=f.remedy_by)
+            for n, f in enumerate(self.findings, start=1)
+        )
+        return self._set(
+            state, report=self.report, report_at=event.recorded_at, proposed=None, findings=findings
+        )
 
-class FindingClosed(Record):
-    """`audits.finding_closed`: what was done about a finding."""
 
-    v: Literal[1] = 1
-    audit: int
+class FindingClosed(
+    _Step, kind="audits.finding_closed", words="Closed finding {finding:id} of audit {audit:id}"
+):
+    """What was done about a finding."""
+
     finding: int
     remedy: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        closed = {"closed_at": event.recorded_at, "remedy": self.remedy}
+        findings = tuple(
+            f.but(**closed) if f.number == self.finding else f for f in state.audits[self.audit].findings
+        )
+        return self._set(state, findings=findings)
 
-class Withdrawn(Record):
-    """`audits.withdrawn`: the customer no longer wants it."""
 
-    v: Literal[1] = 1
-    audit: int
+class Withdrawn(_Step, kind="audits.withdrawn", words="Withdrew audit {audit:id}"):
+    """The customer no longer wants it."""
+
     reason: str
 
-
-_Body = (
-    Requested
-    | Accepted
-    | AuditorRefused
-    | DatesProposed
-    | DatesAgreed
-    | ReportFiled
-    | FindingClosed
-    | Withdrawn
-)
-_BODIES: dict[str, type[_Body]] = {
-    "audits.requested": Requested,
-    "audits.accepted": Accepted,
-    "audits.auditor_refused": AuditorRefused,
-    "audits.dates_proposed": DatesProposed,
-    "audits.dates_agreed": DatesAgreed,
-    "audits.report_filed": ReportFiled,
-    "audits.finding_closed": FindingClosed,
-    "audits.withdrawn": Withdrawn,
-}
-KINDS = frozenset(_BODIES)
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return self._set(state, withdrawn=True)
 
 
 # --- commands ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class RequestAudit:
+class RequestAudit(Command, by="customer"):
     """Give written notice of an audit. `auditor` empty: the customer audits itself."""
 
     first: date
@@ -269,23 +280,33 @@ class RequestAudit:
     cost_acknowledged: bool = False
 
 
-@dataclass(frozen=True)
-class WithdrawAudit:
+class WithdrawAudit(Command, by="customer"):
     """Do without an audit whose report is not filed yet."""
 
     audit: int
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class AgreeDates:
+class AcceptAudit(Command, by="provider"):
+    """Accept the auditor and the dates."""
+
+    audit: int
+
+
+class RefuseAuditor(Command, by="provider"):
+    """Do not accept the mandated auditor."""
+
+    audit: int
+    reason: str
+
+
+class AgreeDates(Command, by="either"):
     """Agree to the dates the other side proposed."""
 
     audit: int
 
 
-@dataclass(frozen=True)
-class ProposeDates:
+class ProposeDates(Command, by="either"):
     """Propose other dates."""
 
     audit: int
@@ -294,8 +315,7 @@ class ProposeDates:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class FileReport:
+class FileReport(Command, by="customer"):
     """Attach the report and list its findings."""
 
     audit: int
@@ -303,8 +323,7 @@ class FileReport:
     findings: tuple[NewFinding, ...] = ()
 
 
-@dataclass(frozen=True)
-class CloseFinding:
+class CloseFinding(Command, by="either"):
     """Record what was done about a finding."""
 
     audit: int
@@ -312,25 +331,60 @@ class CloseFinding:
     remedy: str
 
 
-@dataclass(frozen=True)
-class Accept:
-    """Accept the auditor and the dates."""
-
-    audit: int
+Step = WithdrawAudit | AcceptAudit | RefuseAuditor | AgreeDates | ProposeDates | FileReport | CloseFinding
+"""What can be done with an audit that was asked for."""
 
 
-@dataclass(frozen=True)
-class RefuseAuditor:
-    """Not accept the mandated auditor; the reason is told to the customer."""
+# --- the steps that fit --------------------------------------------------------------------------
 
-    audit: int
-    reason: str
+STAGES: dict[Status, Stage] = {
+    "requested": Stage((AcceptAudit, RefuseAuditor, ProposeDates, WithdrawAudit), "provider"),
+    "auditor_refused": Stage(),
+    # Whose turn it is with dates proposed: the side that did not propose them.
+    "dates_proposed": Stage((AgreeDates, ProposeDates, WithdrawAudit)),
+    "scheduled": Stage((ProposeDates, WithdrawAudit), "provider"),
+    "under_way": Stage((FileReport, WithdrawAudit), "customer"),
+    "report_due": Stage((FileReport, WithdrawAudit), "customer"),
+    "findings_open": Stage((CloseFinding,), "provider"),
+    "closed": Stage(),
+    "withdrawn": Stage(),
+}
 
 
-ByCustomer = RequestAudit | WithdrawAudit | FileReport
-ByProvider = Accept | RefuseAuditor
-ByBoth = ProposeDates | AgreeDates | CloseFinding
-Command = ByCustomer | ByProvider | ByBoth
+def _misfit(step: type[Command], audit: Audit, state: State, context: Context) -> Refusal:
+    stands = status(audit, context.now)
+    return refuse("does_not_fit", CLAUSE, id=str(audit.id), status=Label(stands, STATUS[stands].lower()))
+
+
+def _obstacle(step: type[Command], audit: Audit, state: State, context: Context) -> Refusal | None:
+    """Why a step of the right stage does not fit this audit all the same."""
+    if step is RefuseAuditor and not audit.auditor:
+        return refuse("no_mandated_auditor", CLAUSE, "auditor")
+    if step is AgreeDates and audit.proposed:
+        if audit.proposed_by == context.side:
+            return refuse("own_dates", CLAUSE)
+        if dates.local_day(context.now) > audit.proposed.first:
+            return refuse("dates_passed", CLAUSE)
+    return None
+
+
+STEPS: Steps[Audit, State] = Steps(
+    lambda audit, state, context: STAGES[status(audit, context.now)], _misfit, _obstacle
+)
+steps_open = STEPS.open
+"""The steps that the context's side may take with an audit now. Clause: 3.1(xii)"""
+
+
+def _taken(command: Step, state: State, context: Context) -> Audit:
+    """The audit that a step is about. Refused where there is none, or the step does not fit it."""
+    audit = state.audits.get(command.audit)
+    if audit is None:
+        raise refuse("unknown", CLAUSE, "audit", id=str(command.audit))
+    STEPS.check(command, audit, state, context)
+    return audit
+
+
+# --- consequences --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -350,252 +404,161 @@ def _year_full(state: State, agreement: Agreement, year: int, but: int | None = 
     return len(in_year(state, year, but)) >= agreement.term("audits_per_year").value
 
 
-def _check_plan(first: date, last: date, earliest_day: date, agreement: Agreement) -> Plan:
-    """Refuse days that come too early, in the wrong order, or on which nobody works."""
-    notice = agreement.term("audit_notice").value
+def _checked_plan(first: date, last: date, earliest_day: date, agreement: Agreement) -> Plan:
+    """The days of an audit. Refused where they come too early, in the wrong order, or nobody works."""
     if first < earliest_day:
-        raise Refusal(
-            CLAUSE,
-            f"An audit cannot begin on {dates.in_words(first)}: it wants {notice} days' notice.",
-            f"Choose {dates.in_words(earliest_day)} or later.",
-            "first",
-        )
+        notice = agreement.term("audit_notice").value
+        raise refuse("too_early", CLAUSE, "first", first=first, days=notice, earliest=earliest_day)
     for day, field in ((first, "first"), (last, "last")):
         if why := dates.not_working(day):
-            raise Refusal(
-                CLAUSE,
-                f"{dates.in_words(day)} is no working day in Stockholm ({why}).",
-                f"Choose {dates.in_words(dates.business_day_from(day))}, or another working day.",
-                field,
-            )
+            instead = dates.business_day_from(day)
+            raise refuse("no_working_day", CLAUSE, field, day=day, why=why, instead=instead)
     if last < first:
-        raise Refusal(
-            CLAUSE,
-            f"The last day, {dates.in_words(last)}, comes before the first, {dates.in_words(first)}.",
-            "Choose a last day on or after the first.",
-            "last",
-        )
+        raise refuse("wrong_order", CLAUSE, "last", first=first, last=last)
     length = sum(not dates.not_working(first + timedelta(days=n)) for n in range((last - first).days + 1))
     if length > MAX_DAYS:
-        raise Refusal(
-            CLAUSE,
-            f"{length} working days would disturb normal operations.",
-            f"Plan {MAX_DAYS} at the most, or split the audit.",
-            "last",
-        )
+        raise refuse("too_long", CLAUSE, "last", days=length, limit=MAX_DAYS)
     return Plan(first=first, last=last)
 
 
-def consequences(command: RequestAudit, state: State, agreement: Agreement, now: datetime) -> Consequences:
+def consequences(command: RequestAudit, state: State, context: Context) -> Consequences:
     """What the request would bring about. Raises Refusal where the dates cannot be.
 
     Clause: 3.1(xii)
     """
-    soonest = earliest(agreement, now)
-    _check_plan(command.first, command.last, soonest, agreement)
+    soonest = earliest(context.agreement, context.now)
+    _checked_plan(command.first, command.last, soonest, context.agreement)
     year = command.first.year
     return Consequences(
         earliest=soonest,
         same_year=in_year(state, year),
-        cause_required=_year_full(state, agreement, year),
+        cause_required=_year_full(state, context.agreement, year),
         acceptance_required=bool(command.auditor.strip()),
         clauses=(CLAUSE, *((SUB_PROCESSOR_CLAUSE,) if command.sub_processor else ()), COST_CLAUSE),
     )
 
 
-def _found(state: State, id: int) -> Audit:
-    try:
-        return state.audits[id]
-    except KeyError:
-        raise Refusal(CLAUSE, f"There is no audit {id}.", "Choose one from the list.", "audit") from None
+# --- decisions -----------------------------------------------------------------------------------
 
 
-def _refuse(audit: Audit, now: datetime, remedy: str) -> Refusal:
-    return Refusal(CLAUSE, f"Audit {audit.id} is {status(audit, now)}; this step does not fit.", remedy)
+decide = rules()
 
 
-def decide(command: Command, state: State, agreement: Agreement, now: datetime, side: Side) -> list[NewEvent]:
-    """Record the step. `side`: who takes it.
-
-    Clause: 3.1(xii), 3.1(xiii), Sch. 2 1.4
-    """
-    if isinstance(command, RequestAudit):
-        return [NewEvent("audits.requested", _request(command, state, agreement, now))]
-    audit = _found(state, command.audit)
-    stands = status(audit, now)
-    open_ones = ("requested", "dates proposed", "scheduled")
-    match command:
-        case WithdrawAudit(reason=reason):
-            if stands not in (*open_ones, "under way", "report due"):
-                raise _refuse(audit, now, "Nothing is left to withdraw.")
-            body: Record = Withdrawn(audit=audit.id, reason=checked_reason(reason))
-            return [NewEvent("audits.withdrawn", body)]
-        case Accept():
-            if stands != "requested":
-                raise _refuse(audit, now, "Look at the page again: someone may have answered before you.")
-            return [NewEvent("audits.accepted", Accepted(audit=audit.id))]
-        case RefuseAuditor(reason=reason):
-            if stands != "requested":
-                raise _refuse(audit, now, "Only a request that waits can be answered.")
-            if not audit.auditor:
-                raise Refusal(
-                    CLAUSE,
-                    "The customer audits itself, so there is no mandated auditor to refuse.",
-                    "Accept, or propose other dates.",
-                    "auditor",
-                )
-            reason = checked_reason(reason, required_by=CLAUSE)
-            return [NewEvent("audits.auditor_refused", AuditorRefused(audit=audit.id, reason=reason))]
-        case ProposeDates(first=first, last=last, reason=reason):
-            if stands not in open_ones:
-                raise _refuse(audit, now, "Dates can be changed before the audit begins.")
-            soonest = max(
-                earliest(agreement, audit.requested_at),
-                dates.business_day_from(dates.local_day(now) + timedelta(days=1)),
-            )
-            plan = _check_plan(first, last, soonest, agreement)
-            if plan in (audit.plan, audit.proposed):
-                raise Refusal(CLAUSE, "Those are the dates on the table already.", "Choose others.", "first")
-            _check_year(plan, audit, state, agreement)
-            body = DatesProposed(audit=audit.id, plan=plan, reason=checked_reason(reason))
-            return [NewEvent("audits.dates_proposed", body)]
-        case AgreeDates():
-            if audit.proposed is None or stands != "dates proposed":
-                raise _refuse(audit, now, "No dates wait for an answer.")
-            if audit.proposed_by == side:
-                raise Refusal(
-                    CLAUSE, "Your own side proposed these dates.", "The other side has to agree to them."
-                )
-            if dates.local_day(now) > audit.proposed.first:
-                raise Refusal(CLAUSE, "The dates proposed have passed.", "Propose others.")
-            return [NewEvent("audits.dates_agreed", DatesAgreed(audit=audit.id, plan=audit.proposed))]
-        case FileReport(report=report, findings=findings):
-            if stands not in ("under way", "report due"):
-                raise _refuse(audit, now, "A report is filed once the audit has begun, and once only.")
-            checked = tuple(
-                NewFinding(
-                    title=checked_text(f.title, "A finding's title", CLAUSE, "findings", limit=MAX_TITLE),
-                    remedy_by=f.remedy_by,
-                )
-                for f in findings
-            )
-            body = ReportFiled(audit=audit.id, report=report, findings=checked)
-            return [NewEvent("audits.report_filed", body)]
-        case CloseFinding(finding=number, remedy=remedy):
-            if number not in {f.number for f in audit.findings if f.closed_at is None}:
-                raise Refusal(
-                    CLAUSE,
-                    f"Audit {audit.id} has no open finding {number}.",
-                    "Nothing needs doing.",
-                    "finding",
-                )
-            remedy = checked_text(remedy, "What was done", CLAUSE, "remedy")
-            closed = FindingClosed(audit=audit.id, finding=number, remedy=remedy)
-            return [NewEvent("audits.finding_closed", closed)]
-
-
-def _check_year(plan: Plan, audit: Audit, state: State, agreement: Agreement) -> None:
-    if not audit.cause and _year_full(state, agreement, plan.first.year, but=audit.id):
-        raise Refusal(
-            CLAUSE,
-            f"{plan.first.year} has its audit already, and this one was asked for without a further cause.",
-            "Choose dates in another year, or withdraw this one and ask anew with the cause.",
-            "first",
-        )
-
-
-def _request(command: RequestAudit, state: State, agreement: Agreement, now: datetime) -> Requested:
-    scope = checked_text(command.scope, "The scope", CLAUSE, "scope")
-    contact = checked_text(command.contact, "The contact", CLAUSE, "contact", limit=MAX_TITLE)
+@decide.register
+def _request_audit(command: RequestAudit, state: State, context: Context) -> list[Body]:
+    """Notice of an audit, with its cost acknowledged. Clause: 3.1(xii), 3.1(xiii), Sch. 2 1.4"""
+    scope = checked_text(command.scope, "scope", CLAUSE)
+    contact = checked_text(command.contact, "contact", CLAUSE, limit=MAX_TITLE)
     auditor = command.auditor.strip()
     if auditor:
-        checked_text(auditor, "The auditor's name", CLAUSE, "auditor", limit=MAX_TITLE)
-    ground = command.ground.strip()
-    if command.sub_processor is not None:
-        if command.sub_processor not in {s.id for s in agreement.sub_processors}:
-            raise Refusal(
-                SUB_PROCESSOR_CLAUSE,
-                f"There is no sub-processor “{command.sub_processor[:60]}” on the list.",
-                "Choose one from the list.",
-                "sub_processor",
-            )
-        ground = checked_text(ground, "The ground in law", SUB_PROCESSOR_CLAUSE, "ground")
-    result = consequences(command, state, agreement, now)
+        checked_text(auditor, "auditor", CLAUSE, limit=MAX_TITLE)
+    ground = _checked_ground(command, context.agreement)
+    result = consequences(command, state, context)
     cause = command.cause.strip()
     if result.cause_required:
         if not cause:
-            raise Refusal(
-                CLAUSE,
-                f"{command.first.year} has its audit already. A further one needs a reasonable cause.",
-                "State the cause, or choose dates in another year.",
-                "cause",
-            )
-        checked_text(cause, "The cause", CLAUSE, "cause")
+            raise refuse("cause_missing", CLAUSE, "cause", year=str(command.first.year))
+        checked_text(cause, "cause", CLAUSE)
     if not command.cost_acknowledged:
-        raise Refusal(
-            COST_CLAUSE,
-            "It is not acknowledged that the provider's reasonable expenses are reimbursed.",
-            "Tick the acknowledgement of cost.",
-            "cost_acknowledged",
+        raise refuse("cost_not_acknowledged", COST_CLAUSE, "cost_acknowledged")
+    return [
+        Requested(
+            sub_processor=command.sub_processor,
+            ground=ground,
+            auditor=auditor,
+            scope=scope,
+            on_site=command.on_site,
+            contact=contact,
+            cause=cause,
+            plan=Plan(first=command.first, last=command.last),
+            cost_acknowledged=True,
         )
-    return Requested(
-        sub_processor=command.sub_processor,
-        ground=ground if command.sub_processor else "",
-        auditor=auditor,
-        scope=scope,
-        on_site=command.on_site,
-        contact=contact,
-        cause=cause,
-        plan=Plan(first=command.first, last=command.last),
-        cost_acknowledged=True,
+    ]
+
+
+def _checked_ground(command: RequestAudit, agreement: Agreement) -> str:
+    """The ground in law for an audit of a sub-processor; empty for one of the provider itself.
+
+    Clause: Sch. 2 1.4
+    """
+    if command.sub_processor is None:
+        return ""
+    if command.sub_processor not in {s.id for s in agreement.sub_processors}:
+        unknown = command.sub_processor[:60]
+        raise refuse("unknown_sub_processor", SUB_PROCESSOR_CLAUSE, "sub_processor", id=unknown)
+    return checked_text(command.ground, "ground", SUB_PROCESSOR_CLAUSE)
+
+
+@decide.register
+def _withdraw_audit(command: WithdrawAudit, state: State, context: Context) -> list[Body]:
+    """The customer does without it; no clause obliges it to audit. Clause: 3.1(xii)"""
+    audit = _taken(command, state, context)
+    return [Withdrawn(audit=audit.id, reason=checked_reason(command.reason))]
+
+
+@decide.register
+def _accept_audit(command: AcceptAudit, state: State, context: Context) -> list[Body]:
+    """The provider accepts a mandated auditor, and the dates. Clause: 3.1(xii)"""
+    return [Accepted(audit=_taken(command, state, context).id)]
+
+
+@decide.register
+def _refuse_auditor(command: RefuseAuditor, state: State, context: Context) -> list[Body]:
+    """The provider does not accept a mandated auditor, and says why. Clause: 3.1(xii)"""
+    audit = _taken(command, state, context)
+    return [AuditorRefused(audit=audit.id, reason=checked_reason(command.reason, required_by=CLAUSE))]
+
+
+@decide.register
+def _propose_dates(command: ProposeDates, state: State, context: Context) -> list[Body]:
+    """Other dates, after the notice and in a year that has room. Clause: 3.1(xii)"""
+    audit, agreement = _taken(command, state, context), context.agreement
+    tomorrow = dates.business_day_from(dates.local_day(context.now) + timedelta(days=1))
+    soonest = max(earliest(agreement, audit.requested_at), tomorrow)
+    plan = _checked_plan(command.first, command.last, soonest, agreement)
+    if plan in (audit.plan, audit.proposed):
+        raise refuse("same_dates", CLAUSE, "first")
+    if not audit.cause and _year_full(state, agreement, plan.first.year, but=audit.id):
+        raise refuse("year_full", CLAUSE, "first", year=str(plan.first.year))
+    return [DatesProposed(audit=audit.id, plan=plan, reason=checked_reason(command.reason))]
+
+
+@decide.register
+def _agree_dates(command: AgreeDates, state: State, context: Context) -> list[Body]:
+    """The other side's dates hold. Clause: 3.1(xii)"""
+    audit = _taken(command, state, context)
+    assert audit.proposed is not None  # noqa: S101  # the stage says so
+    return [DatesAgreed(audit=audit.id, plan=audit.proposed)]
+
+
+@decide.register
+def _file_report(command: FileReport, state: State, context: Context) -> list[Body]:
+    """The report of an audit that has begun, once. Clause: 3.1(xii), Sch. 3 1.2"""
+    audit = _taken(command, state, context)
+    findings = tuple(
+        NewFinding(
+            title=checked_text(f.title, "finding", CLAUSE, "findings", limit=MAX_TITLE),
+            remedy_by=f.remedy_by,
+        )
+        for f in command.findings
     )
+    return [ReportFiled(audit=audit.id, report=command.report, findings=findings)]
 
 
-def evolve(state: State, event: RecordedEvent) -> State:
-    """The state after an event of this subject; any other event leaves it as it is."""
-    if event.kind not in KINDS:
-        return state
-    body = _BODIES[event.kind].model_validate(event.body)
-    if isinstance(body, Requested):
-        fields = body.model_dump(exclude={"v", "cost_acknowledged"})
-        new = Audit(id=event.sequence, requested_at=event.recorded_at, by=event.actor, **fields)
-    else:
-        old = state.audits[body.audit]
-        new = old.model_copy(update=dict(_changes(old, body, event)))
-    return State(audits=state.audits | {new.id: new})
+@decide.register
+def _close_finding(command: CloseFinding, state: State, context: Context) -> list[Body]:
+    """What was done about an open finding. Clause: 3.1(xii)"""
+    audit = _taken(command, state, context)
+    if command.finding not in {f.number for f in audit.findings if f.closed_at is None}:
+        raise refuse("no_open_finding", CLAUSE, "finding", id=str(audit.id), number=str(command.finding))
+    remedy = checked_text(command.remedy, "remedy", CLAUSE)
+    return [FindingClosed(audit=audit.id, finding=command.finding, remedy=remedy)]
 
 
-def _changes(old: Audit, body: _Body, event: RecordedEvent) -> Iterator[tuple[str, object]]:
-    """The fields of an audit that an event sets."""
-    match body:
-        case Accepted():
-            yield "accepted", True
-        case AuditorRefused():
-            yield "refusal", body.reason
-        case DatesProposed():
-            yield from (("proposed", body.plan), ("proposed_by", side_of(event)))
-        case DatesAgreed():
-            yield from (("plan", body.plan), ("proposed", None), ("proposed_by", None), ("accepted", True))
-        case ReportFiled():
-            yield from (("report", body.report), ("report_at", event.recorded_at), ("proposed", None))
-            yield (
-                "findings",
-                tuple(
-                    Finding(number=n, title=f.title, remedy_by=f.remedy_by)
-                    for n, f in enumerate(body.findings, start=1)
-                ),
-            )
-        case FindingClosed():
-            closed = {"closed_at": event.recorded_at, "remedy": body.remedy}
-            yield (
-                "findings",
-                tuple(f.model_copy(update=closed) if f.number == body.finding else f for f in old.findings),
-            )
-        case Withdrawn():
-            yield "withdrawn", True
+# --- what is open --------------------------------------------------------------------------------
 
 
-def _of_whom(audit: Audit | Requested, agreement: Agreement) -> str:
+def _audited(audit: Audit | Requested, agreement: Agreement) -> str:
     if audit.sub_processor is None:
         return agreement.processor.name
     names = {s.id: s.name for s in agreement.sub_processors}
@@ -604,66 +567,89 @@ def _of_whom(audit: Audit | Requested, agreement: Agreement) -> str:
 
 def title(audit: Audit, agreement: Agreement) -> str:
     """`Audit 12 of OpenAI`."""
-    return f"Audit {audit.id} of {_of_whom(audit, agreement)}"
+    return f"Audit {audit.id} of {_audited(audit, agreement)}"
 
 
-def matters(state: State, agreement: Agreement) -> Iterator[Matter]:
+def tasks(state: State, context: Context) -> Iterator[Task]:
     """What waits for whom, each for the time it does. Clause: 3.1(xii)"""
     for audit in state.audits.values():
-        if audit.withdrawn or audit.refusal:
-            continue
-        starts, over = dates.start_of(audit.plan.first), dates.end_of(audit.plan.last)
-        base = Matter(
-            f"audits/{audit.id}",
-            "audits",
-            title(audit, agreement),
-            "provider",
-            "",
-            CLAUSE,
-            opened_at=audit.requested_at,
-            by=audit.by,
-            entry=audit.id,
-        )
-        if audit.report:
-            for finding in audit.findings:
-                if finding.closed_at is None:
-                    due = dates.end_of(finding.remedy_by) if finding.remedy_by else None
-                    step = f"Remedy finding {finding.number}: {finding.title}"
-                    yield replace(base, key=f"{base.key}/{finding.number}", next_step=step, due=due)
-        elif audit.proposed:
+        yield from _tasks_of(audit, context.agreement)
+
+
+def _tasks_of(audit: Audit, agreement: Agreement) -> Iterator[Task]:
+    starts, over = dates.start_of(audit.plan.first), dates.end_of(audit.plan.last)
+    base = Task(
+        f"audits/{audit.id}",
+        "audits",
+        "audit",
+        parameters={"id": str(audit.id), "audited": _audited(audit, agreement)},
+        clause=CLAUSE,
+        opened_at=audit.requested_at,
+        by=audit.by,
+        entry=audit.id,
+    )
+    match status(audit, starts):  # as it will stand then, if nothing is recorded until then
+        case "findings_open":
+            for f in audit.findings:
+                if f.closed_at is None:
+                    due = dates.end_of(f.remedy_by) if f.remedy_by else None
+                    told = {**base.parameters, "finding": str(f.number), "found": f.title}
+                    yield replace(
+                        base,
+                        key=f"{base.key}/{f.number}",
+                        step="close_finding",
+                        waits_for=STAGES["findings_open"].waits_for,
+                        parameters=told,
+                        due=due,
+                    )
+        case "dates_proposed" if audit.proposed:
             asked: Side = "customer" if audit.proposed_by == "provider" else "provider"
             due = dates.start_of(audit.proposed.first)
-            yield replace(base, waits_for=asked, next_step="Answer the dates proposed", due=due)
-        elif not audit.accepted:
-            step = "Accept the auditor and dates" if audit.auditor else "Accept the dates"
-            yield replace(base, next_step=step, due=starts)
-        else:
-            yield replace(base, next_step="Be ready for the audit", due=starts, ends=starts)
-            yield replace(base, waits_for="customer", next_step="File the report", due=over, begins=starts)
+            yield replace(base, step="answer_dates", waits_for=asked, due=due)
+        case "requested":
+            step = "accept_auditor_and_dates" if audit.auditor else "accept_dates"
+            yield replace(base, step=step, waits_for=STAGES["requested"].waits_for, due=starts)
+        case "under_way":
+            before, then = STAGES["scheduled"], STAGES["under_way"]
+            yield replace(base, step="be_ready", waits_for=before.waits_for, due=starts, ends=starts)
+            yield replace(base, step="file_report", waits_for=then.waits_for, due=over, begins=starts)
 
 
-def describe(event: RecordedEvent, agreement: Agreement) -> str:
-    """The event in a sentence."""
-    body = _BODIES[event.kind].model_validate(event.body)
-    match body:
-        case Requested():
-            who = f" by {body.auditor}" if body.auditor else ""
-            days = f"{dates.in_words(body.plan.first)} to {dates.in_words(body.plan.last)}"
-            return f"Gave notice of an audit of {_of_whom(body, agreement)}{who}, {days}"
-        case Accepted():
-            return f"Accepted audit {body.audit}"
-        case AuditorRefused():
-            return f"Did not accept the auditor of audit {body.audit}"
-        case DatesProposed():
-            return f"Proposed {dates.in_words(body.plan.first)} for audit {body.audit}"
-        case DatesAgreed():
-            return f"Agreed to {dates.in_words(body.plan.first)} for audit {body.audit}"
-        case ReportFiled():
-            found = len(body.findings)
-            return (
-                f"Filed the report of audit {body.audit}, {found} {'finding' if found == 1 else 'findings'}"
-            )
-        case FindingClosed():
-            return f"Closed finding {body.finding} of audit {body.audit}"
-        case Withdrawn():
-            return f"Withdrew audit {body.audit}"
+def files(state: State) -> Iterator[FileRef]:
+    """The reports."""
+    return (audit.report for audit in state.audits.values() if audit.report)
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+refuse = Refusals("audits")
+
+AUDITS = Subject(
+    name="audits",
+    title="Audits",
+    state=State,
+    events=(
+        Requested,
+        Accepted,
+        AuditorRefused,
+        DatesProposed,
+        DatesAgreed,
+        ReportFiled,
+        FindingClosed,
+        Withdrawn,
+    ),
+    decide=decide,
+    steps_open=steps_open,
+    tasks=tasks,
+    on_desk=True,
+    about={"audit": ("Audit", "Audit {id} of {audited}")},
+    next_steps={
+        "accept_auditor_and_dates": "Accept the auditor and dates",
+        "accept_dates": "Accept the dates",
+        "answer_dates": "Answer the dates proposed",
+        "be_ready": "Be ready for the audit",
+        "close_finding": "Remedy finding {finding}: {found}",
+        "file_report": "File the report",
+    },
+    files=files,
+)

@@ -1,26 +1,20 @@
-"""What every subject uses: events to be written, events as recorded, refusals, and reasons."""
+"""What every subject uses: records, events as recorded, refusals, files and messages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
-from dpa_core.locale import local_day as local_day
-
-MAX_REASON = 2_000
-"""Characters a reason may have."""
-MAX_TEXT = 8_000
-"""Characters of a message or another longer text."""
-MAX_TITLE = 200
+from dpa_core.locale import Value, fill, refusal_words
 
 PROCESSOR = "processor"
 """`on_behalf_of` of what the provider does; else it is the customer."""
 
 Side = Literal["customer", "provider"]
+SIDES: dict[Side, str] = {"customer": "the customer", "provider": "the provider"}
 
 
 def _as_utc(value: Any) -> Any:
@@ -44,13 +38,9 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-
-@dataclass(frozen=True)
-class NewEvent:
-    """What a decision wants recorded. The ledger adds who, when and the chain."""
-
-    kind: str
-    body: Record
+    def but(self, **fields: object) -> Self:
+        """A copy in which these fields are others. Nothing is validated anew."""
+        return self.model_copy(update=fields)
 
 
 class RecordedEvent(Protocol):
@@ -73,48 +63,40 @@ class RecordedEvent(Protocol):
 class Refusal(Exception):
     """A command that the agreement or the provider's settings do not allow.
 
-    Carries to the screen: the clause, what is wrong, what to do instead, and the field it is about.
+    `code` and `parameters` say what is wrong, `clause` why, `field` where. The words lie in the catalogue
+    under the code, filled when they are asked for: `message` is what is wrong, `remedy` what to do instead.
     """
 
-    def __init__(self, clause: str, message: str, remedy: str, field: str | None = None) -> None:
-        super().__init__(f"{message} {remedy} ({clause})")
+    def __init__(self, code: str, clause: str, field: str | None = None, **parameters: Value) -> None:
+        super().__init__(code)
+        self.code = code
         self.clause = clause
-        self.message = message
-        self.remedy = remedy
         self.field = field
+        self.parameters = parameters
+
+    @property
+    def message(self) -> str:
+        """What is wrong."""
+        return fill(refusal_words(self.code)[0], self.parameters)
+
+    @property
+    def remedy(self) -> str:
+        """What to do instead."""
+        return fill(refusal_words(self.code)[1], self.parameters)
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy} ({self.clause})"
 
 
-def checked_reason(reason: str, *, required_by: str | None = None) -> str:
-    """The reason without blanks around it. Refused when too long, or missing where a clause asks for it.
+class Refusals:
+    """The refusals of one subject. `raise refuse("too_early", CLAUSE, "first", first=day)` makes one."""
 
-    `required_by`: the clause that asks for a reason; None where it is optional.
-    """
-    text = reason.strip()
-    if len(text) > MAX_REASON:
-        raise Refusal(
-            required_by or "Art. 28(3)(a) GDPR",
-            f"The reason has {len(text):,} characters; at most {MAX_REASON:,} can be recorded.",
-            "Shorten it, or refer to a document of your own.",
-            "reason",
-        )
-    if required_by and not text:
-        raise Refusal(required_by, "A reason is missing.", "Say in a sentence why.", "reason")
-    return text
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
 
-
-def checked_text(text: str, what: str, clause: str, field: str, *, limit: int = MAX_TEXT) -> str:
-    """A text that must be there, without blanks around it. `what` begins the sentence: “The scope”."""
-    text = text.strip()
-    if not text:
-        raise Refusal(clause, f"{what} is missing.", "Write it down.", field)
-    if len(text) > limit:
-        raise Refusal(
-            clause,
-            f"{what} has {len(text):,} characters; at most {limit:,} can be recorded.",
-            "Shorten it, or attach it as a file.",
-            field,
-        )
-    return text
+    def __call__(self, code: str, clause: str, field: str | None = None, /, **parameters: Value) -> Refusal:
+        """The refusal of that code, to be raised."""
+        return Refusal(f"{self.subject}.{code}", clause, field, **parameters)
 
 
 def side_of(event: RecordedEvent) -> Side:
@@ -131,40 +113,31 @@ class FileRef(Record):
     sha256: str
 
 
-class Said(Record):
-    """What one side said in a conversation, and when."""
+MESSAGE_STEPS: dict[str, str] = {
+    "cure_accepted": "Cure accepted.",
+    "cure_not_accepted": "Cure not accepted.",
+    "features_ended": "Affected features ended.",
+    "objection_withdrawn": "Objection withdrawn.",
+    "request_closed": "Closed.",
+    "request_withdrawn": "Withdrawn.",
+}
+"""What was done with a message, as it is shown before the text."""
+
+
+class Message(Record):
+    """What one side wrote in a conversation, and when."""
 
     at: Moment
     by: str
     side: Side
     text: str
+    """As it was typed; may be empty where a step was taken."""
     files: tuple[FileRef, ...] = ()
+    step: str = ""
+    """The step that was taken with it, a code of `MESSAGE_STEPS`; empty: none."""
 
-
-@dataclass(frozen=True)
-class Matter:
-    """Something open: what waits for whom, by when, under which clause.
-
-    It stands from `begins` until `ends` (in UTC; None: without such a limit), so that whoever holds it
-    knows at any moment what counts, without anything having run.
-    """
-
-    key: str
-    """Subject and number, as `audits/12`: the same through all its steps."""
-    page: str
-    title: str
-    waits_for: Side
-    next_step: str
-    clause: str
-    due: datetime | None = None
-    begins: datetime | None = None
-    ends: datetime | None = None
-    opened_at: datetime | None = None
-    by: str | None = None
-    """Who opened it, where the customer's own ledger tells."""
-    entry: int | None = None
-    """The entry of the customer's own ledger that opened it."""
-
-    def stands(self, now: datetime) -> bool:
-        """Whether it is open at that moment."""
-        return (self.begins is None or self.begins <= now) and (self.ends is None or now < self.ends)
+    @classmethod
+    def of(cls, event: RecordedEvent, text: str, files: tuple[FileRef, ...] = (), step: str = "") -> Message:
+        """What the person who brought an event about wrote with it."""
+        by, side = event.actor, side_of(event)
+        return cls(at=event.recorded_at, by=by, side=side, text=text, files=files, step=step)

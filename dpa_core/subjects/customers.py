@@ -6,15 +6,13 @@ Clauses: 1.2 (a customer enters the agreement by signing), 3.1(i) (instructions 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
 
-from dpa_core.agreement import Agreement
-from dpa_core.subjects.common import Moment, NewEvent, Record, RecordedEvent, Refusal
+from dpa_core.subjects.common import Moment, Record, RecordedEvent, Refusals
+from dpa_core.subjects.subject import Body, Command, Context, Subject, rules
 
 CLAUSE = "1.2"
-KIND = "customer.opened"
+MAX_NAME = 200
+"""Characters a customer's name may have."""
 
 _RESERVED = frozenset({"processor", "demo"})
 """What `on_behalf_of` says of others than a customer."""
@@ -29,53 +27,41 @@ class State(Record):
     since: Moment | None = None
 
 
-class Opened(Record):
-    """`customer.opened`: a customer, bound to one version of the agreement."""
+class Opened(Body, kind="customer.opened", words="{name} entered the agreement, version {agreement_version}"):
+    """A customer, bound to one version of the agreement."""
 
-    v: Literal[1] = 1
     name: str
     agreement_version: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return State(name=self.name, agreement_version=self.agreement_version, since=event.recorded_at)
 
-@dataclass(frozen=True)
-class Open:
+
+class OpenCustomer(Command, by="provider", action="open_customer"):
     """Open a customer. `customer_id`: lower-case letters, digits and hyphens."""
 
     customer_id: str
     name: str
 
 
-def decide(command: Open, state: State, agreement: Agreement, now: datetime) -> list[NewEvent]:
-    """Record that the customer is bound to this version of the agreement. Clause: 1.2"""
+decide = rules()
+
+
+@decide.register
+def _open_customer(command: OpenCustomer, state: State, context: Context) -> list[Body]:
+    """The customer is bound to the context's version of the agreement. Clause: 1.2"""
+    id, name = command.customer_id, command.name.strip()
     if state.name:
-        raise Refusal(
-            CLAUSE,
-            f"There is a customer “{command.customer_id}” already: {state.name}.",
-            "Choose another identifier.",
-            "customer_id",
-        )
-    if not _ID.fullmatch(command.customer_id) or command.customer_id in _RESERVED:
-        raise Refusal(
-            CLAUSE,
-            f"“{command.customer_id[:80]}” is no identifier for a customer.",
-            "Use lower-case letters, digits and hyphens, 60 characters at the most.",
-            "customer_id",
-        )
-    name = command.name.strip()
-    if not 0 < len(name) <= 200:
-        raise Refusal(CLAUSE, "A customer needs a name of 1 to 200 characters.", "Give its name.", "name")
-    return [NewEvent(KIND, Opened(name=name, agreement_version=agreement.version))]
+        raise refuse("exists", CLAUSE, "customer_id", id=id, name=state.name)
+    if not _ID.fullmatch(id) or id in _RESERVED:
+        raise refuse("no_identifier", CLAUSE, "customer_id", id=id[:80])
+    if not 0 < len(name) <= MAX_NAME:
+        raise refuse("no_name", CLAUSE, "name", limit=MAX_NAME)
+    return [Opened(name=name, agreement_version=context.agreement.version)]
 
 
-def evolve(state: State, event: RecordedEvent) -> State:
-    """The state after an event of this subject; any other event leaves it as it is."""
-    if event.kind != KIND:
-        return state
-    body = Opened.model_validate(event.body)
-    return State(name=body.name, agreement_version=body.agreement_version, since=event.recorded_at)
+refuse = Refusals("customers")
 
-
-def describe(event: RecordedEvent, agreement: Agreement) -> str:
-    """The event in a sentence."""
-    body = Opened.model_validate(event.body)
-    return f"{body.name} entered the agreement, version {body.agreement_version}"
+CUSTOMERS = Subject(
+    name="customer", title="Agreement", page="agreement", state=State, events=(Opened,), decide=decide
+)

@@ -5,27 +5,23 @@ Clauses: 3.1(xi) (the customer's choice, 14 days, lawful exceptions), 3.1(xiii) 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from dpa_core.agreement import Agreement
+from dpa_core.locale import Label, Value, worded
 from dpa_core.subjects import dates
-from dpa_core.subjects.common import (
-    MAX_TITLE,
-    Matter,
-    Moment,
-    NewEvent,
-    Record,
-    RecordedEvent,
-    Refusal,
-    checked_reason,
-    checked_text,
-)
+from dpa_core.subjects.common import FileRef, Moment, Record, RecordedEvent, Refusal, Refusals
+from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
+from dpa_core.subjects.texts import MAX_TITLE, checked_reason, checked_text
 
 CLAUSE = "3.1(xi)"
 COST_CLAUSE = "3.1(xiii)"
+HOLD_CLAUSE = "Sch. 1 2"
+NAMED_AT_MOST = 5
+"""Files that a refusal names; it counts the rest."""
 
 Wish = Literal["return", "deletion", "return_then_deletion"]
 WISHES: dict[Wish, str] = {
@@ -38,6 +34,17 @@ GROUNDS: dict[Ground, str] = {"law": "Retention by law", "disaster_recovery": "D
 
 
 # --- state ---------------------------------------------------------------------------------------
+
+Status = Literal[
+    "waits_for_provider",
+    "delivered",
+    "does_not_match",
+    "returned",
+    "deletion_due",
+    "deleted",
+    "withdrawn",
+]
+STATUS: dict[Status, str] = worded(Status, waits_for_provider="Waits for the provider")
 
 
 class Item(Record):
@@ -57,17 +64,6 @@ class Kept(Record):
     ground: Ground
     law: str
     until: date
-
-
-Status = Literal[
-    "waits for the provider",
-    "delivered",
-    "does not match",
-    "returned",
-    "deletion due",
-    "deleted",
-    "withdrawn",
-]
 
 
 class Order(Record):
@@ -90,6 +86,8 @@ class Order(Record):
     deleted_on: date | None = None
     deleted_by: str = ""
     certified_at: Moment | None = None
+    deleted_entry: int | None = None
+    """The entry that recorded the deletion: the certificate carries its digest."""
     exceptions: tuple[Kept, ...] = ()
     """What was lawfully kept when the rest was deleted."""
     withdrawn: bool = False
@@ -124,12 +122,12 @@ def status(order: Order) -> Status:
     if order.deleted_on:
         return "deleted"
     if order.wish == "deletion":
-        return "deletion due"
+        return "deletion_due"
     if order.acknowledged_at:
-        return "deletion due" if order.wish == "return_then_deletion" or order.at_end else "returned"
+        return "deletion_due" if order.wish == "return_then_deletion" or order.at_end else "returned"
     if order.mismatch:
-        return "does not match"
-    return "delivered" if order.delivered_at else "waits for the provider"
+        return "does_not_match"
+    return "delivered" if order.delivered_at else "waits_for_provider"
 
 
 def return_until(termination: Termination, agreement: Agreement) -> datetime:
@@ -165,110 +163,159 @@ def orders(state: State, agreement: Agreement, now: datetime) -> dict[int, Order
     return state.orders | ({extra.id: extra} if extra and now >= extra.at else {})
 
 
-def kept_at(state: State, day: date, categories: tuple[str, ...]) -> tuple[Kept, ...]:
+def kept_at(state: State, on: date, categories: tuple[str, ...]) -> tuple[Kept, ...]:
     """The lawful exceptions among these categories that still stand on a day. Clause: 3.1(xi)"""
-    return tuple(k for k in state.kept if k.category in categories and day <= k.until)
+    return tuple(k for k in state.kept if k.category in categories and on <= k.until)
+
+
+def held_back(order: Order, on: date, state: State, context: Context) -> tuple[str, ...]:
+    """Names of the data types whose legal hold forbids to delete an order's categories on a day.
+
+    What is lawfully kept on that day is not deleted, so that a hold on it is no hindrance.
+    Clause: Sch. 1 2, 3.1(xi)
+    """
+    excepted = {k.category for k in kept_at(state, on, order.categories)}
+    return tuple(name for c in order.categories if c not in excepted for name in context.held.get(c, ()))
 
 
 # --- events --------------------------------------------------------------------------------------
 
 
-class Ordered(Record):
-    """`data_return.ordered`: the customer's written request."""
+def _names(categories: tuple[str, ...], agreement: Agreement) -> str:
+    names = {c.id: c.name for c in agreement.data_categories}
+    return ", ".join(names.get(c, c) for c in categories)
 
-    v: Literal[1] = 1
+
+class Ordered(Body, kind="data_return.ordered", words="Ordered: {what} of {data}"):
+    """The customer's written request."""
+
     wish: Wish
     categories: tuple[str, ...]
     reason: str
     cost_acknowledged: bool
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        ended, told = state.termination is not None, self.told("cost_acknowledged")
+        new = Order(id=event.sequence, at=event.recorded_at, by=event.actor, at_end=ended, **told)
+        return state.but(orders=state.orders | {new.id: new})
 
-class Delivered(Record):
-    """`data_return.delivered`: the files, as a manifest."""
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"what": WISHES[self.wish].lower(), "data": _names(self.categories, agreement)}
 
-    v: Literal[1] = 1
+
+class _Step(Body):
+    """An event of one order."""
+
     order: int
+
+    def _set(self, state: State, **fields: object) -> State:
+        return state.but(orders=state.orders | {self.order: state.orders[self.order].but(**fields)})
+
+
+class Delivered(
+    _Step, kind="data_return.delivered", words="Delivered {items:file|files} for order {order:id}"
+):
+    """The files, as a manifest."""
+
     items: tuple[Item, ...]
     where: str
 
-
-class Acknowledged(Record):
-    """`data_return.acknowledged`: every file of the manifest is checked off."""
-
-    v: Literal[1] = 1
-    order: int
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return self._set(
+            state, items=self.items, where=self.where, delivered_at=event.recorded_at, mismatch=""
+        )
 
 
-class MismatchReported(Record):
-    """`data_return.mismatch_reported`: what was received does not match the manifest."""
+class Acknowledged(
+    _Step, kind="data_return.acknowledged", words="Acknowledged the return of order {order:id}"
+):
+    """Every file of the manifest is checked off."""
 
-    v: Literal[1] = 1
-    order: int
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return self._set(state, acknowledged_at=event.recorded_at)
+
+
+class MismatchReported(
+    _Step,
+    kind="data_return.mismatch_reported",
+    words="Reported a mismatch in the delivery of order {order:id}",
+):
+    """What was received does not match the manifest."""
+
     what: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return self._set(state, mismatch=self.what)
 
-class Withdrawn(Record):
-    """`data_return.withdrawn`: the order is taken back."""
 
-    v: Literal[1] = 1
-    order: int
+class Withdrawn(_Step, kind="data_return.withdrawn", words="Withdrew order {order:id}"):
+    """The order is taken back."""
+
     reason: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return self._set(state, withdrawn=True)
 
-class Terminated(Record):
-    """`data_return.terminated`: the agreement ends with this day."""
 
-    v: Literal[1] = 1
+class Terminated(Body, kind="data_return.terminated", words="The agreement ends on {on}"):
+    """The agreement ends with this day."""
+
     on: date
     reason: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        """Whatever is not returned yet now stands at the end of the agreement."""
+        end = Termination(sequence=event.sequence, at=event.recorded_at, by=event.actor, **self.told())
+        marked = {id: o if status(o) == "returned" else o.but(at_end=True) for id, o in state.orders.items()}
+        return state.but(termination=end, orders=marked)
 
-class ExceptionRecorded(Record):
-    """`data_return.exception_recorded`: data that is lawfully kept for longer."""
 
-    v: Literal[1] = 1
+class ExceptionRecorded(
+    Body, kind="data_return.exception_recorded", words="{data} is kept until {kept.until}: {kept.law}"
+):
+    """Data that is lawfully kept for longer."""
+
     kept: Kept
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return state.but(kept=(*state.kept, self.kept))
 
-class Deleted(Record):
-    """`data_return.deleted`: the categories of an order are deleted; exceptions as they stood."""
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"data": _names((self.kept.category,), agreement)}
 
-    v: Literal[1] = 1
-    order: int
+
+class Deleted(_Step, kind="data_return.deleted", words="Deleted {data} on {on} ({why})"):
+    """The categories of an order are deleted; exceptions as they stood."""
+
     categories: tuple[str, ...]
     on: date
     kept: tuple[Kept, ...]
     assumed: bool
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        """The order is carried out. An assumed deletion becomes an order only now."""
+        if self.assumed:
+            told = {"wish": "deletion", "categories": self.categories, "assumed": True}
+            new = Order(id=self.order, at=event.recorded_at, by="", **told)
+            state = state.but(orders=state.orders | {new.id: new})
+        return self._set(
+            state,
+            deleted_on=self.on,
+            deleted_by=event.actor,
+            certified_at=event.recorded_at,
+            deleted_entry=event.sequence,
+            exceptions=self.kept,
+        )
 
-_Body = (
-    Ordered
-    | Delivered
-    | Acknowledged
-    | MismatchReported
-    | Withdrawn
-    | Terminated
-    | ExceptionRecorded
-    | Deleted
-)
-_BODIES: dict[str, type[_Body]] = {
-    "data_return.ordered": Ordered,
-    "data_return.delivered": Delivered,
-    "data_return.acknowledged": Acknowledged,
-    "data_return.mismatch_reported": MismatchReported,
-    "data_return.withdrawn": Withdrawn,
-    "data_return.terminated": Terminated,
-    "data_return.exception_recorded": ExceptionRecorded,
-    "data_return.deleted": Deleted,
-}
-KINDS = frozenset(_BODIES)
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        why = "assumed after the end" if self.assumed else f"order {self.order}"
+        return {"data": _names(self.categories, agreement), "why": why}
 
 
 # --- commands ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class OrderData:
+class OrderData(Command, by="customer"):
     """Ask for the return or deletion of categories of data."""
 
     wish: Wish
@@ -277,32 +324,28 @@ class OrderData:
     cost_acknowledged: bool = False
 
 
-@dataclass(frozen=True)
-class AcknowledgeReturn:
+class AcknowledgeReturn(Command, by="customer"):
     """Acknowledge a delivery. `checked`: names of the files that are there and match."""
 
     order: int
     checked: frozenset[str]
 
 
-@dataclass(frozen=True)
-class ReportMismatch:
+class ReportMismatch(Command, by="customer"):
     """Say what does not match."""
 
     order: int
     what: str
 
 
-@dataclass(frozen=True)
-class WithdrawOrder:
+class WithdrawOrder(Command, by="customer"):
     """Take an order back that is not carried out."""
 
     order: int
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Deliver:
+class Deliver(Command, by="provider"):
     """Hand the files over, as a manifest; `where`: how, for files that are not attached."""
 
     order: int
@@ -310,35 +353,89 @@ class Deliver:
     where: str = ""
 
 
-@dataclass(frozen=True)
-class Terminate:
+class Terminate(Command, by="provider"):
     """Record that the agreement ends with a day."""
 
     on: date
     reason: str
 
 
-@dataclass(frozen=True)
-class RecordException:
-    """Record data that is lawfully kept for longer."""
+class RecordException(Command, by="provider"):
+    """Record data that is lawfully kept for longer. `until` None: no day is chosen yet."""
 
     category: str
     ground: Ground
     law: str
-    until: date
+    until: date | None
 
 
-@dataclass(frozen=True)
-class RecordDeletion:
+class RecordDeletion(Command, by="provider"):
     """Record that the categories of an order were deleted on a day."""
 
     order: int
     on: date
 
 
-ByCustomer = OrderData | AcknowledgeReturn | ReportMismatch | WithdrawOrder
-ByProvider = Deliver | Terminate | RecordException | RecordDeletion
-Command = ByCustomer | ByProvider
+Step = AcknowledgeReturn | ReportMismatch | WithdrawOrder | Deliver | RecordDeletion
+"""What can be done with an order."""
+
+
+# --- the steps that fit --------------------------------------------------------------------------
+
+STAGES: dict[Status, Stage] = {
+    "waits_for_provider": Stage((Deliver, WithdrawOrder), "provider"),
+    "delivered": Stage((AcknowledgeReturn, ReportMismatch, WithdrawOrder), "customer"),
+    "does_not_match": Stage((Deliver, WithdrawOrder), "provider"),
+    "returned": Stage(),
+    "deletion_due": Stage((RecordDeletion, WithdrawOrder), "provider"),
+    "deleted": Stage(),
+    "withdrawn": Stage(),
+}
+
+
+def _misfit(step: type[Command], order: Order, state: State, context: Context) -> Refusal:
+    stands = status(order)
+    label = Label(stands, STATUS[stands])
+    return refuse("does_not_fit", CLAUSE, "order", id=str(order.id), status=label)
+
+
+def _obstacle(step: type[Command], order: Order, state: State, context: Context) -> Refusal | None:
+    """Why a step of the right stage does not fit this order all the same."""
+    if step is WithdrawOrder and _over_since(state, context):
+        return refuse("deletion_assumed", CLAUSE, "order")
+    if step is RecordDeletion:
+        # Of all days that the deletion can have, the first is the one with the most exceptions.
+        return _hindrance(order, dates.local_day(order.at), state, context)
+    return None
+
+
+def _over_since(state: State, context: Context) -> datetime | None:
+    """Since when, in UTC, a return can be asked for no more; None where it still can. Clause: 3.1(xi)"""
+    until = return_until(state.termination, context.agreement) if state.termination else None
+    return until if until and context.now >= until else None
+
+
+def _hindrance(order: Order, on: date, state: State, context: Context) -> Refusal | None:
+    """The refusal of a deletion on a day that a legal hold forbids; None where none does."""
+    names = held_back(order, on, state, context)
+    return refuse("legal_hold", HOLD_CLAUSE, "order", names=names) if names else None
+
+
+STEPS: Steps[Order, State] = Steps(lambda order, state, context: STAGES[status(order)], _misfit, _obstacle)
+steps_open = STEPS.open
+"""The steps that the context's side may take with an order now. Clause: 3.1(xi)"""
+
+
+def _taken(command: Step, state: State, context: Context) -> Order:
+    """The order that a step is about. Refused where there is none, or the step does not fit it."""
+    order = orders(state, context.agreement, context.now).get(command.order)
+    if order is None:
+        raise refuse("unknown", CLAUSE, "order", id=str(command.order))
+    STEPS.check(command, order, state, context)
+    return order
+
+
+# --- consequences --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -355,316 +452,249 @@ class Consequences:
     clauses: tuple[str, ...]
 
 
-def consequences(
-    command: OrderData, state: State, agreement: Agreement, now: datetime, held: Mapping[str, tuple[str, ...]]
-) -> Consequences:
-    """What an order would bring about. Raises Refusal where it can't be given.
+def _in_open_orders(state: State, context: Context) -> set[str]:
+    """The categories of every order that a step still fits."""
+    found = orders(state, context.agreement, context.now).values()
+    return {c for o in found if STAGES[status(o)].steps for c in o.categories}
 
-    `held`: category -> names of its data types under a legal hold. Clause: 3.1(xi)
-    """
+
+def consequences(command: OrderData, state: State, context: Context) -> Consequences:
+    """What an order would bring about. Raises Refusal where it cannot be given. Clause: 3.1(xi)"""
     if command.wish not in WISHES:
-        raise Refusal(CLAUSE, "No wish is chosen.", f"Choose one of: {', '.join(WISHES.values())}.", "wish")
-    chosen = [c for c in agreement.data_categories if c.id in command.categories]
+        raise refuse("unknown_wish", CLAUSE, "wish", wishes=tuple(WISHES.values()))
+    chosen = [c for c in context.agreement.data_categories if c.id in command.categories]
     if not chosen or len(chosen) != len(set(command.categories)):
-        raise Refusal(CLAUSE, "No known category is chosen.", "Choose at least one category.", "categories")
-    end = state.termination
-    if end and command.wish != "deletion" and now >= return_until(end, agreement):
-        last = dates.local_day(return_until(end, agreement) - timedelta(seconds=1))
-        raise Refusal(
-            CLAUSE,
-            f"A return could be asked for until the end of {dates.in_words(last)}; deletion is assumed now.",
-            "Write to the provider at once if the data is still there.",
-            "wish",
-        )
-    open_ones = {
-        c
-        for o in orders(state, agreement, now).values()
-        if status(o) not in ("withdrawn", "returned", "deleted")
-        for c in o.categories
-    }
-    double = [c.name for c in chosen if c.id in open_ones]
-    if double:
-        raise Refusal(
-            CLAUSE,
-            f"An order for {', '.join(double)} is open already.",
-            "Withdraw that one first, or leave the category out.",
-            "categories",
-        )
-    deletes = command.wish != "return" or end is not None
+        raise refuse("no_category", CLAUSE, "categories")
+    over = _over_since(state, context)
+    if over and command.wish != "deletion":
+        raise refuse("too_late", CLAUSE, "wish", last=dates.local_day(over - timedelta(seconds=1)))
+    ordered = _in_open_orders(state, context)
+    if double := tuple(c.name for c in chosen if c.id in ordered):
+        raise refuse("ordered_already", CLAUSE, "categories", names=double)
+    deletes = command.wish != "return" or state.termination is not None
+    today = dates.local_day(context.now)
     return Consequences(
         categories=tuple(c.name for c in chosen),
         deletes=deletes,
-        held=tuple(name for c in chosen for name in held.get(c.id, ())) if deletes else (),
-        kept=kept_at(state, dates.local_day(now), command.categories) if deletes else (),
+        held=tuple(name for c in chosen for name in context.held.get(c.id, ())) if deletes else (),
+        kept=kept_at(state, today, command.categories) if deletes else (),
         clauses=(CLAUSE, COST_CLAUSE),
     )
 
 
-def _open(command: Any, state: State, agreement: Agreement, now: datetime, *fits: Status) -> Order:
-    order = orders(state, agreement, now).get(command.order)
-    if order is None:
-        raise Refusal(CLAUSE, f"There is no order {command.order}.", "Choose one from the list.", "order")
-    if status(order) not in fits:
-        raise Refusal(
-            CLAUSE,
-            f"Order {order.id} is {status(order)}; this step does not fit.",
-            "Look at the page again: someone may have gone on before you.",
-            "order",
-        )
-    return order
+# --- decisions -----------------------------------------------------------------------------------
+
+
+decide = rules()
+
+
+@decide.register
+def _order_data(command: OrderData, state: State, context: Context) -> list[Body]:
+    """A written request, with its cost acknowledged. Clause: 3.1(xi), 3.1(xiii)"""
+    consequences(command, state, context)
+    reason = checked_reason(command.reason)
+    if not command.cost_acknowledged:
+        raise refuse("cost_not_acknowledged", COST_CLAUSE, "cost_acknowledged")
+    wanted = tuple(c.id for c in context.agreement.data_categories if c.id in command.categories)
+    return [Ordered(wish=command.wish, categories=wanted, reason=reason, cost_acknowledged=True)]
+
+
+@decide.register
+def _acknowledge_return(command: AcknowledgeReturn, state: State, context: Context) -> list[Body]:
+    """Every file of the manifest is there and matches. Clause: 3.1(xi)"""
+    order = _taken(command, state, context)
+    unchecked = tuple(i.name for i in order.items if i.name not in command.checked)
+    if more := len(unchecked[NAMED_AT_MOST:]):
+        named = unchecked[:NAMED_AT_MOST]
+        raise refuse("many_not_checked", CLAUSE, "checked", names=named, more=more)
+    if unchecked:
+        raise refuse("not_checked", CLAUSE, "checked", names=unchecked)
+    return [Acknowledged(order=order.id)]
+
+
+@decide.register
+def _report_mismatch(command: ReportMismatch, state: State, context: Context) -> list[Body]:
+    """What was received is not what the manifest says. Clause: 3.1(xi)"""
+    order = _taken(command, state, context)
+    return [MismatchReported(order=order.id, what=checked_text(command.what, "mismatch", CLAUSE, "what"))]
+
+
+@decide.register
+def _withdraw_order(command: WithdrawOrder, state: State, context: Context) -> list[Body]:
+    """The customer takes its choice back while it still has one. Clause: 3.1(xi)"""
+    order = _taken(command, state, context)
+    return [Withdrawn(order=order.id, reason=checked_reason(command.reason))]
+
+
+@decide.register
+def _deliver(command: Deliver, state: State, context: Context) -> list[Body]:
+    """The files, attached or on a way that is said. Clause: 3.1(xi)"""
+    order = _taken(command, state, context)
+    items, where = _checked_items(command.items), command.where.strip()
+    if not all(i.attached for i in items):
+        where = checked_text(where, "agreed_where", CLAUSE, "where")
+    return [Delivered(order=order.id, items=items, where=where)]
 
 
 def _checked_items(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """The files of a manifest, by name. Refused where there is none, or a name stands twice."""
     if not items:
-        raise Refusal(CLAUSE, "The manifest names no file.", "Attach files, or a manifest of them.", "items")
+        raise refuse("no_items", CLAUSE, "items")
     names = [i.name for i in items]
     if len(set(names)) != len(names):
         double = next(n for n in names if names.count(n) > 1)
-        raise Refusal(CLAUSE, f"“{double}” stands twice in the manifest.", "Name each file once.", "items")
+        raise refuse("item_twice", CLAUSE, "items", name=double)
     return tuple(sorted(items, key=lambda i: i.name))
 
 
-def decide(
-    command: Command, state: State, agreement: Agreement, now: datetime, held: Mapping[str, tuple[str, ...]]
-) -> list[NewEvent]:
-    """Record the step. `held`: category -> names of its data types under a legal hold.
-
-    Clause: 3.1(xi), 3.1(xiii)
-    """
-    today = dates.local_day(now)
-    body: Record
-    match command:
-        case OrderData():
-            consequences(command, state, agreement, now, held)
-            reason = checked_reason(command.reason)
-            if not command.cost_acknowledged:
-                raise Refusal(
-                    COST_CLAUSE,
-                    "It is not acknowledged that the provider's reasonable expenses are reimbursed.",
-                    "Tick the acknowledgement of cost.",
-                    "cost_acknowledged",
-                )
-            wanted = tuple(c.id for c in agreement.data_categories if c.id in command.categories)
-            body = Ordered(wish=command.wish, categories=wanted, reason=reason, cost_acknowledged=True)
-            return [NewEvent("data_return.ordered", body)]
-        case AcknowledgeReturn(checked=checked):
-            order = _open(command, state, agreement, now, "delivered")
-            unchecked = [i.name for i in order.items if i.name not in checked]
-            if unchecked:
-                raise Refusal(
-                    CLAUSE,
-                    f"Not checked off: {', '.join(unchecked[:5])}"
-                    + (f" and {len(unchecked) - 5} more." if len(unchecked) > 5 else "."),
-                    "Check every file, or report what does not match.",
-                    "checked",
-                )
-            return [NewEvent("data_return.acknowledged", Acknowledged(order=order.id))]
-        case ReportMismatch(what=what):
-            order = _open(command, state, agreement, now, "delivered")
-            body = MismatchReported(
-                order=order.id, what=checked_text(what, "What does not match", CLAUSE, "what")
-            )
-            return [NewEvent("data_return.mismatch_reported", body)]
-        case WithdrawOrder(reason=reason):
-            fits: tuple[Status, ...] = (
-                "waits for the provider",
-                "delivered",
-                "does not match",
-                "deletion due",
-            )
-            order = _open(command, state, agreement, now, *fits)
-            if state.termination and now >= return_until(state.termination, agreement):
-                raise Refusal(
-                    CLAUSE,
-                    "The agreement has ended and the time to ask for a return is over: deletion is assumed.",
-                    "Write to the provider at once if the data should be kept.",
-                    "order",
-                )
-            body = Withdrawn(order=order.id, reason=checked_reason(reason))
-            return [NewEvent("data_return.withdrawn", body)]
-        case Deliver(items=items, where=where):
-            order = _open(command, state, agreement, now, "waits for the provider", "does not match")
-            items = _checked_items(items)
-            where = where.strip()
-            if not all(i.attached for i in items):
-                where = checked_text(where, "How the files reach the customer", CLAUSE, "where")
-            body = Delivered(order=order.id, items=items, where=where)
-            return [NewEvent("data_return.delivered", body)]
-        case Terminate(on=on, reason=reason):
-            if state.termination:
-                raise Refusal(
-                    CLAUSE,
-                    f"The end of the agreement is recorded already: {dates.in_words(state.termination.on)}.",
-                    "An agreement ends once.",
-                    "on",
-                )
-            if on < today:
-                days = agreement.term("return_request").value
-                raise Refusal(
-                    CLAUSE,
-                    f"{dates.in_words(on)} is past; the customer's {days} days to ask for data would be cut.",
-                    f"Choose {dates.in_words(today)} or later.",
-                    "on",
-                )
-            body = Terminated(on=on, reason=checked_reason(reason, required_by=CLAUSE))
-            return [NewEvent("data_return.terminated", body)]
-        case RecordException(category=category, ground=ground, law=law, until=until):
-            if category not in {c.id for c in agreement.data_categories}:
-                raise Refusal(CLAUSE, "No known category is chosen.", "Choose one.", "category")
-            law = checked_text(law, "The law or rule", CLAUSE, "law", limit=MAX_TITLE)
-            if until <= today:
-                raise Refusal(
-                    CLAUSE,
-                    f"{dates.in_words(until)} is no day in the future.",
-                    "Choose the day on which the exception ends.",
-                    "until",
-                )
-            kept = Kept(category=category, ground=ground, law=law, until=until)
-            return [NewEvent("data_return.exception_recorded", ExceptionRecorded(kept=kept))]
-        case RecordDeletion(on=on):
-            order = _open(command, state, agreement, now, "deletion due")
-            if not dates.local_day(order.at) <= on <= today:
-                raise Refusal(
-                    CLAUSE,
-                    f"{dates.in_words(on)} is not a day between the order and today.",
-                    f"Choose from {dates.in_words(dates.local_day(order.at))} to {dates.in_words(today)}.",
-                    "on",
-                )
-            left = kept_at(state, on, order.categories)
-            excepted = {k.category for k in left}
-            stopped = [n for c in order.categories if c not in excepted for n in held.get(c, ())]
-            if stopped:
-                raise Refusal(
-                    "Sch. 1 2",
-                    f"A legal hold stands on {', '.join(stopped)}.",
-                    "The customer releases it on the Retention page, or an exception is recorded first.",
-                    "order",
-                )
-            body = Deleted(
-                order=order.id, categories=order.categories, on=on, kept=left, assumed=order.assumed
-            )
-            return [NewEvent("data_return.deleted", body)]
+@decide.register
+def _terminate(command: Terminate, state: State, context: Context) -> list[Body]:
+    """The agreement ends once, and not in the past. Clause: 3.1(xi)"""
+    if state.termination:
+        raise refuse("ended_already", CLAUSE, "on", on=state.termination.on)
+    today = dates.local_day(context.now)
+    if command.on < today:
+        days = context.agreement.term("return_request").value
+        raise refuse("end_past", CLAUSE, "on", on=command.on, days=days, today=today)
+    return [Terminated(on=command.on, reason=checked_reason(command.reason, required_by=CLAUSE))]
 
 
-def evolve(state: State, event: RecordedEvent) -> State:
-    """The state after an event of this subject; any other event leaves it as it is."""
-    if event.kind not in KINDS:
-        return state
-    body = _BODIES[event.kind].model_validate(event.body)
-    at, by = event.recorded_at, event.actor
-    match body:
-        case Terminated():
-            end = Termination(sequence=event.sequence, on=body.on, at=at, by=by, reason=body.reason)
-            marked = {
-                id: o if status(o) == "returned" else o.model_copy(update={"at_end": True})
-                for id, o in state.orders.items()
-            }
-            return state.model_copy(update={"termination": end, "orders": marked})
-        case ExceptionRecorded():
-            return state.model_copy(update={"kept": (*state.kept, body.kept)})
-        case Ordered():
-            new = Order(
-                id=event.sequence,
-                at=at,
-                by=by,
-                wish=body.wish,
-                categories=body.categories,
-                reason=body.reason,
-                at_end=state.termination is not None,
-            )
-            return state.model_copy(update={"orders": state.orders | {new.id: new}})
-        case Deleted() if body.assumed:
-            old = Order(
-                id=body.order, at=at, by="", wish="deletion", categories=body.categories, assumed=True
-            )
-        case _:
-            old = state.orders[body.order]
-    changed = old.model_copy(update=_changes(body, at, by))
-    return state.model_copy(update={"orders": state.orders | {changed.id: changed}})
+@decide.register
+def _record_exception(command: RecordException, state: State, context: Context) -> list[Body]:
+    """What a law wants kept for longer, under that law and until a day to come. Clause: 3.1(xi)"""
+    if command.category not in {c.id for c in context.agreement.data_categories}:
+        raise refuse("unknown_category", CLAUSE, "category")
+    law = checked_text(command.law, "law", CLAUSE, limit=MAX_TITLE)
+    until = command.until
+    if until is None:
+        raise refuse("until_missing", CLAUSE, "until")
+    if until <= dates.local_day(context.now):
+        raise refuse("until_past", CLAUSE, "until", until=until)
+    kept = Kept(category=command.category, ground=command.ground, law=law, until=until)
+    return [ExceptionRecorded(kept=kept)]
 
 
-def _changes(body: _Body, at: datetime, by: str) -> dict[str, Any]:
-    match body:
-        case Delivered():
-            return {"items": body.items, "where": body.where, "delivered_at": at, "mismatch": ""}
-        case Acknowledged():
-            return {"acknowledged_at": at}
-        case MismatchReported():
-            return {"mismatch": body.what}
-        case Withdrawn():
-            return {"withdrawn": True}
-        case Deleted():
-            return {"deleted_on": body.on, "deleted_by": by, "certified_at": at, "exceptions": body.kept}
-        case _:
-            return {}
+@decide.register
+def _record_deletion(command: RecordDeletion, state: State, context: Context) -> list[Body]:
+    """A deletion from its order to today, unless a legal hold forbids it. Clause: 3.1(xi), Sch. 1 2"""
+    order, on = _taken(command, state, context), command.on
+    first, today = dates.local_day(order.at), dates.local_day(context.now)
+    if not first <= on <= today:
+        raise refuse("day_outside", CLAUSE, "on", on=on, first=first, today=today)
+    if hindrance := _hindrance(order, on, state, context):
+        raise hindrance
+    return [
+        Deleted(
+            order=order.id,
+            categories=order.categories,
+            on=on,
+            kept=kept_at(state, on, order.categories),
+            assumed=order.assumed,
+        )
+    ]
 
 
-def matters(state: State, agreement: Agreement) -> Iterator[Matter]:
+# --- what is open --------------------------------------------------------------------------------
+
+_TASKS: dict[Status, str] = {
+    "waits_for_provider": "deliver",
+    "delivered": "acknowledge",
+    "does_not_match": "deliver_again",
+    "deletion_due": "delete",
+}
+"""The step that an order waits for."""
+
+
+def tasks(state: State, context: Context) -> Iterator[Task]:
     """What waits for whom, each for the time it does. The agreement names no time for a return or a
     deletion, so that only the 14 days have a date. Clause: 3.1(xi)"""
-    steps: dict[Status, tuple[Literal["customer", "provider"], str]] = {
-        "waits for the provider": ("provider", "Deliver the data with its manifest"),
-        "does not match": ("provider", "Deliver again: the customer reports a mismatch"),
-        "delivered": ("customer", "Check the files off and acknowledge"),
-        "deletion due": ("provider", "Delete the data and record it"),
-    }
-    extra = assumed(state, agreement)
+    extra = assumed(state, context.agreement)
     for order in (*state.orders.values(), *((extra,) if extra else ())):
-        if step := steps.get(status(order)):
-            named = "Deletion assumed" if order.assumed else f"{WISHES[order.wish]} of data"
-            yield Matter(
+        stands = status(order)
+        if step := _TASKS.get(stands):
+            yield Task(
                 f"data_return/{order.id}",
                 "data_return",
-                f"{named}, order {order.id}",
-                *step,
-                clause=CLAUSE,
+                "assumed_deletion" if order.assumed else order.wish,
+                step,
+                {"id": str(order.id)},
+                STAGES[stands].waits_for,
+                CLAUSE,
                 begins=order.at,
                 opened_at=order.at,
                 by=order.by or None,
                 entry=order.id,
             )
     if extra and state.termination:
-        ends = dates.end_of(state.termination.on)
-        ask = Matter(
-            f"data_return/end-{extra.id}",
-            "data_return",
-            "The agreement ends" if ends > state.termination.at else "The agreement has ended",
-            "customer",
-            "Ask for a return, or deletion is assumed",
-            CLAUSE,
-            due=extra.at,
-            opened_at=state.termination.at,
-            by=state.termination.by,
-            entry=state.termination.sequence,
-        )
-        yield replace(ask, begins=state.termination.at, ends=extra.at)
+        yield _end_task(state.termination, extra)
 
 
-def describe(event: RecordedEvent, agreement: Agreement) -> str:
-    """The event in a sentence."""
-    body = _BODIES[event.kind].model_validate(event.body)
-    names = {c.id: c.name for c in agreement.data_categories}
+def _end_task(end: Termination, extra: Order) -> Task:
+    """The customer's time to ask for a return. `extra`: the deletion that is assumed once it is over."""
+    still_to_come = dates.end_of(end.on) > end.at
+    return Task(
+        f"data_return/end-{extra.id}",
+        "data_return",
+        "agreement_ends" if still_to_come else "agreement_has_ended",
+        "ask_for_return",
+        waits_for="customer",
+        clause=CLAUSE,
+        due=extra.at,
+        begins=end.at,
+        ends=extra.at,
+        opened_at=end.at,
+        by=end.by,
+        entry=end.sequence,
+    )
 
-    def listed(categories: tuple[str, ...]) -> str:
-        return ", ".join(names.get(c, c) for c in categories)
 
-    match body:
-        case Ordered():
-            return f"Ordered: {WISHES[body.wish].lower()} of {listed(body.categories)}"
-        case Delivered():
-            count = len(body.items)
-            return f"Delivered {count} {'file' if count == 1 else 'files'} for order {body.order}"
-        case Acknowledged():
-            return f"Acknowledged the return of order {body.order}"
-        case MismatchReported():
-            return f"Reported a mismatch in the delivery of order {body.order}"
-        case Withdrawn():
-            return f"Withdrew order {body.order}"
-        case Terminated():
-            return f"The agreement ends on {dates.in_words(body.on)}"
-        case ExceptionRecorded(kept=kept):
-            until = dates.in_words(kept.until)
-            return f"{names.get(kept.category, kept.category)} is kept until {until}: {kept.law}"
-        case Deleted():
-            why = "assumed after the end" if body.assumed else f"order {body.order}"
-            return f"Deleted {listed(body.categories)} on {dates.in_words(body.on)} ({why})"
+def files(state: State) -> Iterator[FileRef]:
+    """The files delivered that are kept beside the database."""
+    for order in state.orders.values():
+        for i in order.items:
+            if i.attached:
+                yield FileRef(name=i.name, size=i.size, media_type="", sha256=i.sha256)
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+refuse = Refusals("data_return")
+
+DATA_RETURN = Subject(
+    name="data_return",
+    title="Return and deletion",
+    state=State,
+    events=(
+        Ordered,
+        Delivered,
+        Acknowledged,
+        MismatchReported,
+        Withdrawn,
+        Terminated,
+        ExceptionRecorded,
+        Deleted,
+    ),
+    decide=decide,
+    steps_open=steps_open,
+    tasks=tasks,
+    on_desk=True,
+    about={
+        "agreement_ends": ("Return and deletion", "The agreement ends"),
+        "agreement_has_ended": ("Return and deletion", "The agreement has ended"),
+        "assumed_deletion": ("Return and deletion", "Deletion assumed, order {id}"),
+        "deletion": ("Return and deletion", "Deletion of data, order {id}"),
+        "return": ("Return and deletion", "Return of data, order {id}"),
+        "return_then_deletion": (
+            "Return and deletion",
+            "Return, then deletion of data, order {id}",
+        ),
+    },
+    next_steps={
+        "acknowledge": "Check the files off and acknowledge",
+        "ask_for_return": "Ask for a return, or deletion is assumed",
+        "delete": "Delete the data and record it",
+        "deliver": "Deliver the data with its manifest",
+        "deliver_again": "Deliver again: the customer reports a mismatch",
+    },
+    files=files,
+)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
 
 from dpa_core.agreement import Agreement, DataCategory, Feature, Place, SubProcessor, TransferMechanism
-from dpa_core.subjects.common import Moment, NewEvent, Record, RecordedEvent, Refusal, checked_reason
+from dpa_core.subjects.common import Moment, Record, RecordedEvent, Refusals
+from dpa_core.subjects.subject import Body, Command, Context, Subject, rules
+from dpa_core.subjects.texts import checked_reason
 
 CLAUSE = "Sch. 2 2.2"
 TRANSFER_CLAUSE = "3.1(vii)"
@@ -51,10 +51,9 @@ class Change(Record):
     on: bool
 
 
-class Instructed(Record):
-    """`features.instructed`: one instruction over one or several features."""
+class Instructed(Body, kind="features.instructed"):
+    """One instruction over one or several features."""
 
-    v: Literal[1] = 1
     changes: tuple[Change, ...]
     reason: str
     acknowledged: tuple[str, ...]
@@ -64,15 +63,28 @@ class Instructed(Record):
     released: tuple[str, ...]
     """Sub-processors that this instruction removed."""
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        switched = {
+            c.feature: Switch(on=c.on, since=event.recorded_at, by=event.actor, sequence=event.sequence)
+            for c in self.changes
+        }
+        return State(switches=state.switches | switched)
 
-KIND = "features.instructed"
+    def describe(self, agreement: Agreement) -> str:
+        """Which features were switched on and off."""
+        names = {f.id: f.name for f in agreement.features}
+
+        def listed(on: bool) -> str:
+            return ", ".join(names.get(c.feature, c.feature) for c in self.changes if c.on == on)
+
+        parts = [f"Switched {word} {listed(on)}" for word, on in (("on", True), ("off", False)) if listed(on)]
+        return "; ".join(parts)
 
 
 # --- commands ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Instruct:
+class SetFeatures(Command, by="customer"):
     """Switch features: identifier to on (True) or off (False), all as one instruction."""
 
     changes: Mapping[str, bool]
@@ -82,6 +94,10 @@ class Instruct:
 
 
 # --- consequences --------------------------------------------------------------------------------
+
+
+Using = tuple[tuple[SubProcessor, tuple[Feature, ...]], ...]
+"""Sub-processors, each with the features that use it."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +118,9 @@ class Consequences:
     switched_off: tuple[Feature, ...]
     added: tuple[SubProcessor, ...]
     removed: tuple[SubProcessor, ...]
-    kept: tuple[tuple[SubProcessor, tuple[Feature, ...]], ...]
+    kept: Using
     """Sub-processors of a feature switched off that stay, and the features they stay for."""
-    already: tuple[tuple[SubProcessor, tuple[Feature, ...]], ...]
+    already: Using
     """Sub-processors of a feature switched on that are engaged as it is, and the features they are for."""
     transfers: tuple[Transfer, ...]
     """Transfers to third countries of the features switched on; each wants an acknowledgement."""
@@ -146,130 +162,107 @@ def transfers(sub_processors: Iterable[SubProcessor], agreement: Agreement) -> t
     )
 
 
-def consequences(command: Instruct, state: State, agreement: Agreement, now: datetime) -> Consequences:
+def _without(entries: Iterable[SubProcessor], others: Iterable[SubProcessor]) -> tuple[SubProcessor, ...]:
+    ids = {s.id for s in others}
+    return tuple(s for s in entries if s.id not in ids)
+
+
+def _shared(
+    entries: Iterable[SubProcessor], touched: Iterable[str], agreement: Agreement, using: frozenset[str]
+) -> Using:
+    """The optional sub-processors of the features touched, each with the features `using` it beside them."""
+    ids = frozenset(touched)
+    return tuple(
+        (s, tuple(f for f in agreement.features if f.id in using and f.id in s.features))
+        for s in entries
+        if s.kind == "optional" and ids & frozenset(s.features)
+    )
+
+
+def _processed_in(entries: Iterable[SubProcessor], agreement: Agreement) -> set[str]:
+    """Identifiers of the third countries where these process data or may reach it."""
+    return {t.place.id for t in transfers(entries, agreement) if t.role != "delivery"}
+
+
+def consequences(command: SetFeatures, state: State, context: Context) -> Consequences:
     """What the instruction would bring about. Raises Refusal where it can't be given at all.
 
     A sub-processor shared with another feature that stays on is not removed.
     Clause: Sch. 2 2.2, 3.1(vii)
     """
-    _check(command, state, agreement)
+    _check(command, state, context.agreement)
+    agreement = context.agreement
     on = {id for id, wanted in command.changes.items() if wanted}
     off = set(command.changes) - on
-    before = engaged(state.on, agreement)
-    after_on = (state.on | on) - off
-    after = engaged(after_on, agreement)
-    ids_before, ids_after = {s.id for s in before}, {s.id for s in after}
-    added = tuple(s for s in after if s.id not in ids_before)
-    removed = tuple(s for s in before if s.id not in ids_after)
-    kept = tuple(
-        (s, tuple(f for f in agreement.features if f.id in after_on and f.id in s.features))
-        for s in after
-        if s.kind == "optional" and off & frozenset(s.features)
-    )
-    already = tuple(
-        (s, tuple(f for f in agreement.features if f.id in state.on and f.id in s.features))
-        for s in before
-        if s.kind == "optional" and on & frozenset(s.features)
-    )
+    after_on = frozenset((state.on | on) - off)
+    before, after = engaged(state.on, agreement), engaged(after_on, agreement)
+    added = _without(after, before)
     # Asked for every feature switched on, not only for newly added sub-processors: the feature sends
     # its own data there, whoever else already uses that sub-processor.
-    of_switched_on = tuple(s for s in agreement.sub_processors if on & frozenset(s.features))
-    crossing = transfers(of_switched_on, agreement)
-    processed_before = {t.place.id for t in transfers(before, agreement) if t.role != "delivery"}
-    processed_after = {t.place.id for t in transfers(added, agreement) if t.role != "delivery"}
+    crossing = transfers((s for s in agreement.sub_processors if on & frozenset(s.features)), agreement)
+    new_places = _processed_in(added, agreement) - _processed_in(before, agreement)
     touched = {c for id in on for c in agreement.feature(id).data_categories}
     used = {m for s in added for m in s.mechanisms}
     return Consequences(
         switched_on=tuple(f for f in agreement.features if f.id in on),
         switched_off=tuple(f for f in agreement.features if f.id in off),
         added=added,
-        removed=removed,
-        kept=kept,
-        already=already,
+        removed=_without(before, after),
+        kept=_shared(after, off, agreement, after_on),
+        already=_shared(before, on, agreement, state.on),
         transfers=crossing,
-        new_third_countries=tuple(p for p in agreement.places if p.id in processed_after - processed_before),
+        new_third_countries=tuple(p for p in agreement.places if p.id in new_places),
         mechanisms=tuple(m for m in agreement.mechanisms if m.id in used),
         data_categories=tuple(c for c in agreement.data_categories if c.id in touched),
         clauses=(CLAUSE, "3.1(i)", "3.1(v)", *((TRANSFER_CLAUSE,) if crossing else ())),
     )
 
 
-def _check(command: Instruct, state: State, agreement: Agreement) -> None:
+def _check(command: SetFeatures, state: State, agreement: Agreement) -> None:
     """Refuse what is no instruction: nothing to change, an unknown feature, no change at all."""
     if not command.changes:
-        raise Refusal(CLAUSE, "No feature is chosen.", "Switch at least one feature on or off.", "changes")
+        raise refuse("nothing_chosen", CLAUSE, "changes")
     known = {f.id: f.name for f in agreement.features}
     for id, wanted in command.changes.items():
         if id not in known:
-            raise Refusal(
-                CLAUSE,
-                f"There is no optional feature “{id}” in agreement version {agreement.version}.",
-                f"Choose one of: {', '.join(known.values())}.",
-                "changes",
+            raise refuse(
+                "unknown", CLAUSE, "changes", id=id, version=agreement.version, known=tuple(known.values())
             )
         if (id in state.on) == wanted:
-            raise Refusal(
-                CLAUSE,
-                f"{known[id]} is already {'on' if wanted else 'off'}.",
-                "Look at the page again: someone may have switched it before you.",
-                "changes",
-            )
+            raise refuse("already_on" if wanted else "already_off", CLAUSE, "changes", name=known[id])
 
 
-def decide(command: Instruct, state: State, agreement: Agreement, now: datetime) -> list[NewEvent]:
-    """Record the instruction.
+decide = rules()
 
-    Refused without an acknowledgement for every third-country transfer of a feature switched on.
+
+@decide.register
+def _set_features(command: SetFeatures, state: State, context: Context) -> list[Body]:
+    """Refused without an acknowledgement for every third-country transfer of a feature switched on.
+
     Clause: Sch. 2 2.2, 3.1(i), 3.1(vii)
     """
-    result = consequences(command, state, agreement, now)
+    agreement, result = context.agreement, consequences(command, state, context)
     reason = checked_reason(command.reason)
     open_ones = result.to_acknowledge - command.acknowledged
-    missing = [s.name for s in agreement.sub_processors if s.id in open_ones]
-    if missing:
-        raise Refusal(
-            TRANSFER_CLAUSE,
-            f"The transfer outside the EU and EEA by {' and '.join(missing)} is not acknowledged.",
-            "Tick the acknowledgement, or leave the feature off.",
-            "acknowledged",
-        )
+    if missing := tuple(s.name for s in agreement.sub_processors if s.id in open_ones):
+        raise refuse("transfer_not_acknowledged", TRANSFER_CLAUSE, "acknowledged", names=missing)
     return [
-        NewEvent(
-            KIND,
-            Instructed(
-                changes=tuple(
-                    Change(feature=f.id, on=command.changes[f.id])
-                    for f in agreement.features
-                    if f.id in command.changes
-                ),
-                reason=reason,
-                acknowledged=tuple(sorted(result.to_acknowledge)),
-                engaged=tuple(s.id for s in result.added),
-                released=tuple(s.id for s in result.removed),
+        Instructed(
+            changes=tuple(
+                Change(feature=f.id, on=command.changes[f.id])
+                for f in agreement.features
+                if f.id in command.changes
             ),
+            reason=reason,
+            acknowledged=tuple(sorted(result.to_acknowledge)),
+            engaged=tuple(s.id for s in result.added),
+            released=tuple(s.id for s in result.removed),
         )
     ]
 
 
-def evolve(state: State, event: RecordedEvent) -> State:
-    """The state after an event of this subject; any other event leaves it as it is."""
-    if event.kind != KIND:
-        return state
-    body = Instructed.model_validate(event.body)
-    switched = {
-        c.feature: Switch(on=c.on, since=event.recorded_at, by=event.actor, sequence=event.sequence)
-        for c in body.changes
-    }
-    return State(switches=state.switches | switched)
+# --- words ---------------------------------------------------------------------------------------
 
+refuse = Refusals("features")
 
-def describe(event: RecordedEvent, agreement: Agreement) -> str:
-    """The instruction in a sentence, in the names of its agreement version."""
-    body = Instructed.model_validate(event.body)
-    names = {f.id: f.name for f in agreement.features}
-
-    def listed(on: bool) -> str:
-        return ", ".join(names.get(c.feature, c.feature) for c in body.changes if c.on == on)
-
-    parts = [f"Switched {word} {listed(on)}" for word, on in (("on", True), ("off", False)) if listed(on)]
-    return "; ".join(parts)
+FEATURES = Subject(name="features", title="Features", state=State, events=(Instructed,), decide=decide)

@@ -6,21 +6,17 @@ Standard: Art. 32(4) GDPR (access only on instruction), ISO/IEC 27001 A.5.15.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
-from dpa_core.subjects.common import Moment, NewEvent, Record, RecordedEvent, Refusal
+from dpa_core.agreement import Agreement
+from dpa_core.locale import Label, Value, worded
+from dpa_core.subjects.common import Moment, Record, RecordedEvent, Refusals, Side
+from dpa_core.subjects.subject import Action, Body, Command, Context, Subject, rules
 
 CLAUSE = "Art. 32(4) GDPR"
 
 Role = Literal["customer_admin", "customer_reader", "account_manager", "privacy_officer"]
-ROLES: dict[Role, str] = {
-    "customer_admin": "Customer admin",
-    "customer_reader": "Customer reader",
-    "account_manager": "Account manager",
-    "privacy_officer": "Privacy officer",
-}
+ROLES: dict[Role, str] = worded(Role)
 OF_PROVIDER: frozenset[Role] = frozenset({"privacy_officer"})
 """Roles that go with no single customer."""
 
@@ -47,94 +43,106 @@ class State(Record):
         return any((g.role, g.customer_id) == (role, customer_id) for g in self.grants)
 
 
-class Granted(Record):
-    """`access.granted`: a role, for a customer or for the provider (None)."""
+class _Change(Body):
+    """A role of one person, for a customer or for the provider (None)."""
 
-    v: Literal[1] = 1
     email: str
     role: Role
     customer_id: str | None
 
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        of = f" of {self.customer_id}" if self.customer_id else ""
+        return {"whom": f"{self.email}, {ROLES[self.role]}{of}"}
 
-class Revoked(Record):
-    """`access.revoked`: the same role, taken away."""
 
-    v: Literal[1] = 1
+class Granted(_Change, kind="access.granted", words="Gave access: {whom}"):
+    """A role is given."""
+
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        new = Grant(role=self.role, customer_id=self.customer_id, since=event.recorded_at, by=event.actor)
+        return State(email=self.email, grants=(*state.grants, new))
+
+
+class Revoked(_Change, kind="access.revoked", words="Took access away: {whom}"):
+    """The same role, taken away."""
+
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        gone = (self.role, self.customer_id)
+        left = tuple(g for g in state.grants if (g.role, g.customer_id) != gone)
+        return State(email=self.email, grants=left)
+
+
+class _ChangeAccess(Command):
     email: str
     role: Role
-    customer_id: str | None
+    customer_id: str | None = None
+
+    def needs(self, side: Side) -> Action:
+        """The right to give a customer's own roles, or any."""
+        own = self.role in ("customer_admin", "customer_reader") and self.customer_id
+        return "grant_customer_roles" if own else "grant_any_role"
 
 
-@dataclass(frozen=True)
-class GrantAccess:
+class GrantAccess(_ChangeAccess, by="either"):
     """Give a person a role."""
 
-    email: str
-    role: Role
-    customer_id: str | None = None
 
-
-@dataclass(frozen=True)
-class RevokeAccess:
+class RevokeAccess(_ChangeAccess, by="either"):
     """Take a role away."""
 
-    email: str
-    role: Role
-    customer_id: str | None = None
 
-
-Command = GrantAccess | RevokeAccess
+ChangeAccess = GrantAccess | RevokeAccess
 
 
 def normal_email(email: str) -> str:
     """The address as ledgers know it: without blanks, in lower case. Refused where it is none."""
     address = email.strip().lower()
     if not _EMAIL.fullmatch(address) or len(address) > 254:
-        raise Refusal(
-            CLAUSE, f"“{email[:80]}” is no e-mail address.", "Write it as name@company.example.", "email"
-        )
+        raise refuse("no_address", CLAUSE, "email", email=email[:80])
     return address
 
 
-def decide(command: Command, state: State, now: datetime) -> list[NewEvent]:
-    """Record the grant, or that it is taken away. Clause: Art. 32(4) GDPR"""
+decide = rules()
+
+
+@decide.register
+def _grant_access(command: GrantAccess, state: State, context: Context) -> list[Body]:
+    """A role that the person does not hold yet. Clause: Art. 32(4) GDPR"""
+    email, title = _checked(command)
+    if state.has(command.role, command.customer_id):
+        raise refuse("held_already", CLAUSE, "email", email=email, role=title)
+    return [Granted(email=email, role=command.role, customer_id=command.customer_id)]
+
+
+@decide.register
+def _revoke_access(command: RevokeAccess, state: State, context: Context) -> list[Body]:
+    """A role that the person holds. Clause: Art. 32(4) GDPR"""
+    email, title = _checked(command)
+    if not state.has(command.role, command.customer_id):
+        raise refuse("not_held", CLAUSE, "email", email=email, role=title)
+    return [Revoked(email=email, role=command.role, customer_id=command.customer_id)]
+
+
+def _checked(command: ChangeAccess) -> tuple[str, Label]:
+    """The address and the role's title. Refused where the role, or what it is for, cannot be."""
     email = normal_email(command.email)
     if command.role not in ROLES:
-        raise Refusal(
-            CLAUSE, f"There is no role “{command.role}”.", f"Choose one of: {', '.join(ROLES)}.", "role"
-        )
-    title = ROLES[command.role]
-    if (command.role in OF_PROVIDER) != (command.customer_id is None):
-        raise Refusal(
-            CLAUSE,
-            f"{title} {'goes with no customer' if command.customer_id else 'is a role for one customer'}.",
-            "Leave the customer out." if command.customer_id else "Name the customer.",
-            "customer",
-        )
-    held = state.has(command.role, command.customer_id)
-    match command:
-        case GrantAccess():
-            if held:
-                raise Refusal(CLAUSE, f"{email} is {title} already.", "Nothing needs doing.", "email")
-            body = Granted(email=email, role=command.role, customer_id=command.customer_id)
-            return [NewEvent("access.granted", body)]
-        case RevokeAccess():
-            if not held:
-                raise Refusal(CLAUSE, f"{email} is not {title}.", "Nothing needs doing.", "email")
-            revoked = Revoked(email=email, role=command.role, customer_id=command.customer_id)
-            return [NewEvent("access.revoked", revoked)]
+        raise refuse("unknown_role", CLAUSE, "role", role=command.role, known=tuple(ROLES))
+    title = Label(command.role, ROLES[command.role])
+    if command.role in OF_PROVIDER and command.customer_id is not None:
+        raise refuse("for_no_customer", CLAUSE, "customer", role=title)
+    if command.role not in OF_PROVIDER and command.customer_id is None:
+        raise refuse("for_one_customer", CLAUSE, "customer", role=title)
+    return email, title
 
 
-def evolve(state: State, event: RecordedEvent) -> State:
-    """The state after an event of this subject; any other event leaves it as it is."""
-    match event.kind:
-        case "access.granted":
-            body = Granted.model_validate(event.body)
-            new = Grant(role=body.role, customer_id=body.customer_id, since=event.recorded_at, by=event.actor)
-            return State(email=body.email, grants=(*state.grants, new))
-        case "access.revoked":
-            gone = Revoked.model_validate(event.body)
-            left = tuple(g for g in state.grants if (g.role, g.customer_id) != (gone.role, gone.customer_id))
-            return State(email=gone.email, grants=left)
-        case _:
-            return state
+refuse = Refusals("grants")
+
+GRANTS = Subject(
+    name="grants",
+    title="Access",
+    page="access",
+    state=State,
+    events=(Granted, Revoked),
+    decide=decide,
+)

@@ -9,26 +9,21 @@ Clauses: 3.1(x) (72 hours, the items of Art. 33(3) GDPR, the controller's own du
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from dpa_core.agreement import Agreement, Term
-from dpa_core.subjects.common import (
-    MAX_TITLE,
-    FileRef,
-    Matter,
-    Moment,
-    NewEvent,
-    Record,
-    RecordedEvent,
-    Refusal,
-    checked_reason,
-    checked_text,
-)
+from dpa_core.locale import Value, worded
+from dpa_core.subjects.common import FileRef, Moment, Record, RecordedEvent, Refusal, Refusals
+from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
+from dpa_core.subjects.texts import MAX_TITLE, checked_reason, checked_text
 
 CLAUSE = "3.1(x)"
 DORA_CLAUSE = "Sch. 3 1.4(iii)"
+CONTROLLER_CLAUSE = "Art. 33(1) GDPR"
+RECORD_CLAUSE = "Art. 33(5) GDPR"
+"""The controller documents every breach."""
 
 IncidentKind = Literal["breach", "ict"]
 KIND_NAMES: dict[IncidentKind, str] = {
@@ -51,6 +46,9 @@ CONTROLLERS_HOURS = timedelta(hours=72)
 
 
 # --- the provider's state ------------------------------------------------------------------------
+
+ProviderStatus = Literal["to_be_notified", "customers_notified", "closed"]
+PROVIDER_STATUS: dict[ProviderStatus, str] = worded(ProviderStatus)
 
 
 class Notice(Record):
@@ -123,49 +121,95 @@ def notify_until(incident: Incident, customer_id: str, agreement: Agreement) -> 
     return incident.aware[customer_id] + timedelta(hours=_term(incident.kind, agreement).value)
 
 
-# --- the provider's events and commands ----------------------------------------------------------
+def provider_status(incident: Incident) -> ProviderStatus:
+    """Where an incident stands in the provider's ledger."""
+    if incident.closed_at:
+        return "closed"
+    return "to_be_notified" if incident.waiting else "customers_notified"
 
 
-class Recorded(Record):
-    """`incidents.recorded`: the provider learnt of an incident."""
+# --- the provider's events -----------------------------------------------------------------------
 
-    v: Literal[1] = 1
+
+class Recorded(Body, kind="incidents.recorded", words="Recorded: {what}: {title}"):
+    """The provider learnt of an incident."""
+
     incident_kind: IncidentKind
     title: str
     aware_at: Moment
     customers: tuple[str, ...]
 
+    def apply(self, state: ProviderState, event: RecordedEvent) -> ProviderState:
+        aware = dict.fromkeys(self.customers, self.aware_at)
+        kind, title = self.incident_kind, self.title
+        new = Incident(id=event.sequence, kind=kind, title=title, by=event.actor, aware=aware)
+        return ProviderState(incidents=state.incidents | {new.id: new})
 
-class Widened(Record):
-    """`incidents.widened`: more customers turn out to be concerned."""
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"what": KIND_NAMES[self.incident_kind]}
 
-    v: Literal[1] = 1
+
+class _ProviderStep(Body):
+    """An event of one incident in the provider's ledger."""
+
     incident: int
+
+    def _set(self, state: ProviderState, **fields: object) -> ProviderState:
+        changed = state.incidents[self.incident].but(**fields)
+        return ProviderState(incidents=state.incidents | {self.incident: changed})
+
+
+class Widened(
+    _ProviderStep, kind="incidents.widened", words="Added {number} customers to incident {incident:id}"
+):
+    """More customers turn out to be concerned."""
+
     aware_at: Moment
     customers: tuple[str, ...]
 
+    def apply(self, state: ProviderState, event: RecordedEvent) -> ProviderState:
+        aware = state.incidents[self.incident].aware | dict.fromkeys(self.customers, self.aware_at)
+        return self._set(state, aware=aware)
 
-class Notified(Record):
-    """`incidents.notified`: customers are told."""
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"number": str(len(self.customers))}
 
-    v: Literal[1] = 1
-    incident: int
+
+class Notified(
+    _ProviderStep, kind="incidents.notified", words="Notified {number} customers of incident {incident:id}"
+):
+    """Customers are told."""
+
     items: dict[Item, str]
     customers: tuple[str, ...]
     delay: str
     files: tuple[FileRef, ...]
 
+    def apply(self, state: ProviderState, event: RecordedEvent) -> ProviderState:
+        before = state.incidents[self.incident].notices
+        told = self.told("incident")
+        # In our order: canonical JSON sorts by name, and a fold must not depend on where it starts.
+        told["items"] = {item: self.items[item] for item in ITEMS if item in self.items}
+        notice = Notice(number=len(before) + 1, at=event.recorded_at, by=event.actor, **told)
+        return self._set(state, notices=(*before, notice))
 
-class Closed(Record):
-    """`incidents.closed`: nothing more is to be told."""
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"number": str(len(self.customers))}
 
-    v: Literal[1] = 1
-    incident: int
+
+class Closed(_ProviderStep, kind="incidents.closed", words="Closed incident {incident:id}"):
+    """Nothing more is to be told."""
+
     summary: str
 
+    def apply(self, state: ProviderState, event: RecordedEvent) -> ProviderState:
+        return self._set(state, closed_at=event.recorded_at, summary=self.summary)
 
-@dataclass(frozen=True)
-class RecordIncident:
+
+# --- the provider's commands ---------------------------------------------------------------------
+
+
+class RecordIncident(Command, by="provider", action="govern"):
     """Record an incident, when the provider learnt of it (UTC), and the customers concerned."""
 
     kind: IncidentKind
@@ -173,18 +217,26 @@ class RecordIncident:
     aware_at: datetime
     customers: tuple[str, ...]
 
+    @property
+    def named_customers(self) -> tuple[str, ...]:
+        """The customers concerned."""
+        return self.customers
 
-@dataclass(frozen=True)
-class Widen:
-    """More customers are concerned; their hours run from when that was learnt."""
+
+class AddCustomers(Command, by="provider", action="govern"):
+    """More customers are concerned; their hours run from when that was learnt (UTC)."""
 
     incident: int
     aware_at: datetime
     customers: tuple[str, ...]
 
+    @property
+    def named_customers(self) -> tuple[str, ...]:
+        """The further customers."""
+        return self.customers
 
-@dataclass(frozen=True)
-class Notify:
+
+class NotifyCustomers(Command, by="provider", action="govern"):
     """Tell customers what is known. An item left empty is not known yet, or has not changed."""
 
     incident: int
@@ -194,202 +246,178 @@ class Notify:
     files: tuple[FileRef, ...] = ()
 
 
-@dataclass(frozen=True)
-class CloseIncident:
+class CloseIncident(Command, by="provider", action="govern"):
     """Nothing more is to be told."""
 
     incident: int
     summary: str
 
 
-ProviderCommand = RecordIncident | Widen | Notify | CloseIncident
+ProviderStep = AddCustomers | NotifyCustomers | CloseIncident
+"""What the provider can do with an incident on record."""
 
 
-def _checked_awareness(at: datetime, kind: IncidentKind, now: datetime) -> datetime:
-    if at > now:
-        raise Refusal(
-            clause_of(kind), "That moment has not come yet.", "Give when it was learnt of.", "aware_at"
-        )
-    if at < now - OLDEST:
-        raise Refusal(
-            clause_of(kind),
-            "That is more than a year ago.",
-            "Check the date: the hours run from it.",
-            "aware_at",
-        )
-    return at
+# --- the steps that fit the provider's incidents ---------------------------------------------------
 
-
-def _open(id: int, state: ProviderState) -> Incident:
-    incident = state.incidents.get(id)
-    if incident is None or incident.closed_at:
-        raise Refusal(CLAUSE, f"No incident {id} is open.", "Choose one from the list.", "incident")
-    return incident
-
-
-def decide_provider(
-    command: ProviderCommand, state: ProviderState, agreement: Agreement, now: datetime
-) -> list[NewEvent]:
-    """Record the provider's step. Clause: 3.1(x), Sch. 3 1.4(iii)"""
-    body: Record
-    match command:
-        case RecordIncident(kind=kind, aware_at=aware, customers=concerned):
-            if kind not in KIND_NAMES:
-                raise Refusal(CLAUSE, "No kind is chosen.", "Choose what it is.", "kind")
-            title = checked_text(command.title, "The title", clause_of(kind), "title", limit=MAX_TITLE)
-            if not concerned:
-                raise Refusal(
-                    clause_of(kind), "No customer is chosen.", "Choose the customers concerned.", "customers"
-                )
-            aware = _checked_awareness(aware, kind, now)
-            body = Recorded(
-                incident_kind=kind, title=title, aware_at=aware, customers=tuple(sorted(concerned))
-            )
-            return [NewEvent("incidents.recorded", body)]
-        case Widen(aware_at=aware, customers=concerned):
-            incident = _open(command.incident, state)
-            new = tuple(sorted(c for c in concerned if c not in incident.aware))
-            if not new:
-                raise Refusal(CLAUSE, "No further customer is chosen.", "Choose at least one.", "customers")
-            aware = _checked_awareness(aware, incident.kind, now)
-            body = Widened(incident=incident.id, aware_at=aware, customers=new)
-            return [NewEvent("incidents.widened", body)]
-        case Notify():
-            incident = _open(command.incident, state)
-            return [NewEvent("incidents.notified", _notified(command, incident, agreement, now))]
-        case CloseIncident(summary=summary):
-            incident = _open(command.incident, state)
-            clause = clause_of(incident.kind)
-            if incident.waiting:
-                raise Refusal(
-                    clause,
-                    f"{len(incident.waiting)} of the customers concerned were not notified.",
-                    "Notify them first.",
-                    "incident",
-                )
-            if incident.missing:
-                names = ", ".join(ITEMS[item] for item in incident.missing)
-                raise Refusal(
-                    clause,
-                    f"Not told to every customer concerned: {names}.",
-                    "Send an update with what was found, or with why it can't be known.",
-                    "incident",
-                )
-            body = Closed(incident=incident.id, summary=checked_reason(summary, required_by=clause))
-            return [NewEvent("incidents.closed", body)]
-
-
-def _notified(command: Notify, incident: Incident, agreement: Agreement, now: datetime) -> Notified:
-    clause = clause_of(incident.kind)
-    told = tuple(sorted(command.customers))
-    if not told or not set(told) <= set(incident.aware):
-        raise Refusal(clause, "No customer concerned is chosen.", "Choose whom to tell.", "customers")
-    items: dict[Item, str] = {
-        item: checked_text(text, name, clause, item)
-        for item, name in ITEMS.items()
-        if (text := command.items.get(item, "").strip())
-    }
-    if not items:
-        raise Refusal(clause, "The notice says nothing.", "Fill in what is known.", "nature")
-    first = [c for c in told if c in incident.waiting]
-    if first and "nature" not in items:
-        raise Refusal(
-            clause,
-            "A first notice describes at least the nature of what happened.",
-            "Fill it in; the other items may follow in an update.",
-            "nature",
-        )
-    hours = _term(incident.kind, agreement).value
-    late = any(now > notify_until(incident, c, agreement) for c in first)
-    if late and not command.delay.strip():
-        raise Refusal(
-            clause,
-            f"The {hours} hours are over.",
-            "Give the reasons for the delay; they are told too.",
-            "delay",
-        )
-    delay = checked_reason(command.delay) if late else ""
-    return Notified(incident=incident.id, items=items, customers=told, delay=delay, files=command.files)
-
-
-_PROVIDER_BODIES: dict[str, type[Recorded | Widened | Notified | Closed]] = {
-    "incidents.recorded": Recorded,
-    "incidents.widened": Widened,
-    "incidents.notified": Notified,
-    "incidents.closed": Closed,
+PROVIDER_STAGES: dict[ProviderStatus, Stage] = {
+    "to_be_notified": Stage((NotifyCustomers, AddCustomers), "provider"),
+    "customers_notified": Stage((NotifyCustomers, AddCustomers, CloseIncident), "provider"),
+    "closed": Stage(),
 }
 
 
-PROVIDER_KINDS = frozenset(_PROVIDER_BODIES)
+def _provider_obstacle(
+    step: type[Command], incident: Incident, state: ProviderState, context: Context
+) -> Refusal | None:
+    """Why a step does not fit this incident, where more can be said than that it does not."""
+    if step is CloseIncident and incident.waiting:
+        waiting = len(incident.waiting)
+        return refuse("not_notified", clause_of(incident.kind), "incident", customers=waiting)
+    if step is CloseIncident and incident.missing:
+        missing = tuple(ITEMS[item] for item in incident.missing)
+        return refuse("not_told", clause_of(incident.kind), "incident", items=missing)
+    return None
 
 
-def evolve_provider(state: ProviderState, event: RecordedEvent) -> ProviderState:
-    """The provider's state after an event; one of another subject leaves it as it is."""
-    if event.kind not in PROVIDER_KINDS:
-        return state
-    body = _PROVIDER_BODIES[event.kind].model_validate(event.body)
-    if isinstance(body, Recorded):
-        new = Incident(
-            id=event.sequence,
-            kind=body.incident_kind,
-            title=body.title,
-            by=event.actor,
-            aware=dict.fromkeys(body.customers, body.aware_at),
-        )
-        return ProviderState(incidents=state.incidents | {new.id: new})
-    old = state.incidents[body.incident]
-    match body:
-        case Widened():
-            update: dict[str, Any] = {"aware": old.aware | dict.fromkeys(body.customers, body.aware_at)}
-        case Notified():
-            notice = Notice(
-                number=len(old.notices) + 1,
-                at=event.recorded_at,
-                by=event.actor,
-                # In our order: canonical JSON sorts by name, and a fold must not depend on where it starts.
-                items={item: body.items[item] for item in ITEMS if item in body.items},
-                customers=body.customers,
-                delay=body.delay,
-                files=body.files,
-            )
-            update = {"notices": (*old.notices, notice)}
-        case Closed():
-            update = {"closed_at": event.recorded_at, "summary": body.summary}
-    return ProviderState(incidents=state.incidents | {old.id: old.model_copy(update=update)})
+def _provider_misfit(
+    step: type[Command], incident: Incident, state: ProviderState, context: Context
+) -> Refusal:
+    if not PROVIDER_STAGES[provider_status(incident)].steps:
+        return refuse("not_open", CLAUSE, "incident", id=str(incident.id))
+    said = _provider_obstacle(step, incident, state, context)
+    return said or refuse("does_not_fit", CLAUSE, "incident", id=str(incident.id))
 
 
-def provider_matters(state: ProviderState, agreement: Agreement) -> Iterator[Matter]:
+PROVIDER_STEPS: Steps[Incident, ProviderState] = Steps(
+    lambda incident, state, context: PROVIDER_STAGES[provider_status(incident)],
+    _provider_misfit,
+    _provider_obstacle,
+)
+provider_steps_open = PROVIDER_STEPS.open
+"""The steps that the provider may take with an incident now. Clause: 3.1(x), Sch. 3 1.4(iii)"""
+
+
+def _provider_taken(command: ProviderStep, state: ProviderState, context: Context) -> Incident:
+    """The incident that a step is about. Refused where there is none, or the step does not fit it."""
+    incident = state.incidents.get(command.incident)
+    if incident is None:
+        raise refuse("not_open", CLAUSE, "incident", id=str(command.incident))
+    PROVIDER_STEPS.check(command, incident, state, context)
+    return incident
+
+
+# --- the provider's decisions --------------------------------------------------------------------
+
+
+decide_provider = rules()
+
+
+@decide_provider.register
+def _record_incident(command: RecordIncident, state: ProviderState, context: Context) -> list[Body]:
+    """The hours of the customers concerned begin. Clause: 3.1(x), Sch. 3 1.4(iii)"""
+    if command.kind not in KIND_NAMES:
+        raise refuse("no_kind", CLAUSE, "kind")
+    clause = clause_of(command.kind)
+    title = checked_text(command.title, "title", clause, limit=MAX_TITLE)
+    if not command.customers:
+        raise refuse("no_customer", clause, "customers")
+    _check_awareness(command.aware_at, clause, context)
+    _check_customers(command, clause, context)
+    customers = tuple(sorted(command.customers))
+    return [Recorded(incident_kind=command.kind, title=title, aware_at=command.aware_at, customers=customers)]
+
+
+@decide_provider.register
+def _add_customers(command: AddCustomers, state: ProviderState, context: Context) -> list[Body]:
+    """Further customers have hours of their own. Clause: 3.1(x), Sch. 3 1.4(iii)"""
+    incident = _provider_taken(command, state, context)
+    new = tuple(sorted(c for c in command.customers if c not in incident.aware))
+    if not new:
+        raise refuse("no_further_customer", CLAUSE, "customers")
+    _check_awareness(command.aware_at, clause_of(incident.kind), context)
+    _check_customers(command, clause_of(incident.kind), context)
+    return [Widened(incident=incident.id, aware_at=command.aware_at, customers=new)]
+
+
+def _check_awareness(at: datetime, clause: str, context: Context) -> None:
+    """When it was learnt of, from which the hours run. Clause: 3.1(x), Sch. 3 1.4(iii)"""
+    if at > context.now:
+        raise refuse("aware_to_come", clause, "aware_at")
+    if at < context.now - OLDEST:
+        raise refuse("aware_long_ago", clause, "aware_at")
+
+
+def _check_customers(command: RecordIncident | AddCustomers, clause: str, context: Context) -> None:
+    for customer_id in command.named_customers:
+        if customer_id not in context.existing_customers:
+            raise refuse("unknown_customer", clause, "customers", id=customer_id[:60])
+
+
+@decide_provider.register
+def _notify_customers(command: NotifyCustomers, state: ProviderState, context: Context) -> list[Body]:
+    """What is known, in time or with the reasons for the delay. Clause: 3.1(x), Sch. 3 1.4(iii)"""
+    incident = _provider_taken(command, state, context)
+    clause = clause_of(incident.kind)
+    told = tuple(sorted(command.customers))
+    if not told or not set(told) <= set(incident.aware):
+        raise refuse("no_customer_concerned", clause, "customers")
+    items: dict[Item, str] = {
+        item: checked_text(text, item, clause)
+        for item in ITEMS
+        if (text := command.items.get(item, "").strip())
+    }
+    if not items:
+        raise refuse("nothing_told", clause, "nature")
+    first = [c for c in told if c in incident.waiting]
+    if first and "nature" not in items:
+        raise refuse("nature_missing", clause, "nature")
+    delay = ""
+    if any(context.now > notify_until(incident, c, context.agreement) for c in first):
+        if not command.delay.strip():
+            hours = _term(incident.kind, context.agreement).value
+            raise refuse("late", clause, "delay", hours=hours)
+        delay = checked_reason(command.delay)
+    return [Notified(incident=incident.id, items=items, customers=told, delay=delay, files=command.files)]
+
+
+@decide_provider.register
+def _close_incident(command: CloseIncident, state: ProviderState, context: Context) -> list[Body]:
+    """Every customer concerned was told everything. Clause: 3.1(x), Sch. 3 1.4(iii)"""
+    incident = _provider_taken(command, state, context)
+    summary = checked_reason(command.summary, required_by=clause_of(incident.kind))
+    return [Closed(incident=incident.id, summary=summary)]
+
+
+# --- what is open for the provider ---------------------------------------------------------------
+
+
+def _task(incident: Incident) -> Task:
+    return Task(
+        f"incidents/{incident.id}",
+        "incidents",
+        incident.kind,
+        parameters={"title": incident.title},
+        clause=clause_of(incident.kind),
+    )
+
+
+def provider_tasks(state: ProviderState, context: Context) -> Iterator[Task]:
     """The hours that run, and incidents to be told more of. Clause: 3.1(x)"""
-    for i in state.incidents.values():
-        if i.closed_at:
-            continue
-        base = Matter(
-            f"incidents/{i.id}",
-            "incidents",
-            f"{KIND_NAMES[i.kind]}: {i.title}",
-            "provider",
-            "",
-            clause_of(i.kind),
-        )
-        if i.waiting:
-            due = min(notify_until(i, c, agreement) for c in i.waiting)
-            yield replace(base, next_step=f"Notify the customers concerned ({len(i.waiting)})", due=due)
-        else:
-            yield replace(base, next_step="Send an update" if i.missing else "Update, or close it")
+    for incident in state.incidents.values():
+        stands = provider_status(incident)
+        base = replace(_task(incident), waits_for=PROVIDER_STAGES[stands].waits_for)
+        if stands == "to_be_notified":
+            waiting = incident.waiting
+            due = min(notify_until(incident, c, context.agreement) for c in waiting)
+            told = {**base.parameters, "customers": str(len(waiting))}
+            yield replace(base, step="notify_customers", parameters=told, due=due)
+        elif stands == "customers_notified":
+            yield replace(base, step="send_update" if incident.missing else "update_or_close")
 
 
-def describe_provider(event: RecordedEvent) -> str:
-    """An event of the provider's ledger in a sentence."""
-    body = _PROVIDER_BODIES[event.kind].model_validate(event.body)
-    match body:
-        case Recorded():
-            return f"Recorded: {KIND_NAMES[body.incident_kind]}: {body.title}"
-        case Widened():
-            return f"Added {len(body.customers)} customers to incident {body.incident}"
-        case Notified():
-            return f"Notified {len(body.customers)} customers of incident {body.incident}"
-        case Closed():
-            return f"Closed incident {body.incident}"
+def provider_files(state: ProviderState) -> Iterator[FileRef]:
+    """What was attached to notices."""
+    return (f for incident in state.incidents.values() for notice in incident.notices for f in notice.files)
 
 
 # --- what one customer sees ----------------------------------------------------------------------
@@ -402,19 +430,17 @@ def for_customer(state: ProviderState, customer_id: str) -> dict[int, Incident]:
     """
     found = {}
     for i in state.incidents.values():
-        own = tuple(
-            n.model_copy(update={"customers": (customer_id,)})
-            for n in i.notices
-            if customer_id in n.customers
-        )
+        own = tuple(n.but(customers=(customer_id,)) for n in i.notices if customer_id in n.customers)
         if own:
             aware = {customer_id: i.aware[customer_id]}
-            found[i.id] = i.model_copy(update={"aware": aware, "notices": own, "by": "", "summary": ""})
+            found[i.id] = i.but(aware=aware, notices=own, by="", summary="")
     return found
 
 
-# --- the customer's state, events and commands ---------------------------------------------------
+# --- the customer's state ------------------------------------------------------------------------
 
+Status = Literal["new_notice", "acknowledged"]
+STATUS: dict[Status, str] = worded(Status)
 Decision = Literal["undecided", "authority", "authority_and_people", "none"]
 DECISIONS: dict[Decision, str] = {
     "undecided": "Not decided yet",
@@ -440,41 +466,67 @@ class State(Record):
 
     handling: dict[int, Handling] = {}
 
+    def of(self, incident: int) -> Handling:
+        """How one incident is handled so far."""
+        return self.handling.get(incident, Handling())
 
-class Acknowledged(Record):
-    """`incidents.acknowledged`: a notice has been received."""
 
-    v: Literal[1] = 1
+def status(incident: Incident, state: State) -> Status:
+    """Whether the customer has acknowledged all that it was told of an incident."""
+    return "acknowledged" if state.of(incident.id).seen >= incident.notices[-1].number else "new_notice"
+
+
+# --- the customer's events -----------------------------------------------------------------------
+
+
+class _Step(Body):
+    """An event of one incident in the customer's ledger."""
+
     incident: int
+
+    def _set(self, state: State, **fields: object) -> State:
+        changed = state.of(self.incident).but(**fields)
+        return State(handling=state.handling | {self.incident: changed})
+
+
+class Acknowledged(
+    _Step, kind="incidents.acknowledged", words="Acknowledged notice {notice:id} of incident {incident:id}"
+):
+    """A notice has been received."""
+
     notice: int
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return self._set(state, seen=self.notice, seen_by=event.actor)
 
-class Decided(Record):
-    """`incidents.decided`: the controller's own decision whom to notify."""
 
-    v: Literal[1] = 1
-    incident: int
+class Decided(
+    _Step, kind="incidents.decided", words="Noted its decision on incident {incident:id}: {decided}"
+):
+    """The controller's own decision whom to notify."""
+
     decision: Decision
     reason: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        told = self.told("incident")
+        return self._set(state, decided_at=event.recorded_at, decided_by=event.actor, **told)
 
-_BODIES: dict[str, type[Acknowledged | Decided]] = {
-    "incidents.acknowledged": Acknowledged,
-    "incidents.decided": Decided,
-}
-KINDS = frozenset(_BODIES)
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"decided": DECISIONS[self.decision]}
 
 
-@dataclass(frozen=True)
-class Acknowledge:
+# --- the customer's commands ---------------------------------------------------------------------
+
+
+class AcknowledgeNotice(Command, by="customer"):
     """Confirm that a notice was received. `notice`: its number."""
 
     incident: int
     notice: int
 
 
-@dataclass(frozen=True)
-class Decide:
+class RecordDecision(Command, by="customer"):
     """Note the controller's own decision. It notifies nobody."""
 
     incident: int
@@ -482,85 +534,132 @@ class Decide:
     reason: str = ""
 
 
-ByCustomer = Acknowledge | Decide
-Command = ByCustomer
+Step = AcknowledgeNotice | RecordDecision
+"""What a customer can do with an incident it was told of."""
 
 
-def decide(
-    command: Command, state: State, told: Mapping[int, Incident], agreement: Agreement, now: datetime
-) -> list[NewEvent]:
-    """Record the customer's step. `told`: the incidents it was notified of. Clause: 3.1(x)"""
-    incident = told.get(command.incident)
+# --- the steps that fit what a customer was told ---------------------------------------------------
+
+STAGES: dict[Status, Stage] = {
+    "new_notice": Stage((AcknowledgeNotice, RecordDecision), "customer"),
+    "acknowledged": Stage((RecordDecision,)),
+}
+
+
+def _misfit(step: type[Command], incident: Incident, state: State, context: Context) -> Refusal:
+    if step is AcknowledgeNotice and status(incident, state) == "acknowledged":
+        return refuse("acknowledged_already", CLAUSE, "notice")
+    return refuse("does_not_fit", CLAUSE, "incident", id=str(incident.id))
+
+
+STEPS: Steps[Incident, State] = Steps(
+    lambda incident, state, context: STAGES[status(incident, state)], _misfit
+)
+steps_open = STEPS.open
+"""The steps that the context's side may take with an incident the customer was told of now. Clause: 3.1(x)"""
+
+
+def _taken(command: Step, state: State, context: Context) -> Incident:
+    """The incident that a step is about. Refused where the customer was not told of it, or the step does
+    not fit it."""
+    incident = context.incidents.get(command.incident)
     if incident is None:
-        raise Refusal(CLAUSE, "There is no such notice.", "Choose one from the list.", "incident")
-    handling = state.handling.get(incident.id, Handling())
-    match command:
-        case Acknowledge(notice=number):
-            if number not in {n.number for n in incident.notices}:
-                raise Refusal(CLAUSE, "There is no such notice.", "Choose one from the list.", "notice")
-            if number <= handling.seen:
-                raise Refusal(
-                    CLAUSE, "This notice is acknowledged already.", "Nothing needs doing.", "notice"
-                )
-            return [NewEvent("incidents.acknowledged", Acknowledged(incident=incident.id, notice=number))]
-        case Decide(decision=decision, reason=reason):
-            if decision not in DECISIONS or decision == "undecided":
-                raise Refusal(
-                    "Art. 33(1) GDPR", "No decision is chosen.", "Choose whom you notify.", "decision"
-                )
-            reason = checked_reason(reason, required_by="Art. 33(5) GDPR" if decision == "none" else None)
-            if (decision, reason) == (handling.decision, handling.reason):
-                raise Refusal(CLAUSE, "That is noted already.", "Nothing needs doing.", "decision")
-            body = Decided(incident=incident.id, decision=decision, reason=reason)
-            return [NewEvent("incidents.decided", body)]
+        raise refuse("unknown", CLAUSE, "incident")
+    if isinstance(command, AcknowledgeNotice) and command.notice not in {n.number for n in incident.notices}:
+        raise refuse("unknown", CLAUSE, "notice")
+    STEPS.check(command, incident, state, context)
+    return incident
 
 
-def evolve(state: State, event: RecordedEvent) -> State:
-    """The customer's state after an event; one of another subject leaves it as it is."""
-    if event.kind not in KINDS:
-        return state
-    body = _BODIES[event.kind].model_validate(event.body)
-    old = state.handling.get(body.incident, Handling())
-    match body:
-        case Acknowledged():
-            update: dict[str, Any] = {"seen": body.notice, "seen_by": event.actor}
-        case Decided():
-            update = {
-                "decision": body.decision,
-                "reason": body.reason,
-                "decided_at": event.recorded_at,
-                "decided_by": event.actor,
-            }
-    return State(handling=state.handling | {body.incident: old.model_copy(update=update)})
+# --- the customer's decisions --------------------------------------------------------------------
 
 
-def matters(state: State, told: Mapping[int, Incident]) -> Iterator[Matter]:
+decide = rules()
+
+
+@decide.register
+def _acknowledge_notice(command: AcknowledgeNotice, state: State, context: Context) -> list[Body]:
+    """The customer has received a notice, and those before it. Clause: 3.1(x)"""
+    incident = _taken(command, state, context)
+    if command.notice <= state.of(incident.id).seen:
+        raise refuse("acknowledged_already", CLAUSE, "notice")
+    return [Acknowledged(incident=incident.id, notice=command.notice)]
+
+
+@decide.register
+def _record_decision(command: RecordDecision, state: State, context: Context) -> list[Body]:
+    """Whom the controller notifies; why, where nobody. Clause: 3.1(x), Art. 33(1) and 33(5) GDPR"""
+    incident = _taken(command, state, context)
+    decision = command.decision
+    if decision not in DECISIONS or decision == "undecided":
+        raise refuse("no_decision", CONTROLLER_CLAUSE, "decision")
+    reason = checked_reason(command.reason, required_by=RECORD_CLAUSE if decision == "none" else None)
+    handling = state.of(incident.id)
+    if (decision, reason) == (handling.decision, handling.reason):
+        raise refuse("noted_already", CLAUSE, "decision")
+    return [Decided(incident=incident.id, decision=decision, reason=reason)]
+
+
+# --- what is open for a customer -----------------------------------------------------------------
+
+
+def notices(state: State, context: Context) -> Iterator[Task]:
     """Notices to acknowledge, and the controller's own 72 hours of Art. 33(1) GDPR, which run from its
     own awareness: taken as the first notice. Clause: 3.1(x)"""
-    for i in told.values():
-        handling = state.handling.get(i.id, Handling())
-        base = Matter(
-            f"incidents/{i.id}",
-            "incidents",
-            f"{KIND_NAMES[i.kind]}: {i.title}",
-            "customer",
-            "",
-            clause_of(i.kind),
-            opened_at=i.notices[0].at,
-        )
-        if handling.seen < i.notices[-1].number:
-            yield replace(base, next_step="Acknowledge the notice")
-        if i.kind == "breach" and handling.decision == "undecided":
-            due = i.notices[0].at + CONTROLLERS_HOURS
-            step = "Decide whom you notify"
-            yield replace(base, key=f"{base.key}/own", next_step=step, due=due, clause="Art. 33(1) GDPR")
+    for incident in context.incidents.values():
+        first = incident.notices[0].at
+        base = replace(_task(incident), opened_at=first)
+        if waits_for := STAGES[status(incident, state)].waits_for:
+            yield replace(base, step="acknowledge_notice", waits_for=waits_for)
+        if incident.kind == "breach" and state.of(incident.id).decision == "undecided":
+            yield replace(
+                base,
+                key=f"{base.key}/own",
+                step="record_decision",
+                waits_for="customer",
+                due=first + CONTROLLERS_HOURS,
+                clause=CONTROLLER_CLAUSE,
+            )
 
 
-def describe(event: RecordedEvent, agreement: Agreement) -> str:
-    """The event in a sentence."""
-    body = _BODIES[event.kind].model_validate(event.body)
-    match body:
-        case Acknowledged():
-            return f"Acknowledged notice {body.notice} of incident {body.incident}"
-        case Decided():
-            return f"Noted its decision on incident {body.incident}: {DECISIONS[body.decision]}"
+# --- words ---------------------------------------------------------------------------------------
+
+refuse = Refusals("incidents")
+
+_ABOUT: dict[str, tuple[str, str]] = {
+    kind: ("Incident", f"{name}: {{title}}") for kind, name in KIND_NAMES.items()
+}
+_NEXT_STEPS: dict[str, str] = {
+    "acknowledge_notice": "Acknowledge the notice",
+    "notify_customers": "Notify the customers concerned ({customers})",
+    "record_decision": "Decide whom you notify",
+    "send_update": "Send an update",
+    "update_or_close": "Update, or close it",
+}
+"""Of both sides: a task says which subject it is of by its name alone."""
+
+PROVIDER_INCIDENTS = Subject(
+    name="incidents",
+    title="Incidents",
+    state=ProviderState,
+    events=(Recorded, Widened, Notified, Closed),
+    decide=decide_provider,
+    steps_open=provider_steps_open,
+    tasks=provider_tasks,
+    on_desk=True,
+    about=_ABOUT,
+    next_steps=_NEXT_STEPS,
+    files=provider_files,
+)
+
+INCIDENTS = Subject(
+    name="incidents",
+    title="Incidents",
+    state=State,
+    events=(Acknowledged, Decided),
+    decide=decide,
+    steps_open=steps_open,
+    notices=notices,
+    about=_ABOUT,
+    next_steps=_NEXT_STEPS,
+)

@@ -6,21 +6,15 @@ provider's settings (`retention.toml`), as the agreement names none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal
 
 from dpa_core.agreement import Agreement, DataType
-from dpa_core.subjects.common import (
-    Moment,
-    NewEvent,
-    Record,
-    RecordedEvent,
-    Refusal,
-    checked_reason,
-    local_day,
-)
+from dpa_core.locale import Value, local_day, number
+from dpa_core.subjects.common import Moment, Record, RecordedEvent, Refusal, Refusals
+from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
+from dpa_core.subjects.texts import checked_reason
 
 CLAUSE = "Sch. 1 2"
 
@@ -103,15 +97,8 @@ def _settled(setting: Setting, now: datetime) -> Setting:
     pending = setting.pending
     if pending is None or now < pending.effective_at:
         return setting
-    return setting.model_copy(
-        update={
-            "days": pending.days,
-            "since": pending.effective_at,
-            "by": pending.by,
-            "sequence": pending.sequence,
-            "pending": None,
-        }
-    )
+    days, by, sequence = pending.days, pending.by, pending.sequence
+    return setting.but(days=days, since=pending.effective_at, by=by, sequence=sequence, pending=None)
 
 
 def period(data_type: str, state: State, agreement: Agreement, now: datetime) -> Period:
@@ -213,70 +200,107 @@ def losses(
 # --- events --------------------------------------------------------------------------------------
 
 
-class Shortened(Record):
-    """`retention.shortened`: a shorter period, from a moment on; `before` and `days` in days."""
+class _Instruction(Body):
+    """An event of one data type."""
 
-    v: Literal[1] = 1
     data_type: str
+
+    def _set(self, state: State, event: RecordedEvent, **fields: object) -> State:
+        """The state with these fields of the setting, as it stood when the event was recorded, changed."""
+        changed = self._stood(state, event).but(**fields)
+        return State(settings=state.settings | {self.data_type: changed})
+
+    def _stood(self, state: State, event: RecordedEvent) -> Setting:
+        return _settled(state.of(self.data_type), event.recorded_at)
+
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        names = {t.id: t.name for t in agreement.retention.data_types}
+        return {"name": names.get(self.data_type, self.data_type)}
+
+
+class Shortened(
+    _Instruction,
+    kind="retention.shortened",
+    words="Shortened retention of {name} from {before} to {days} days from {effective_at}",
+):
+    """A shorter period, from a moment on; `before` and `days` in days."""
+
     before: int
     days: int
     effective_at: Moment
     reason: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        pending = Pending(
+            days=self.days, effective_at=self.effective_at, by=event.actor, sequence=event.sequence
+        )
+        return self._set(state, event, pending=pending)
 
-class Lengthened(Record):
-    """`retention.lengthened`: a longer period, at once; `before` and `days` in days."""
 
-    v: Literal[1] = 1
-    data_type: str
+class Lengthened(
+    _Instruction,
+    kind="retention.lengthened",
+    words="Lengthened retention of {name} from {before} to {days} days",
+):
+    """A longer period, at once; `before` and `days` in days."""
+
     before: int
     days: int
     reason: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        at, by, sequence = event.recorded_at, event.actor, event.sequence
+        return self._set(state, event, days=self.days, since=at, by=by, sequence=sequence)
 
-class ShorteningCancelled(Record):
-    """`retention.shortening_cancelled`: the pending shortening to `days` will not happen."""
 
-    v: Literal[1] = 1
-    data_type: str
+class ShorteningCancelled(
+    _Instruction,
+    kind="retention.shortening_cancelled",
+    words="Cancelled the shortening of {name} to {days} days",
+):
+    """The shortening to `days` that waited will not happen."""
+
     days: int
     reason: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return self._set(state, event, pending=None)
 
-class HoldPlaced(Record):
-    """`retention.hold_placed`: nothing of this data type is deleted from now on."""
 
-    v: Literal[1] = 1
-    data_type: str
+class HoldPlaced(_Instruction, kind="retention.hold_placed", words="Placed a legal hold on {name}"):
+    """Nothing of this data type is deleted from now on."""
+
     reason: str
     keeps_from: date
     """The oldest day of which data is still stored, in Stockholm's calendar."""
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        told = self.told("data_type")
+        hold = Hold(since=event.recorded_at, by=event.actor, sequence=event.sequence, **told)
+        return self._set(state, event, hold=hold, deletion_resumes_at=None)
 
-class HoldReleased(Record):
-    """`retention.hold_released`: deletion goes on from `resumes_at`."""
 
-    v: Literal[1] = 1
-    data_type: str
+class HoldReleased(
+    _Instruction,
+    kind="retention.hold_released",
+    words="Released the legal hold on {name}; deletion resumes on {resumes_at}",
+):
+    """Deletion goes on from `resumes_at`."""
+
     resumes_at: Moment
     reason: str
 
-
-_BODIES: dict[str, type[Shortened | Lengthened | ShorteningCancelled | HoldPlaced | HoldReleased]] = {
-    "retention.shortened": Shortened,
-    "retention.lengthened": Lengthened,
-    "retention.shortening_cancelled": ShorteningCancelled,
-    "retention.hold_placed": HoldPlaced,
-    "retention.hold_released": HoldReleased,
-}
-KINDS = frozenset(_BODIES)
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        """What the hold kept stays until deletion goes on."""
+        hold = self._stood(state, event).hold
+        kept = hold.keeps_from if hold else None
+        return self._set(state, event, hold=None, deletion_resumes_at=self.resumes_at, keeps_from=kept)
 
 
 # --- commands ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class SetPeriod:
+class SetPeriod(Command, by="customer"):
     """Keep a data type for this many days."""
 
     data_type: str
@@ -284,31 +308,72 @@ class SetPeriod:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class CancelShortening:
+class CancelShortening(Command, by="customer"):
     """Leave the period as it is: the pending shortening shall not happen."""
 
     data_type: str
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class PlaceHold:
+class PlaceHold(Command, by="customer"):
     """Stop deletion of a data type, whatever its period."""
 
     data_type: str
     reason: str
 
 
-@dataclass(frozen=True)
-class ReleaseHold:
+class ReleaseHold(Command, by="customer"):
     """Let deletion go on, after the grace period."""
 
     data_type: str
     reason: str = ""
 
 
-Command = SetPeriod | CancelShortening | PlaceHold | ReleaseHold
+Step = SetPeriod | CancelShortening | PlaceHold | ReleaseHold
+"""What can be done with the period of a data type."""
+
+
+# --- the steps that fit --------------------------------------------------------------------------
+
+STAGE = Stage((SetPeriod, CancelShortening, PlaceHold, ReleaseHold))
+"""Each step fits or not by itself: a data type has a period, and may have a hold whatever the period."""
+
+
+def _misfit(step: type[Command], stands: Period, state: State, context: Context) -> Refusal:
+    return refuse("of_customer", CLAUSE)
+
+
+def _obstacle(step: type[Command], stands: Period, state: State, context: Context) -> Refusal | None:
+    """Why a step does not fit a data type as it stands; None where it fits."""
+    name, pending = stands.data_type.name, stands.pending
+    if step is SetPeriod and pending:
+        by, sequence = pending.by, str(pending.sequence)
+        return refuse("pending", CLAUSE, "days", name=name, days=pending.days, by=by, sequence=sequence)
+    if step is CancelShortening and not pending:
+        return refuse("nothing_pending", CLAUSE, name=name)
+    if step is PlaceHold and stands.hold:
+        return refuse("held_already", CLAUSE, name=name)
+    if step is ReleaseHold and not stands.hold:
+        return refuse("not_held", CLAUSE, name=name)
+    return None
+
+
+STEPS: Steps[Period, State] = Steps(lambda stands, state, context: STAGE, _misfit, _obstacle)
+steps_open = STEPS.open
+"""The steps that the context's side may take with the period of a data type now. Clause: Sch. 1 2"""
+
+
+def _taken(command: Step, state: State, context: Context) -> Period:
+    """The period that a step is about. Refused for an unknown data type, or where the step does not fit."""
+    known = tuple(t.id for t in context.agreement.retention.data_types)
+    if command.data_type not in known:
+        raise refuse("unknown", CLAUSE, "data_type", id=command.data_type[:60], known=known)
+    stands = period(command.data_type, state, context.agreement, context.now)
+    STEPS.check(command, stands, state, context)
+    return stands
+
+
+# --- consequences --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -331,198 +396,144 @@ class Consequences:
     clauses: tuple[str, ...]
 
 
-def _known(data_type: str, agreement: Agreement) -> None:
-    names = [t.id for t in agreement.retention.data_types]
-    if data_type not in names:
-        remedy = f"Choose one of: {', '.join(names)}."
-        raise Refusal(CLAUSE, f"There is no data type “{data_type}”.", remedy, "data_type")
-
-
-def _check(command: Command, stands: Period) -> None:
-    """Refuse what the settings do not allow, whatever its reason."""
+def _checked_days(days: int, stands: Period) -> int:
+    """The length of a new period, in days. Refused outside the range, or where nothing would change."""
     kind, name = stands.data_type, stands.data_type.name
-    match command:
-        case SetPeriod(days=days):
-            if not kind.minimum_days <= days <= kind.maximum_days:
-                raise Refusal(
-                    CLAUSE,
-                    f"{name} cannot be kept for {days:,} {'day' if days == 1 else 'days'}.",
-                    f"Choose from {kind.minimum_days:,} to {kind.maximum_days:,} days.",
-                    "days",
-                )
-            if stands.pending:
-                raise Refusal(
-                    CLAUSE,
-                    f"A shortening of {name} to {stands.pending.days:,} days, given by {stands.pending.by} "
-                    f"(instruction {stands.pending.sequence}), is waiting to take effect.",
-                    "Cancel it first, or wait until it has taken effect.",
-                    "days",
-                )
-            if days == stands.days:
-                raise Refusal(
-                    CLAUSE, f"{name} is already kept for {days:,} days.", "Choose another number.", "days"
-                )
-        case CancelShortening():
-            if not stands.pending:
-                raise Refusal(
-                    CLAUSE,
-                    f"No shortening of {name} is waiting to take effect.",
-                    "Set a longer period instead; data already deleted cannot be brought back.",
-                )
-        case PlaceHold():
-            if stands.hold:
-                raise Refusal(CLAUSE, f"{name} is already under a legal hold.", "Nothing needs doing.")
-        case ReleaseHold():
-            if not stands.hold:
-                raise Refusal(CLAUSE, f"{name} is under no legal hold.", "Nothing needs doing.")
+    least, most = kind.minimum_days, kind.maximum_days
+    if not least <= days <= most:
+        raise refuse("out_of_range", CLAUSE, "days", name=name, days=days, least=least, most=most)
+    if days == stands.days:
+        raise refuse("same_period", CLAUSE, "days", name=name, days=days)
+    return days
 
 
 def consequences(
-    command: Command,
-    state: State,
-    agreement: Agreement,
-    now: datetime,
-    usage: Iterable[MonthlyUsage] = (),
+    command: Step, state: State, context: Context, usage: Iterable[MonthlyUsage] = ()
 ) -> Consequences:
-    """What the command would bring about. Raises Refusal where it can't be given.
+    """What the command would bring about. Raises Refusal where it cannot be given.
 
     `usage`: the monthly figures of this data type, from which the losses are computed.
     Clause: Sch. 1 2
     """
-    _known(command.data_type, agreement)
-    stands = period(command.data_type, state, agreement, now)
-    _check(command, stands)
-    grace = timedelta(days=agreement.retention.grace_days)
-    days, effective_at, gone = stands.days, now, ()  # type: int, datetime, tuple[MonthlyLoss, ...]
-    longer = False
+    stands = _taken(command, state, context)
+    days, effective_at = stands.days, context.now
+    grace_over = context.now + timedelta(days=context.agreement.retention.grace_days)
+    gone: tuple[MonthlyLoss, ...] = ()
     match command:
-        case SetPeriod(days=days):
-            longer = days > stands.days
-            if not longer:
-                effective_at = now + grace
+        case SetPeriod():
+            days = _checked_days(command.days, stands)
+            if days < stands.days:
+                effective_at = grace_over
                 if not stands.hold:
-                    gone = losses(usage, kept_now=stands.days, kept_then=days, at=local_day(effective_at))
+                    at = local_day(effective_at)
+                    gone = losses(usage, kept_now=stands.days, kept_then=days, at=at)
         case ReleaseHold():
-            effective_at = now + grace
+            effective_at = grace_over
             # A shortening that waits now has taken effect by then.
-            days = period(command.data_type, state, agreement, effective_at).days
+            days = period(command.data_type, state, context.agreement, effective_at).days
             at = local_day(effective_at)
-            kept = (at - stands.stored_since).days
-            gone = losses(usage, kept_now=kept, kept_then=days, at=at)
+            gone = losses(usage, kept_now=(at - stands.stored_since).days, kept_then=days, at=at)
+    not_yet_gone = local_day(effective_at) - timedelta(days=stands.days)
     return Consequences(
         period=stands,
         days=days,
         effective_at=effective_at,
         losses=gone,
-        stored_since=stands.stored_since
-        if stands.hold
-        else local_day(effective_at) - timedelta(days=stands.days),
+        stored_since=stands.stored_since if stands.hold else not_yet_gone,
         held=stands.hold is not None and not isinstance(command, ReleaseHold),
-        reason_required=longer or isinstance(command, PlaceHold),
+        reason_required=days > stands.days or isinstance(command, PlaceHold),
         clauses=(CLAUSE, "3.1(i)"),
     )
 
 
-def decide(command: Command, state: State, agreement: Agreement, now: datetime) -> list[NewEvent]:
-    """Record the instruction. A shortening takes effect after the grace period; a lengthening, which
-    keeps personal data longer, and a hold want a reason.
+# --- decisions -----------------------------------------------------------------------------------
 
-    Clause: Sch. 1 2, 3.1(i)
-    """
-    result = consequences(command, state, agreement, now)
+
+decide = rules()
+
+
+def _checked(command: Step, state: State, context: Context) -> tuple[Consequences, str]:
+    """What a command brings about, and its reason. Refused without a reason where one is required."""
+    result = consequences(command, state, context)
     reason = checked_reason(command.reason, required_by=CLAUSE if result.reason_required else None)
-    stands, data_type = result.period, command.data_type
-    match command:
-        case SetPeriod(days=days) if days > stands.days:
-            return [
-                NewEvent(
-                    "retention.lengthened",
-                    Lengthened(data_type=data_type, before=stands.days, days=days, reason=reason),
-                )
-            ]
-        case SetPeriod(days=days):
-            return [
-                NewEvent(
-                    "retention.shortened",
-                    Shortened(
-                        data_type=data_type,
-                        before=stands.days,
-                        days=days,
-                        effective_at=result.effective_at,
-                        reason=reason,
-                    ),
-                )
-            ]
-        case CancelShortening():
-            assert stands.pending is not None  # noqa: S101  # _check refused otherwise
-            return [
-                NewEvent(
-                    "retention.shortening_cancelled",
-                    ShorteningCancelled(data_type=data_type, days=stands.pending.days, reason=reason),
-                )
-            ]
-        case PlaceHold():
-            return [
-                NewEvent(
-                    "retention.hold_placed",
-                    HoldPlaced(data_type=data_type, reason=reason, keeps_from=stands.stored_since),
-                )
-            ]
-        case ReleaseHold():
-            return [
-                NewEvent(
-                    "retention.hold_released",
-                    HoldReleased(data_type=data_type, resumes_at=result.effective_at, reason=reason),
-                )
-            ]
+    return result, reason
 
 
-def evolve(state: State, event: RecordedEvent) -> State:
-    """The state after an event of this subject; any other event leaves it as it is."""
-    if event.kind not in KINDS:
-        return state
-    body = _BODIES[event.kind].model_validate(event.body)
-    old = _settled(state.of(body.data_type), event.recorded_at)
-    stamp = {"since": event.recorded_at, "by": event.actor, "sequence": event.sequence}
-    match body:
-        case Shortened():
-            pending = Pending(
-                days=body.days, effective_at=body.effective_at, by=event.actor, sequence=event.sequence
+@decide.register
+def _set_period(command: SetPeriod, state: State, context: Context) -> list[Body]:
+    """A shorter period after the grace period; a longer one at once, with a reason, as it keeps personal
+    data longer. Clause: Sch. 1 2, 3.1(i)
+    """
+    result, reason = _checked(command, state, context)
+    data_type, before, days = command.data_type, result.period.days, command.days
+    if days > before:
+        return [Lengthened(data_type=data_type, before=before, days=days, reason=reason)]
+    at = result.effective_at
+    return [Shortened(data_type=data_type, before=before, days=days, effective_at=at, reason=reason)]
+
+
+@decide.register
+def _cancel_shortening(command: CancelShortening, state: State, context: Context) -> list[Body]:
+    """A shortening that waits will not happen. Clause: Sch. 1 2, 3.1(i)"""
+    result, reason = _checked(command, state, context)
+    pending = result.period.pending
+    assert pending is not None  # noqa: S101  # the obstacles say so
+    return [ShorteningCancelled(data_type=command.data_type, days=pending.days, reason=reason)]
+
+
+@decide.register
+def _place_hold(command: PlaceHold, state: State, context: Context) -> list[Body]:
+    """Deletion stops at once, for a reason. Clause: Sch. 1 2, 3.1(i)"""
+    result, reason = _checked(command, state, context)
+    kept = result.period.stored_since
+    return [HoldPlaced(data_type=command.data_type, reason=reason, keeps_from=kept)]
+
+
+@decide.register
+def _release_hold(command: ReleaseHold, state: State, context: Context) -> list[Body]:
+    """Deletion goes on after the grace period. Clause: Sch. 1 2, 3.1(i)"""
+    result, reason = _checked(command, state, context)
+    return [HoldReleased(data_type=command.data_type, resumes_at=result.effective_at, reason=reason)]
+
+
+# --- what is open --------------------------------------------------------------------------------
+
+
+def tasks(state: State, context: Context) -> Iterator[Task]:
+    """The shorter periods that wait to take effect: nobody has to do anything. Clause: Sch. 1 2"""
+    grace = timedelta(days=context.agreement.retention.grace_days)
+    waiting = [id for id, setting in state.settings.items() if setting.pending]
+    for stands in (period(id, state, context.agreement, context.now) for id in waiting):
+        if pending := stands.pending:
+            yield Task(
+                f"retention/{pending.sequence}",
+                "retention",
+                "coming_period",
+                parameters={
+                    "data_type": stands.data_type.name,
+                    "days": number(pending.days),
+                    "before": number(stands.days),
+                },
+                clause=CLAUSE,
+                due=pending.effective_at,
+                ends=pending.effective_at,
+                opened_at=pending.effective_at - grace,
+                by=pending.by,
+                entry=pending.sequence,
             )
-            new = old.model_copy(update={"pending": pending})
-        case Lengthened():
-            new = old.model_copy(update={"days": body.days, **stamp})
-        case ShorteningCancelled():
-            new = old.model_copy(update={"pending": None})
-        case HoldPlaced():
-            hold = Hold(reason=body.reason, keeps_from=body.keeps_from, **stamp)
-            new = old.model_copy(update={"hold": hold, "deletion_resumes_at": None})
-        case HoldReleased():
-            new = old.model_copy(
-                update={
-                    "hold": None,
-                    "deletion_resumes_at": body.resumes_at,
-                    "keeps_from": old.hold.keeps_from if old.hold else None,
-                }
-            )
-    return State(settings=state.settings | {body.data_type: new})
 
 
-def describe(event: RecordedEvent, agreement: Agreement) -> str:
-    """The instruction in a sentence."""
-    body = _BODIES[event.kind].model_validate(event.body)
-    names = {t.id: t.name for t in agreement.retention.data_types}
-    name = names.get(body.data_type, body.data_type)
-    match body:
-        case Shortened():
-            day = f"{local_day(body.effective_at):%-d %b %Y}"
-            return f"Shortened retention of {name} from {body.before:,} to {body.days:,} days from {day}"
-        case Lengthened():
-            return f"Lengthened retention of {name} from {body.before:,} to {body.days:,} days"
-        case ShorteningCancelled():
-            return f"Cancelled the shortening of {name} to {body.days:,} days"
-        case HoldPlaced():
-            return f"Placed a legal hold on {name}"
-        case HoldReleased():
-            day = f"{local_day(body.resumes_at):%-d %b %Y}"
-            return f"Released the legal hold on {name}; deletion resumes on {day}"
+# --- words ---------------------------------------------------------------------------------------
+
+refuse = Refusals("retention")
+
+RETENTION = Subject(
+    name="retention",
+    title="Retention",
+    state=State,
+    events=(Shortened, Lengthened, ShorteningCancelled, HoldPlaced, HoldReleased),
+    decide=decide,
+    steps_open=steps_open,
+    tasks=tasks,
+    about={"coming_period": ("Coming retention period", "{data_type}: {days} days instead of {before}")},
+)

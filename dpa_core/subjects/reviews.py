@@ -6,32 +6,32 @@ Clauses: 3.1(i) (documented instructions), Sch. 2 2.2. Standard: Art. 28(3)(h) G
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from dpa_core.agreement import Agreement
-from dpa_core.subjects.common import (
-    MAX_REASON,
-    Moment,
-    NewEvent,
-    Record,
-    RecordedEvent,
-    Refusal,
-    checked_reason,
-    local_day,
-)
+from dpa_core.locale import Value, worded
+from dpa_core.subjects import dates
+from dpa_core.subjects.common import Moment, Record, RecordedEvent, Refusal, Refusals, Side
+from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
+from dpa_core.subjects.texts import MAX_REASON, checked_reason
 
 CLAUSE = "Art. 28(3)(h) GDPR"
 INSTRUCTION_CLAUSE = "3.1(i)"
 MAX_ACTIONS = 30
 """Actions one review may agree on."""
 
-Side = Literal["customer", "provider"]
-
 
 # --- state ---------------------------------------------------------------------------------------
+
+Answer = Literal["accepted", "rejected"]
+Status = Literal["not_confirmed", "confirmed", "not_answered", "accepted", "rejected"]
+STATUS: dict[Status, str] = worded(
+    Status, not_confirmed="Not confirmed yet", not_answered="Waiting for an answer"
+)
+"""The first two of a review, the others of a proposal."""
 
 
 class Action(Record):
@@ -62,7 +62,7 @@ class Proposal(Record):
     by: str
     changes: dict[str, bool]
     reason: str
-    answer: Literal["accepted", "rejected"] | None = None
+    answer: Answer | None = None
     answered_at: Moment | None = None
     answered_by: str | None = None
 
@@ -88,92 +88,116 @@ class State(Record):
         return tuple(p for p in self.proposals if p.answer is None)
 
     def proposal(self, sequence: int) -> Proposal:
-        """A proposal that waits for an answer. Refused where there is none."""
+        """A proposal that waits for an answer. Refused where there is none. Clause: 3.1(i)"""
         found = next((p for p in self.open_proposals if p.sequence == sequence), None)
         if found is None:
-            raise Refusal(
-                INSTRUCTION_CLAUSE,
-                f"No proposal {sequence} is waiting for an answer.",
-                "Look at the page again: someone may have answered it before you.",
-            )
+            raise refuse("no_proposal_waits", INSTRUCTION_CLAUSE, id=sequence)
         return found
+
+
+def status(item: Review | Proposal) -> Status:
+    """Where a review or a proposal stands."""
+    if isinstance(item, Review):
+        return "confirmed" if item.confirmed_at else "not_confirmed"
+    return item.answer or "not_answered"
 
 
 # --- events --------------------------------------------------------------------------------------
 
 
-class Held(Record):
-    """`review.held`: what was said and agreed."""
+class Held(Body, kind="review.held", words="Held a review and agreed on {actions:action|actions}"):
+    """What was said and agreed."""
 
-    v: Literal[1] = 1
     notes: str
     actions: tuple[Action, ...]
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        new = Review(sequence=event.sequence, held_at=event.recorded_at, by=event.actor, **self.told())
+        return state.but(held=(*state.held, new))
 
-class Confirmed(Record):
-    """`review.confirmed`: the customer's admin stands by the agreed actions of that review."""
 
-    v: Literal[1] = 1
+class Confirmed(Body, kind="review.confirmed", words="Confirmed the actions agreed in review {review:id}"):
+    """The customer's admin stands by the agreed actions of a review."""
+
     review: int
     reason: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        stamp = {"confirmed_at": event.recorded_at, "confirmed_by": event.actor}
+        held = tuple(r.but(**stamp) if r.sequence == self.review else r for r in state.held)
+        return state.but(held=held)
 
-class Saved(Record):
-    """`proposal.saved`: features somebody of the provider proposes to switch."""
 
-    v: Literal[1] = 1
+class Saved(Body, kind="proposal.saved", words="Proposed to switch {proposed}"):
+    """Features somebody of the provider proposes to switch."""
+
     changes: dict[str, bool]
     reason: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        new = Proposal(sequence=event.sequence, saved_at=event.recorded_at, by=event.actor, **self.told())
+        return state.but(proposals=(*state.proposals, new))
 
-class Answered(Record):
-    """`proposal.accepted` or `proposal.rejected`: the admin's answer. The instruction that an accepted
-    one became is the event before it."""
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"proposed": proposed(self, agreement)}
 
-    v: Literal[1] = 1
+
+class _Answered(Body):
+    """The admin's answer to a proposal."""
+
+    answer: ClassVar[Answer]
     proposal: int
     reason: str
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        stamp = {"answer": self.answer, "answered_at": event.recorded_at, "answered_by": event.actor}
+        proposals = tuple(p.but(**stamp) if p.sequence == self.proposal else p for p in state.proposals)
+        return state.but(proposals=proposals)
 
-_BODIES: dict[str, type[Held | Confirmed | Saved | Answered]] = {
-    "review.held": Held,
-    "review.confirmed": Confirmed,
-    "proposal.saved": Saved,
-    "proposal.accepted": Answered,
-    "proposal.rejected": Answered,
-}
-KINDS = frozenset(_BODIES)
+
+class ProposalAccepted(_Answered, kind="proposal.accepted", words="Accepted proposal {proposal:id}"):
+    """The admin accepts it. The instruction that it became is the event before."""
+
+    answer: ClassVar[Answer] = "accepted"
+
+
+class ProposalRejected(_Answered, kind="proposal.rejected", words="Rejected proposal {proposal:id}"):
+    """The admin rejects it. Nothing was switched."""
+
+    answer: ClassVar[Answer] = "rejected"
+
+
+def proposed(proposal: Proposal | Saved, agreement: Agreement) -> str:
+    """What a proposal asks for: `Voicebot on, Voice off`."""
+    names = {f.id: f.name for f in agreement.features}
+    return ", ".join(f"{names.get(id, id)} {'on' if on else 'off'}" for id, on in proposal.changes.items())
 
 
 # --- commands ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Hold:
+class RecordReview(Command, by="provider", action="hold_review"):
     """Record a review that was held."""
 
     notes: str
     actions: tuple[Action, ...] = ()
 
 
-@dataclass(frozen=True)
-class Confirm:
+class ConfirmReview(Command, by="customer"):
     """Confirm the agreed actions of a review."""
 
     review: int
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Propose:
+class ProposeChanges(Command, by="provider", action="hold_review"):
     """Save features to be switched as a proposal: identifier to on (True) or off (False)."""
 
     changes: Mapping[str, bool]
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Accept:
+class AcceptProposal(Command, by="customer"):
     """Accept a proposal; what is left of it becomes one instruction."""
 
     proposal: int
@@ -182,165 +206,182 @@ class Accept:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Reject:
+class RejectProposal(Command, by="customer"):
     """Reject a proposal. Nothing is switched."""
 
     proposal: int
     reason: str = ""
 
 
-Command = Hold | Confirm | Propose | Accept | Reject
+# --- the steps that fit --------------------------------------------------------------------------
+
+STAGES: dict[Status, Stage] = {
+    "not_confirmed": Stage((ConfirmReview,), "customer"),
+    "confirmed": Stage(),
+    "not_answered": Stage((AcceptProposal, RejectProposal), "customer"),
+    "accepted": Stage(),
+    "rejected": Stage(),
+}
+
+
+def _misfit(step: type[Command], item: Review | Proposal, state: State, context: Context) -> Refusal:
+    if isinstance(item, Review):
+        return refuse("no_review_waits", CLAUSE, id=item.sequence)
+    return refuse("no_proposal_waits", INSTRUCTION_CLAUSE, id=item.sequence)
+
+
+def _obstacle(step: type[Command], item: Review | Proposal, state: State, context: Context) -> Refusal | None:
+    """Why a step of the right stage does not fit this review or proposal all the same."""
+    if step is ConfirmReview and isinstance(item, Review) and not item.actions:
+        return refuse("nothing_to_confirm", CLAUSE, id=item.sequence)
+    if step is AcceptProposal and isinstance(item, Proposal) and not item.remaining(context.features_on):
+        return refuse("stands_already", INSTRUCTION_CLAUSE)
+    return None
+
+
+STEPS: Steps[Review | Proposal, State] = Steps(
+    lambda item, state, context: STAGES[status(item)], _misfit, _obstacle
+)
+steps_open = STEPS.open
+"""The steps that the context's side may take with a review or a proposal now. Clause: 3.1(i)"""
+
+
+# --- decisions -----------------------------------------------------------------------------------
+
+
+decide = rules()
+
+
+@decide.register
+def _record_review(command: RecordReview, state: State, context: Context) -> list[Body]:
+    """What was said and agreed, once something was. Standard: Art. 28(3)(h) GDPR"""
+    notes = checked_reason(command.notes)
+    actions = _checked_actions(command.actions, context.now)
+    if not notes and not actions:
+        raise refuse("empty", CLAUSE, "notes")
+    return [Held(notes=notes, actions=actions)]
 
 
 def _checked_actions(actions: tuple[Action, ...], now: datetime) -> tuple[Action, ...]:
+    """The actions without blanks around their texts. Refused where one says nothing or is overdue."""
     if len(actions) > MAX_ACTIONS:
-        raise Refusal(
-            CLAUSE,
-            f"{len(actions)} actions are more than one review can hold.",
-            f"Agree on {MAX_ACTIONS} at the most.",
-            "actions",
-        )
+        raise refuse("too_many_actions", CLAUSE, "actions", number=len(actions), limit=MAX_ACTIONS)
     checked = []
     for number, action in enumerate(actions, start=1):
         what = action.what.strip()
         if not 0 < len(what) <= MAX_REASON:
-            raise Refusal(
-                CLAUSE,
-                f"Action {number} has {len(what):,} characters.",
-                f"Say in 1 to {MAX_REASON:,} characters what is to be done.",
-                "actions",
-            )
-        if action.due is not None and action.due < local_day(now):
-            raise Refusal(
-                CLAUSE,
-                f"Action {number} would be due on {action.due:%-d %b %Y}, which is over.",
-                "Choose today or a later day, or leave the day out.",
-                "actions",
-            )
-        checked.append(action.model_copy(update={"what": what}))
+            length = len(what)
+            raise refuse("action_length", CLAUSE, "actions", number=number, length=length, limit=MAX_REASON)
+        if action.due is not None and action.due < dates.local_day(now):
+            raise refuse("action_overdue", CLAUSE, "actions", number=number, due=action.due)
+        checked.append(action.but(what=what))
     return tuple(checked)
 
 
-def decide(
-    command: Command, state: State, on: frozenset[str], agreement: Agreement, now: datetime
-) -> list[NewEvent]:
-    """Record a review, its confirmation, a proposal, or the answer to one.
-
-    `on`: the features that are on. An accepted proposal's instruction is decided by the features'
-    own rule.
-    Clause: 3.1(i). Standard: Art. 28(3)(h) GDPR
-    """
-    match command:
-        case Hold(notes=notes):
-            text = checked_reason(notes)
-            actions = _checked_actions(command.actions, now)
-            if not text and not actions:
-                raise Refusal(
-                    CLAUSE, "The review has neither notes nor actions.", "Write down what was said.", "notes"
-                )
-            return [NewEvent("review.held", Held(notes=text, actions=actions))]
-        case Confirm(review=sequence):
-            review = next((r for r in state.held if r.sequence == sequence), None)
-            if review is None or review.confirmed_at:
-                raise Refusal(
-                    CLAUSE,
-                    f"No review {sequence} is waiting to be confirmed.",
-                    "Look at the page again: someone may have confirmed it before you.",
-                )
-            confirmed = Confirmed(review=sequence, reason=checked_reason(command.reason))
-            return [NewEvent("review.confirmed", confirmed)]
-        case Propose(changes=changes):
-            _check_changes(changes, on, agreement)
-            saved = Saved(changes=dict(sorted(changes.items())), reason=checked_reason(command.reason))
-            return [NewEvent("proposal.saved", saved)]
-        case Accept(proposal=sequence):
-            if not state.proposal(sequence).remaining(on):
-                raise Refusal(
-                    INSTRUCTION_CLAUSE,
-                    "All that this proposal asks for stands already.",
-                    "Reject it; nothing changes by that.",
-                )
-            return [NewEvent("proposal.accepted", _answer(command))]
-        case Reject(proposal=sequence):
-            state.proposal(sequence)
-            return [NewEvent("proposal.rejected", _answer(command))]
+@decide.register
+def _confirm_review(command: ConfirmReview, state: State, context: Context) -> list[Body]:
+    """The admin stands by what was agreed, once. Standard: Art. 28(3)(h) GDPR"""
+    review = next((r for r in state.held if r.sequence == command.review), None)
+    if review is None:
+        raise refuse("no_review_waits", CLAUSE, id=command.review)
+    STEPS.check(command, review, state, context)
+    return [Confirmed(review=review.sequence, reason=checked_reason(command.reason))]
 
 
-def _answer(command: Accept | Reject) -> Answered:
-    return Answered(proposal=command.proposal, reason=checked_reason(command.reason))
-
-
-def _check_changes(changes: Mapping[str, bool], on: frozenset[str], agreement: Agreement) -> None:
+@decide.register
+def _propose_changes(command: ProposeChanges, state: State, context: Context) -> list[Body]:
+    """Features of the agreement, at least one of which is not as proposed. Clause: 3.1(i)"""
+    agreement, on = context.agreement, context.features_on
     known = {f.id: f.name for f in agreement.features}
-    if unknown := [id for id in changes if id not in known]:
-        raise Refusal(
-            INSTRUCTION_CLAUSE,
-            f"There is no optional feature “{unknown[0]}” in agreement version {agreement.version}.",
-            f"Choose one of: {', '.join(known.values())}.",
-            "changes",
+    if unknown := [id for id in command.changes if id not in known]:
+        names, version = tuple(known.values()), agreement.version
+        raise refuse(
+            "unknown_feature", INSTRUCTION_CLAUSE, "changes", id=unknown[0], version=version, names=names
         )
-    if not any((id in on) != wanted for id, wanted in changes.items()):
-        raise Refusal(
-            INSTRUCTION_CLAUSE,
-            "The proposal would change nothing.",
-            "Switch at least one feature to something else than it is.",
-            "changes",
+    if not any((id in on) != wanted for id, wanted in command.changes.items()):
+        raise refuse("changes_nothing", INSTRUCTION_CLAUSE, "changes")
+    return [Saved(changes=dict(sorted(command.changes.items())), reason=checked_reason(command.reason))]
+
+
+@decide.register
+def _accept_proposal(command: AcceptProposal, state: State, context: Context) -> list[Body]:
+    """The answer; the instruction it becomes is decided by the features' own rule. Clause: 3.1(i)"""
+    proposal = state.proposal(command.proposal)
+    STEPS.check(command, proposal, state, context)
+    return [ProposalAccepted(proposal=proposal.sequence, reason=checked_reason(command.reason))]
+
+
+@decide.register
+def _reject_proposal(command: RejectProposal, state: State, context: Context) -> list[Body]:
+    """The answer; all stays as it is. Clause: 3.1(i)"""
+    proposal = state.proposal(command.proposal)
+    STEPS.check(command, proposal, state, context)
+    return [ProposalRejected(proposal=proposal.sequence, reason=checked_reason(command.reason))]
+
+
+# --- what is open --------------------------------------------------------------------------------
+
+
+def tasks(state: State, context: Context) -> Iterator[Task]:
+    """Proposals without an answer, and what the last review left to do. Clause: 3.1(i)"""
+    for proposal in state.open_proposals:
+        yield Task(
+            f"review/{proposal.sequence}",
+            "reviews",
+            "proposal",
+            parameters={"proposed": proposed(proposal, context.agreement)},
+            waits_for=STAGES[status(proposal)].waits_for,
+            clause=INSTRUCTION_CLAUSE,
+            opened_at=proposal.saved_at,
+            by=proposal.by,
+            entry=proposal.sequence,
         )
+    if state.last:
+        yield from _left_to_do(state.last)
 
 
-def evolve(state: State, event: RecordedEvent) -> State:
-    """The state after an event of this subject; any other event leaves it as it is."""
-    if event.kind not in KINDS:
-        return state
-    body = _BODIES[event.kind].model_validate(event.body)
-    match body:
-        case Held():
-            review = Review(
-                sequence=event.sequence,
-                held_at=event.recorded_at,
-                by=event.actor,
-                notes=body.notes,
-                actions=body.actions,
-            )
-            return state.model_copy(update={"held": (*state.held, review)})
-        case Confirmed():
-            stamp = {"confirmed_at": event.recorded_at, "confirmed_by": event.actor}
-            held = tuple(r.model_copy(update=stamp) if r.sequence == body.review else r for r in state.held)
-            return state.model_copy(update={"held": held})
-        case Saved():
-            proposal = Proposal(
-                sequence=event.sequence,
-                saved_at=event.recorded_at,
-                by=event.actor,
-                changes=body.changes,
-                reason=body.reason,
-            )
-            return state.model_copy(update={"proposals": (*state.proposals, proposal)})
-        case Answered():
-            answer = {
-                "answer": event.kind.removeprefix("proposal."),
-                "answered_at": event.recorded_at,
-                "answered_by": event.actor,
-            }
-            proposals = tuple(
-                p.model_copy(update=answer) if p.sequence == body.proposal else p for p in state.proposals
-            )
-            return state.model_copy(update={"proposals": proposals})
+def _left_to_do(review: Review) -> Iterator[Task]:
+    """The agreed actions, which stay open until the next review takes them up, and their confirmation."""
+    base = Task(
+        f"review/{review.sequence}",
+        "reviews",
+        "review",
+        clause=CLAUSE,
+        opened_at=review.held_at,
+        by=review.by,
+        entry=review.sequence,
+    )
+    for number, action in enumerate(review.actions, start=1):
+        yield replace(
+            base,
+            key=f"{base.key}/{number}",
+            about=f"action_of_{action.side}",
+            parameters={"what": action.what},
+            waits_for=action.side,
+            due=dates.end_of(action.due) if action.due else None,
+        )
+    stands = status(review)
+    if review.actions and stands == "not_confirmed":
+        yield replace(base, waits_for=STAGES[stands].waits_for)
 
 
-def describe(event: RecordedEvent, agreement: Agreement) -> str:
-    """The event in a sentence, in the names of its agreement version."""
-    body = _BODIES[event.kind].model_validate(event.body)
-    match body:
-        case Held():
-            number = len(body.actions)
-            return f"Held a review and agreed on {number} {'action' if number == 1 else 'actions'}"
-        case Confirmed():
-            return f"Confirmed the actions agreed in review {body.review}"
-        case Saved():
-            names = {f.id: f.name for f in agreement.features}
-            wanted = [f"{names.get(id, id)} {'on' if on else 'off'}" for id, on in body.changes.items()]
-            return f"Proposed to switch {', '.join(wanted)}"
-        case Answered():
-            return f"{event.kind.removeprefix('proposal.').capitalize()} proposal {body.proposal}"
+# --- words ---------------------------------------------------------------------------------------
+
+refuse = Refusals("reviews")
+
+REVIEWS = Subject(
+    name="reviews",
+    title="Reviews",
+    page="review",
+    state=State,
+    events=(Held, Confirmed, Saved, ProposalAccepted, ProposalRejected),
+    decide=decide,
+    steps_open=steps_open,
+    tasks=tasks,
+    about={
+        "action_of_customer": ("Agreed action", "{what} (the customer)"),
+        "action_of_provider": ("Agreed action", "{what} (the provider)"),
+        "proposal": ("Proposal", "{proposed}"),
+        "review": ("Review", "The customer’s admin has not confirmed the agreed actions"),
+    },
+)

@@ -6,15 +6,14 @@ Standard: Art. 28(3)(h) GDPR (information that shows compliance), Art. 5(2) GDPR
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
 
 from dpa_core.agreement import Agreement
-from dpa_core.subjects.common import Moment, NewEvent, Record, RecordedEvent, Refusal
+from dpa_core.locale import Value
+from dpa_core.subjects.common import Moment, Record, RecordedEvent, Refusals
+from dpa_core.subjects.subject import Body, Command, Context, Subject, rules
 
 CLAUSE = "Art. 28(3)(h) GDPR"
-KIND = "snapshot.taken"
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -25,10 +24,9 @@ class State(Record):
     taken: dict[str, int] = {}
 
 
-class Taken(Record):
-    """`snapshot.taken`: what was frozen. The same `sequence` and `moment` freeze to the same digest."""
+class Taken(Body, kind="snapshot.taken", words="Took a snapshot as at {as_at}, digest {start}…"):
+    """What was frozen. The same `sequence` and `moment` freeze to the same digest."""
 
-    v: Literal[1] = 1
     as_at: date
     """The calendar day in Stockholm that the snapshot shows."""
     moment: Moment
@@ -38,9 +36,14 @@ class Taken(Record):
     digest: str
     """SHA-256 of the snapshot's canonical JSON (RFC 8785), in hexadecimal."""
 
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        return State(taken=state.taken | {self.digest: event.sequence})
 
-@dataclass(frozen=True)
-class Take:
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"start": self.digest[:12]}
+
+
+class RecordSnapshot(Command, by="either", action="take_snapshot"):
     """Put a frozen snapshot on file. Fields as in `Taken`; `moment` in UTC."""
 
     as_at: date
@@ -49,35 +52,28 @@ class Take:
     digest: str
 
 
-def decide(command: Take, state: State, last_sequence: int, now: datetime) -> list[NewEvent]:
-    """Record that the snapshot was taken. Refused where the same one is on file already.
+decide = rules()
 
-    `last_sequence`: the head of the customer's ledger.
+
+@decide.register
+def _record_snapshot(command: RecordSnapshot, state: State, context: Context) -> list[Body]:
+    """Refused where the same snapshot is on file already, or it is none of this ledger.
+
     Clause: Art. 28(3)(h) GDPR
     """
     if command.digest in state.taken:
-        raise Refusal(
-            CLAUSE,
-            f"The same snapshot is on file already, as entry {state.taken[command.digest]}.",
-            "Nothing that it shows has changed since. Use that one.",
-        )
+        raise refuse("on_file", CLAUSE, entry=state.taken[command.digest])
     if not (
-        _DIGEST.fullmatch(command.digest) and 1 <= command.sequence <= last_sequence and command.moment <= now
+        _DIGEST.fullmatch(command.digest)
+        and 1 <= command.sequence <= context.sequence
+        and command.moment <= context.now
     ):
-        raise Refusal(CLAUSE, "That is no snapshot of this customer.", "Freeze it again.")
-    body = Taken(as_at=command.as_at, moment=command.moment, sequence=command.sequence, digest=command.digest)
-    return [NewEvent(KIND, body)]
+        raise refuse("no_snapshot", CLAUSE)
+    return [
+        Taken(as_at=command.as_at, moment=command.moment, sequence=command.sequence, digest=command.digest)
+    ]
 
 
-def evolve(state: State, event: RecordedEvent) -> State:
-    """The state after an event of this subject; any other event leaves it as it is."""
-    if event.kind != KIND:
-        return state
-    body = Taken.model_validate(event.body)
-    return State(taken=state.taken | {body.digest: event.sequence})
+refuse = Refusals("snapshots")
 
-
-def describe(event: RecordedEvent, agreement: Agreement) -> str:
-    """The event in a sentence."""
-    body = Taken.model_validate(event.body)
-    return f"Took a snapshot as at {body.as_at:%-d %b %Y}, digest {body.digest[:12]}…"
+SNAPSHOTS = Subject(name="snapshots", title="Snapshots", state=State, events=(Taken,), decide=decide)

@@ -6,24 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from dpa_core.ledger import Event, Fault, check_chain
-from dpa_core.office import AgreementMissing, CustomerFile
-from dpa_core.subjects import describe
-
-SUBJECTS = {
-    "customer": "Agreement",
-    "features": "Features",
-    "retention": "Retention",
-    "audits": "Audits",
-    "data_return": "Return and deletion",
-    "assistance": "Assistance",
-    "sub_processors": "Sub-processor changes",
-    "incidents": "Incidents",
-    "review": "Reviews",
-    "proposal": "Reviews",
-    "snapshot": "Snapshots",
-}
-"""The first word of an event's kind, and what a person calls it."""
+from dpa_core.application import AgreementMissing, CustomerFile
+from dpa_core.ledger import Event, Fault
+from dpa_core.subjects import registry
 
 
 @dataclass(frozen=True)
@@ -50,7 +35,7 @@ def in_words(events: Iterable[Event], file: CustomerFile) -> list[Instruction]:
             actor=e.actor,
             on_behalf_of=e.on_behalf_of,
             agreement_version=e.agreement_version,
-            subject=SUBJECTS.get(e.kind.split(".")[0], e.kind),
+            subject=_subject(e),
             what=_what(e, file),
             reason=str(e.body.get("reason", "")) if isinstance(e.body, Mapping) else "",
             digest=e.digest,
@@ -59,9 +44,14 @@ def in_words(events: Iterable[Event], file: CustomerFile) -> list[Instruction]:
     ]
 
 
+def _subject(event: Event) -> str:
+    subject = registry.by_kind(event.kind)
+    return subject.title if subject else event.kind
+
+
 def _what(event: Event, file: CustomerFile) -> str:
     try:
-        return describe(event, file.version(event.agreement_version, event.recorded_at))
+        return registry.describe(event, file.version(event.agreement_version, event.recorded_at))
     except (AgreementMissing, ValueError):
         # Tampered with, or a version's data is gone: the rest of the history must still be seen.
         return "An entry that cannot be read"
@@ -72,10 +62,16 @@ def instructions(file: CustomerFile, last: int | None = None) -> list[Instructio
 
     def read() -> list[Instruction]:
         after = max(0, file.sequence - last) if last else 0
-        events = file.ledger.events(file.customer_id, after=after, until=file.as_of)
+        events = file.reader.events(after=after, until=file.as_of)
         return in_words(reversed(events), file)
 
-    return file.kept(("history.instructions", last), read)
+    return file.cached(("history.instructions", last), read)
+
+
+def entry(file: CustomerFile, sequence: int) -> Instruction | None:
+    """One entry of the customer's ledger in words; None where there is none of that number."""
+    event = file.reader.event(sequence) if sequence <= file.sequence else None
+    return in_words([event], file)[0] if event else None
 
 
 def fault(file: CustomerFile) -> Fault | None:
@@ -83,4 +79,4 @@ def fault(file: CustomerFile) -> Fault | None:
 
     Always looks at the whole ledger, whatever the file's moment.
     """
-    return check_chain(file.ledger, file.customer_id)
+    return file.reader.fault()

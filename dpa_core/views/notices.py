@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dpa_core.agreement import Agreement, Feature, SubProcessor
-from dpa_core.office import CustomerFile, ProviderFile
-from dpa_core.subjects import features, sub_processors
+from dpa_core.application import CustomerFile, ProviderFile
+from dpa_core.subjects import features, objections, sub_processors
 from dpa_core.subjects.features import Transfer
-from dpa_core.subjects.sub_processors import Change, Objection, Published, Standing
+from dpa_core.subjects.objections import Objection, Standing
+from dpa_core.subjects.sub_processors import Change, Published
+from dpa_core.subjects.subject import Command
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Notice:
     objection: Objection | None
     objection_ends: datetime
     resolution_ends: datetime | None
+    steps: tuple[type[Command], ...]
+    """The steps that whoever looks may take about it, by side; not yet whether by role."""
 
 
 def effect(change: Change, on: frozenset[str], before: Agreement) -> Effect:
@@ -49,7 +53,7 @@ def effect(change: Change, on: frozenset[str], before: Agreement) -> Effect:
     old = {s.id: s for s in before.sub_processors}.get(change.replaces or "")
     new = change.entry
     after = sub_processors.applied(change, before)
-    touched = sub_processors.features_of(change, before)
+    touched = change.features_of(before)
     return Effect(
         features=tuple(f for f in before.features if f.id in touched and f.id in on),
         core=any(s is not None and s.kind == "core" for s in (old, new)),
@@ -61,7 +65,7 @@ def effect(change: Change, on: frozenset[str], before: Agreement) -> Effect:
 
 def notices(file: CustomerFile) -> list[Notice]:
     """Every published change as this customer sees it, newest first. Clause: Sch. 2 1.1"""
-    state, agreement = file.state.sub_processors, file.agreement
+    state, agreement = file.state.objections, file.agreement
     found = []
     for p in sorted(file.changes.values(), key=lambda p: (p.at, p.id), reverse=True):
         before = file.version(agreement.version, p.effective_at - timedelta(microseconds=1))
@@ -69,11 +73,12 @@ def notices(file: CustomerFile) -> list[Notice]:
         found.append(
             Notice(
                 published=p,
-                standing=sub_processors.standing(p, state, agreement, file.now),
+                standing=objections.standing(p, state, agreement, file.now),
                 effect=effect(p.change, file.state.features.on, before),
                 objection=objection,
-                objection_ends=sub_processors.objection_ends(p, agreement),
-                resolution_ends=sub_processors.resolution_ends(objection, agreement) if objection else None,
+                objection_ends=objections.objection_ends(p, agreement),
+                resolution_ends=objections.resolution_ends(objection, agreement) if objection else None,
+                steps=objections.steps_open(p, state, file.context),
             )
         )
     return found
@@ -85,7 +90,7 @@ def touched(file: ProviderFile, change: Change) -> list[tuple[str, str, tuple[st
     A core sub-processor's touches every customer.
     """
     agreement = file.agreement
-    ids = sub_processors.features_of(change, agreement)
+    ids = change.features_of(agreement)
     core = not ids
     sql = (
         "SELECT customer_id, json_extract_string(state, '$.customer.name'), "

@@ -8,28 +8,18 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, lru_cache
 
 from pydantic import TypeAdapter
 
 from dpa_core.agreement import Agreement
+from dpa_core.application import Portfolio
 from dpa_core.locale import local_day
-from dpa_core.office import Portfolio
-from dpa_core.subjects import (
-    STATE_SCHEMA,
-    CustomerState,
-    features,
-    fold,
-    incidents,
-    notices,
-    retention,
-    reviews,
-    sub_processors,
-)
-from dpa_core.views import matters
-from dpa_core.views.open_items import OpenItem, coming_changes, in_order, of_matter, of_settings
+from dpa_core.subjects import features, incidents, objections, retention, reviews
+from dpa_core.subjects.subject import Context, Task
+from dpa_core.views import tasks
 
 
 @dataclass(frozen=True)
@@ -44,18 +34,23 @@ class Line:
     """Names of the places where its engaged sub-processors process data or may reach it."""
     third_countries: int
     days_since_review: int | None
-    open_items: tuple[OpenItem, ...]
+    tasks: tuple[Task, ...]
+    """What is open, what is due first coming first."""
     next_due: datetime | None
 
 
-_FACTS = """
-SELECT customer_id, state_schema, json_extract_string(state, [
-    '$.customer.name', '$.customer.agreement_version', '$.features.switches',
-    '$.reviews.held[#-1]', '$.reviews.proposals', '$.retention.settings', '$.sub_processors', '$.incidents'
-])
-FROM heads
-WHERE customer_id NOT LIKE '@%' AND (? OR list_contains(?::VARCHAR[], customer_id))
-"""
+_PATHS = (
+    "$.customer.name",
+    "$.customer.agreement_version",
+    "$.features.switches",
+    "$.reviews.held[#-1]",
+    "$.reviews.proposals",
+    "$.retention.settings",
+    "$.objections",
+    "$.incidents",
+)
+"""Where a line's facts lie in a folded state: whole states of a thousand customers would take several times
+as long to read as the page around them."""
 
 
 @dataclass(frozen=True)
@@ -69,96 +64,98 @@ class _Facts:
     last_review: reviews.Review | None
     proposals: tuple[reviews.Proposal, ...]
     settings: dict[str, retention.Setting]
-    objections: sub_processors.State
+    objections: objections.State
     handling: incidents.State
+
+    @classmethod
+    def silent(cls, version: str) -> _Facts:
+        """Of a customer that has said nothing yet."""
+        return cls("", "", version, frozenset(), None, (), {}, objections.State(), incidents.State())
 
 
 def lines(file: Portfolio) -> list[Line]:
     """A line a customer, by name."""
     # Many customers have the same features on; what those engage is worked out once.
-    known: dict[tuple[str, frozenset[str]], tuple[int, tuple[str, ...], int]] = {}
-    version = cache(file.version)
-    coming = cache(lambda v: coming_changes(file.provider.sub_processors.published, version(v), file.now))
-    silent = cache(lambda v: _notices(file, version(v)))
+    context = cache(lambda version: _context(file, version))
+    exposure = cache(lambda version, on: _exposure(on, context(version).agreement))
+    # Whoever objected to nothing and was told of no incident has the same notices as all the others.
+    silent = cache(lambda version: _notices(_Facts.silent(version), context(version)))
     told = {c for i in file.provider.incidents.incidents.values() for n in i.notices for c in n.customers}
-    asked = _requests(file)
+    asked = _by_customer(file)
     found = []
     for facts in _facts(file):
-        agreement, on, last = version(facts.version), facts.on, facts.last_review
-        if (facts.version, on) not in known:
-            known[facts.version, on] = _exposure(on, agreement)
-        number, places, outside = known[facts.version, on]
-        items = [*asked.get(facts.customer_id, ()), *coming(facts.version)]
-        # Whoever objected to nothing and was told of no incident has the same notices as all the others.
-        spoke = facts.objections.objections or facts.customer_id in told
-        items += _notices(file, agreement, facts) if spoke else silent(facts.version)
-        if last or facts.proposals or facts.settings:
-            held = reviews.State(held=(last,) if last else (), proposals=facts.proposals)
-            items += of_settings(retention.State(settings=facts.settings), held, agreement, file.now)
+        known, last = context(facts.version), facts.last_review
+        number, places, outside = exposure(facts.version, facts.on)
+        if facts.objections.objections or facts.customer_id in told:
+            own = incidents.for_customer(file.provider.incidents, facts.customer_id)
+            notices = _notices(facts, replace(known, customer_id=facts.customer_id, incidents=own))
+        else:
+            notices = silent(facts.version)
+        items = [*asked.get(facts.customer_id, ()), *notices, *_of_settings(facts, known)]
         found.append(
             Line(
                 customer_id=facts.customer_id,
                 name=facts.name,
-                on=on,
+                on=facts.on,
                 sub_processors=number,
                 places=places,
                 third_countries=outside,
                 days_since_review=_days(last.held_at, file.now) if last else None,
-                open_items=tuple(in_order(items)),
-                next_due=min((i.due_at for i in items if i.due_at), default=None),
+                tasks=tuple(tasks.in_order(items)),
+                next_due=min((at for t in items if (at := tasks.due_at(t))), default=None),
             )
         )
     return sorted(found, key=lambda line: (line.name.lower(), line.customer_id))
 
 
-def _requests(file: Portfolio) -> Mapping[str, list[OpenItem]]:
-    """What waits in requests and objections, by customer, as the ledger keeps it beside the heads."""
-    found: dict[str, list[OpenItem]] = defaultdict(list)
-    for customer_id, matter in matters.of_customers(file):
-        found[customer_id].append(of_matter(matter))
+def _context(file: Portfolio, version: str) -> Context:
+    """What the notices of a customer bound to a version rest on, if it was told of no incident."""
+    return Context(file.version(version), file.now, changes=file.provider.sub_processors.published)
+
+
+def _by_customer(file: Portfolio) -> Mapping[str, list[Task]]:
+    """What is open in requests and objections, as the ledger keeps it beside the heads."""
+    found: dict[str, list[Task]] = defaultdict(list)
+    for customer_id, task in tasks.of_customers(file):
+        found[customer_id].append(task)
     return found
 
 
-def _notices(file: Portfolio, agreement: Agreement, facts: _Facts | None = None) -> list[OpenItem]:
-    """What waits for a customer as the provider told it something; without `facts`: for a silent one."""
-    state, customer_id = CustomerState(), ""
-    if facts:
-        state = CustomerState(sub_processors=facts.objections, incidents=facts.handling)
-        customer_id = facts.customer_id
-    found = notices(state, file.provider, customer_id, agreement)
-    return [of_matter(m) for m in found if m.stands(file.now)]
+def _notices(facts: _Facts, context: Context) -> list[Task]:
+    """What is open for a customer as the provider told it something."""
+    found = [
+        *objections.OBJECTIONS.notices(facts.objections, context),
+        *incidents.INCIDENTS.notices(facts.handling, context),
+    ]
+    return [t for t in found if t.stands(context.now)]
+
+
+def _of_settings(facts: _Facts, context: Context) -> list[Task]:
+    """Coming retention periods, proposals without an answer, and what the last review left to do."""
+    if not (facts.last_review or facts.proposals or facts.settings):
+        return []
+    held = reviews.State(held=(facts.last_review,) if facts.last_review else (), proposals=facts.proposals)
+    found = [
+        *retention.RETENTION.tasks(retention.State(settings=facts.settings), context),
+        *reviews.REVIEWS.tasks(held, context),
+    ]
+    return [t for t in found if t.stands(context.now)]
 
 
 def _facts(file: Portfolio) -> Iterator[_Facts]:
-    """Whole states of a thousand customers would take several times as long as the page around them."""
-    rows = file.ledger.rows(_FACTS, [file.customer_ids is None, list(file.customer_ids or ())])
-    for id, schema, parts in rows:
-        if schema == STATE_SCHEMA:
-            name, version, switches, review, proposals, settings, objections, handling = parts
-            yield _Facts(
-                id,
-                name,
-                version,
-                _switched_on(switches),
-                _review(review) if review else None,
-                _PROPOSALS.validate_json(proposals) if '"answer":null' in proposals else (),
-                _SETTINGS.validate_json(settings) if '"pending":{' in settings else {},
-                _objections(objections),
-                _handling(handling),
-            )
-        else:  # not written to since the state last changed its shape
-            state = fold(file.ledger.events(id))
-            yield _Facts(
-                id,
-                state.customer.name,
-                state.customer.agreement_version,
-                state.features.on,
-                state.reviews.last,
-                state.reviews.proposals,
-                dict(state.retention.settings),
-                state.sub_processors,
-                state.incidents,
-            )
+    for id, parts in file.reader.facts(_PATHS):
+        name, version, switches, review, proposals, settings, objected, handling = parts
+        yield _Facts(
+            id,
+            name,
+            version,
+            _switched_on(switches),
+            _review(review) if review else None,
+            _PROPOSALS.validate_json(proposals) if '"answer":null' in proposals else (),
+            _SETTINGS.validate_json(settings) if '"pending":{' in settings else {},
+            _objections(objected),
+            _handling(handling),
+        )
 
 
 @lru_cache(2_000)
@@ -173,8 +170,8 @@ def _review(text: str) -> reviews.Review:
 
 
 @lru_cache(2_000)
-def _objections(text: str) -> sub_processors.State:
-    return sub_processors.State.model_validate_json(text)
+def _objections(text: str) -> objections.State:
+    return objections.State.model_validate_json(text)
 
 
 @lru_cache(2_000)
@@ -207,7 +204,7 @@ def exposure(found: Sequence[Line]) -> Counter[str]:
     return Counter(name for line in found for name in line.places)
 
 
-def falling_due(found: Sequence[Line]) -> list[tuple[Line, OpenItem]]:
+def falling_due(found: Sequence[Line]) -> list[tuple[Line, Task]]:
     """Everything with a date, over all customers, what comes first coming first."""
-    dated = [(line, item) for line in found for item in line.open_items if item.due_at]
-    return sorted(dated, key=lambda pair: (pair[1].due_at, pair[0].name))
+    dated = [(line, task) for line in found for task in line.tasks if task.due]
+    return sorted(dated, key=lambda pair: (tasks.due_at(pair[1]), pair[0].name))

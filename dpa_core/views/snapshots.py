@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
-from dpa_core.office import CustomerFile
-from dpa_core.subjects.snapshots import KIND, Taken
+from dpa_core.application import CustomerFile
+from dpa_core.subjects.snapshots import Taken
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,18 @@ class OnFile:
 
 def on_file(file: CustomerFile) -> list[OnFile]:
     """What was taken up to the file's moment, newest first."""
-    return file.kept("snapshots.on_file", lambda: _read(file))
+    return file.cached("snapshots.on_file", lambda: _read(file))
 
 
 def _read(file: CustomerFile) -> list[OnFile]:
-    rows = file.ledger.rows(
-        "SELECT sequence, recorded_at, actor, body FROM events "
-        "WHERE customer_id = ? AND kind = ? AND sequence <= ? ORDER BY sequence DESC",
-        [file.customer_id, KIND, file.sequence],
-    )
     found = []
-    for sequence, at, actor, body in rows:
-        taken = Taken.model_validate_json(body)
+    for event in file.reader.events_of(Taken.kind, file.sequence):
+        taken = Taken.model_validate(event.body)
         found.append(
             OnFile(
-                sequence=sequence,
-                taken_at=at.replace(tzinfo=UTC),
-                by=actor,
+                sequence=event.sequence,
+                taken_at=event.recorded_at,
+                by=event.actor,
                 as_at=taken.as_at,
                 moment=taken.moment,
                 upto=taken.sequence,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dpa_core.agreement import Feature, SubProcessor
-from dpa_core.office import CustomerFile
+from dpa_core.application import CustomerFile
+from dpa_core.ledger import Event
 from dpa_core.subjects import features
 
 
@@ -50,13 +51,16 @@ def engagement(file: CustomerFile, id: str) -> Engagement | None:
     """The instruction that engaged an optional sub-processor for the time that still lasts; None where
     it is not engaged. Reads the customer's ledger: features switched since do not move the date.
     """
-    found = None
-    for event in file.ledger.events(file.customer_id, until=file.as_of):
-        if event.kind != features.KIND:
-            continue
-        body = features.Instructed.model_validate(event.body)
+    switched = file.cached("features.instructed", lambda: _instructed(file))
+    for event, body in switched:
         if id in body.engaged:
-            found = Engagement(event.recorded_at, event.actor, event.sequence)
-        elif id in body.released:
-            found = None
-    return found
+            return Engagement(event.recorded_at, event.actor, event.sequence)
+        if id in body.released:
+            return None
+    return None
+
+
+def _instructed(file: CustomerFile) -> list[tuple[Event, features.Instructed]]:
+    """Every instruction over features, newest first."""
+    events = file.reader.events_of(features.Instructed.kind, file.sequence)
+    return [(e, features.Instructed.model_validate(e.body)) for e in events]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dpa_core.agreement import Feature
-from dpa_core.office import CustomerFile
+from dpa_core.application import CustomerFile
 from dpa_core.subjects import features
 
 
@@ -24,17 +24,17 @@ class Trial:
     """Each feature that would be on and transfers data, and the transfers left without it."""
 
 
-def attempt(file: CustomerFile, wanted: Mapping[str, bool]) -> Trial:
+def simulate(file: CustomerFile, wanted: Mapping[str, bool]) -> Trial:
     """Try features on and off. `wanted`: identifier to on; features not named stay as they are."""
     agreement, state = file.agreement, file.state.features
     known = {f.id for f in agreement.features}
     changes = {id: on for id, on in wanted.items() if id in known and on != (id in state.on)}
     on = (state.on | {id for id, to in changes.items() if to}) - {id for id, to in changes.items() if not to}
-    command = features.Instruct(changes)
+    command = features.SetFeatures(changes)
     now = _crossing(on, file)
     return Trial(
         changes=changes,
-        consequences=features.consequences(command, state, agreement, file.now) if changes else None,
+        consequences=features.consequences(command, state, file.context) if changes else None,
         transfers=now,
         without=tuple(
             (f, left)

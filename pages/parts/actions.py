@@ -1,7 +1,7 @@
 """The one way to confirm a step: its dialog, what it answers to, sending it, and the receipt.
 
 A page declares a `Dialog`, or draws a `Form` on the page itself. Both end in `Form.submit`, which knows the
-office's doors, the one ladder of what may go wrong, and what to tell once a step is recorded.
+application's doors, the one ladder of what may go wrong, and what to tell once a step is recorded.
 
 What a step answers to is what the person had before their eyes when the button was pressed: `drawn` keeps
 that at the end of every page, `open` copies it when a dialog opens.
@@ -18,26 +18,24 @@ from typing import Literal, TypedDict, TypeVar
 
 import streamlit as st
 
-from dpa_core import subjects
 from dpa_core.access import Forbidden, SignInAgain
-from dpa_core.office import (
+from dpa_core.application import (
     PROVIDER,
     AgreementMissing,
     Changed,
     CustomerFile,
-    Instruction,
-    OwnCommand,
     ProviderFile,
     Receipt,
     StoreError,
 )
-from dpa_core.subjects import CustomerState, Refusal, grants
-from dpa_core.views import history, matters
-from dpa_core.views.open_items import OpenItem, coming_changes, in_order, of_matter, open_items
+from dpa_core.subjects import grants, registry
+from dpa_core.subjects.common import Refusal
+from dpa_core.subjects.registry import CustomerState
+from dpa_core.subjects.subject import Command, Task
+from dpa_core.views import history, tasks
 from pages.parts import words
 from pages.parts.scope import Scope
 
-Command = Instruction | OwnCommand | grants.Command
 Make = Callable[[], Command]
 """Makes the command once it is confirmed; may attach files first. May raise Refusal, StoreError."""
 Kept = Literal["step", "instruction", "role"]
@@ -65,7 +63,7 @@ def sentence(problem: Exception, labels: Mapping[str, str] | None = None) -> str
 
 
 def attempt(act: Callable[[], T], labels: Mapping[str, str] | None = None) -> T | None:
-    """What `act` gives; None, and why on screen, where the office or a rule does not allow it."""
+    """What `act` gives; None, and why on screen, where the door or a rule does not allow it."""
     try:
         return act()
     except Refusal as problem:
@@ -81,7 +79,7 @@ def reopened(scope: Scope) -> CustomerFile:
     It runs again alone, without the page and the sign-in gate around it. So whoever lost access, or whose
     sign-in has ended, since it was opened is told here, and can confirm nothing.
     """
-    file = attempt(lambda: scope.office.open(scope.file.person, scope.file.customer_id))
+    file = attempt(lambda: scope.application.open(scope.file.person, scope.file.customer_id))
     if file is None:
         st.stop()
     return file
@@ -133,7 +131,7 @@ def _turn(name: str) -> None:
 def _in_words(changed: Changed, file: CustomerFile) -> list[str]:
     """Who recorded what, and when, oldest first."""
     if changed.events and changed.events[0].customer_id == PROVIDER:
-        told = [(e, subjects.describe_provider(e)) for e in changed.events]
+        told = [(e, registry.describe(e, file.agreement)) for e in changed.events]
     else:
         said = history.in_words(changed.events, file)
         told = [(e, i.what) for e, i in zip(changed.events, said, strict=True)]
@@ -171,7 +169,7 @@ class Form:
     name: str
     """`page.step.number`; the numbers tell apart what a page shows several of."""
     about: str = ""
-    """The matter it is a step of, as `views.matters` calls it: `audits/12`."""
+    """The key of the task it is a step of: `audits/12`."""
     then: Callable[[Receipt], str] | None = None
     """Called once the step is recorded; gives a sentence to add to the receipt, or none."""
     opened: _Opened | None = None
@@ -379,39 +377,39 @@ class _Told:
 
 
 def _record(form: Form, make: Make) -> _Told | Changed:
-    """Send the command through its door of the office."""
+    """Send the command through its door of the application."""
     scope, command = form.scope, make()
     try:
-        if isinstance(command, grants.Command):
+        if isinstance(command, grants.GrantAccess | grants.RevokeAccess):
             return _change_access(form, command)
-        if isinstance(command, OwnCommand):
+        if registry.by_command(type(command)) in registry.OF_PROVIDER:
             return _govern(form, command)
         before, seen = scope.file, form.seen.get(scope.file.customer_id, scope.file.sequence)
-        receipt = scope.office.carry_out(before.person, before.customer_id, command, seen)
+        receipt = scope.application.carry_out(before.person, before.customer_id, command, seen)
     except Changed as changed:
         return changed
-    after = _quietly(lambda: scope.office.open(before.person, before.customer_id)) or before
-    events = scope.office.ledger.events(before.customer_id, after=seen)
-    mine = [i.what for i in history.in_words(events, after) if i.sequence <= receipt.sequence]
+    after = _quietly(lambda: scope.application.open(before.person, before.customer_id)) or before
+    events = after.reader.events(after=seen, upto=receipt.sequence)
+    mine = [i.what for i in history.in_words(events, after)]
     following = what_follows(before, after, form.about)
     return _Told(mine, f"entry {receipt.sequence:,}", [*_added(form, receipt), *following])
 
 
-def _govern(form: Form, command: OwnCommand) -> _Told:
-    office, person = form.scope.office, form.file.person
-    before, seen = office.open_provider(person), form.seen.get(PROVIDER, 0)
-    receipt = office.govern(person, command, seen)
-    after = _quietly(lambda: office.open_provider(person)) or before
-    events = [e for e in office.ledger.events(PROVIDER, after=seen) if e.sequence <= receipt.sequence]
+def _govern(form: Form, command: Command) -> _Told:
+    application, person = form.scope.application, form.file.person
+    before, seen = application.open_provider(person), form.seen.get(PROVIDER, 0)
+    receipt = application.govern(person, command, seen)
+    after = _quietly(lambda: application.open_provider(person)) or before
+    events = [e for e in after.ledger.events(PROVIDER, after=seen) if e.sequence <= receipt.sequence]
     number = f"entry {receipt.sequence:,} of the provider’s own record"
     following = what_follows_for_all(before, after, form.about)
     return _Told(
-        [subjects.describe_provider(e) for e in events], number, [*_added(form, receipt), *following]
+        [registry.describe(e, after.agreement) for e in events], number, [*_added(form, receipt), *following]
     )
 
 
-def _change_access(form: Form, command: grants.Command) -> _Told:
-    receipt = form.scope.office.change_access(form.file.person, command)
+def _change_access(form: Form, command: grants.ChangeAccess) -> _Told:
+    receipt = form.scope.application.change_access(form.file.person, command)
     verb = "given to" if isinstance(command, grants.GrantAccess) else "taken away from"
     what = f"{grants.ROLES[command.role]} {verb} {grants.normal_email(command.email)}"
     number = f"change {receipt.sequence:,} of this person’s roles"
@@ -431,56 +429,53 @@ def _quietly(look: Callable[[], T]) -> T | None:
 
 
 def what_follows(before: CustomerFile, after: CustomerFile, about: str = "") -> list[str]:
-    """What happens next after a step and by when: what it opened, and where its matter stands.
+    """What happens next after a step and by when: the tasks it opened, and those of the same thing.
 
-    `about`: the matter, as `views.matters` calls it; none for what a step opens by itself.
+    `about`: the key of the task that the step was of; none for what a step opens by itself.
     """
-    known = set(open_items(before))
-    same = {of_matter(m) for m in matters.waiting(after) if m.key == about}
+    known = tasks.open_tasks(before)
     found = [
-        item
-        for item in open_items(after)
-        if item in same or item not in known or f"{item.page}/{item.sequence}" == about
+        t for t in tasks.open_tasks(after) if t not in known or about in (t.key, f"{tasks.page(t)}/{t.entry}")
     ]
     whose = {"customer": after.name, "provider": after.agreement.processor.name}
     return _as_sentences(found, whose, after.now)
 
 
 def what_follows_for_all(before: ProviderFile, after: ProviderFile, about: str = "") -> list[str]:
-    """The same for a step in the provider's own matters, with what it brings every customer."""
-    known = {item for _, item in _of_all(before)}
-    found = [item for key, item in _of_all(after) if item not in known or key == about]
+    """The same for a step in the provider's own ledger, with what it brings every customer."""
+    known = _of_all(before)
+    found = [t for t in _of_all(after) if t not in known or t.key == about]
     whose = {"customer": "Each customer", "provider": after.agreement.processor.name}
-    return _as_sentences(in_order(found), whose, after.now)
+    return _as_sentences(tasks.in_order(found), whose, after.now)
 
 
-def _of_all(provider: ProviderFile) -> list[tuple[str, OpenItem]]:
-    """What waits for the provider by its own record, and what any customer is told of the list."""
-    state, agreement = provider.state, provider.agreement
+def _of_all(provider: ProviderFile) -> list[Task]:
+    """What waits for the provider by its own ledger, and what any customer is told of the list."""
+    context = replace(provider.context, side="customer", changes=provider.state.sub_processors.published)
     found = [
-        *subjects.provider_matters(state, agreement),
-        *subjects.notices(CustomerState(), state, "", agreement),
+        *registry.desk_tasks(provider.state, provider.context),
+        *registry.tasks(CustomerState(), context),
     ]
-    coming = coming_changes(state.sub_processors.published, agreement, provider.now)
-    return [*((m.key, of_matter(m)) for m in found if m.stands(provider.now)), *(("", i) for i in coming)]
+    return [t for t in found if t.stands(provider.now)]
 
 
-def _as_sentences(items: Sequence[OpenItem], whose: Mapping[str, str], now: datetime) -> list[str]:
-    if not items:
+def _as_sentences(found: Sequence[Task], whose: Mapping[str, str], now: datetime) -> list[str]:
+    if not found:
         return ["It counts from now on. Nothing waits for anybody because of it."]
-    return [_as_sentence(item, whose, now) for item in items]
+    return [_as_sentence(task, whose, now) for task in found]
 
 
-def _as_sentence(item: OpenItem, whose: Mapping[str, str], now: datetime) -> str:
+def _as_sentence(task: Task, whose: Mapping[str, str], now: datetime) -> str:
     """`Next, **Connectel AB**: Audit of Connectel AB · Accept the dates, by 8 Dec 2026 (in 14 days).`"""
-    who = f"**{words.plain(whose[item.waits_for])}**" if item.waits_for else "by the calendar"
-    if item.due_at is None:
-        when = " (no date in the agreement)" if item.waits_for else ""
+    who = f"**{words.plain(whose[task.waits_for])}**" if task.waits_for else "by the calendar"
+    due = tasks.due_at(task)
+    if due is None:
+        when = " (no date in the agreement)" if task.waits_for else ""
     else:
-        at = item.due_at.astimezone(words.STOCKHOLM)
+        at = due.astimezone(words.STOCKHOLM)
         day = words.day(at) if (at.hour, at.minute) in ((0, 0), (23, 59)) else words.minute(at)
-        when = f", {'by' if item.waits_for else 'on'} {day} ({words.distance(at, now)})"
-    return f"Next, {who}: {words.plain(item.what)}{when}."
+        when = f", {'by' if task.waits_for else 'on'} {day} ({words.distance(at, now)})"
+    return f"Next, {who}: {words.plain(tasks.what(task))}{when}."
 
 
 def receipt() -> None:

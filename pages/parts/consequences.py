@@ -15,7 +15,7 @@ def card(result: features.Consequences, agreement: Agreement) -> None:
     """What the instruction would bring about, in words. Clauses: Sch. 2 2.2, 3.1(vii)"""
     switched = [f"{f.name} on" for f in result.switched_on] + [f"{f.name} off" for f in result.switched_off]
     st.markdown(f"**{words.listed(switched)}**")
-    _engaged(result, agreement)
+    engaged(result, agreement)
     if result.transfers:
         _transfers(result)
     elif result.switched_on:
@@ -27,8 +27,8 @@ def card(result: features.Consequences, agreement: Agreement) -> None:
     show.clauses(result.clauses, agreement)
 
 
-def _engaged(result: features.Consequences, agreement: Agreement) -> None:
-    """Which sub-processors come, go, or stay."""
+def engaged(result: features.Consequences, agreement: Agreement) -> None:
+    """Which sub-processors come, go, or stay. Clause: Sch. 2 2.2"""
     if result.added:
         _added(result.added, agreement)
     if result.removed:

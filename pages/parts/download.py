@@ -25,7 +25,9 @@ def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon
     browser = st.context.cookies.get(BROWSER, "")
     if not browser:
         st.error(
-            "To download, sign out and in again: this browser has lost its mark.", icon=":material/error:"
+            "To download, sign out and in again: this browser no longer has the cookie that download links "
+            "are bound to.",
+            icon=":material/error:",
         )
         return
     customer = actions.reopened(scope)
@@ -34,7 +36,7 @@ def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon
     if file is None:
         return
     address = actions.attempt(
-        lambda: scope.office.offer_download(customer.person, customer.customer_id, browser, file)
+        lambda: scope.application.offer_download(customer.person, customer.customer_id, browser, file)
     )
     if address is None:
         return

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dpa_core.office import Receipt
+from dpa_core.application import Receipt
 from dpa_core.subjects import features, reviews
-from dpa_core.views.open_items import proposed
 from dpa_core.views.what_if import Trial
 from pages.parts import actions, consequences, show, what_if, words
 from pages.parts.scope import Scope
@@ -25,7 +24,7 @@ def save(scope: Scope, trial: Trial) -> None:
         text = show.reason(form, required=False)
         pressed = st.form_submit_button("Save proposal", disabled=not trial.changes, icon=":material/outbox:")
     if pressed:
-        form.submit(lambda: reviews.Propose(trial.changes, text))
+        form.submit(lambda: reviews.ProposeChanges(trial.changes, text))
 
 
 def waiting(scope: Scope) -> None:
@@ -33,9 +32,8 @@ def waiting(scope: Scope) -> None:
     file = scope.file
     for proposal in file.state.reviews.open_proposals:
         with st.container(border=True, key=f"proposal_{proposal.sequence}"):
-            st.markdown(
-                f":material/pending: **Proposal {proposal.sequence}: {proposed(proposal, file.agreement)}**"
-            )
+            what = reviews.proposed(proposal, file.agreement)
+            st.markdown(f":material/pending: **Proposal {proposal.sequence}: {what}**")
             st.caption(
                 f"{words.day_and_distance(proposal.saved_at, file.now)} · by {words.address(proposal.by)}"
             )
@@ -58,16 +56,14 @@ def _answer(proposal: reviews.Proposal) -> actions.Dialog:
         left = current.remaining(file.state.features.on)
         acknowledged: frozenset[str] = frozenset()
         if left:
-            result = features.consequences(
-                features.Instruct(left), file.state.features, file.agreement, file.now
-            )
+            result = features.consequences(features.SetFeatures(left), file.state.features, file.context)
             consequences.card(result, file.agreement)
             acknowledged = consequences.acknowledgement(result, file.agreement, form.acknowledged())
         else:
             st.markdown("All that this proposal asks for stands already.")
         reason = show.reason(form, required=False)
-        form.other("Reject", lambda: reviews.Reject(sequence, reason), ":material/cancel:")
-        return (lambda: reviews.Accept(sequence, acknowledged, reason)) if left else None
+        form.other("Reject", lambda: reviews.RejectProposal(sequence, reason), ":material/cancel:")
+        return (lambda: reviews.AcceptProposal(sequence, acknowledged, reason)) if left else None
 
     return actions.Dialog(
         "Answer the proposal",

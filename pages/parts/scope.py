@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import streamlit as st
 
-from dpa_core.office import CustomerFile, Office, ProviderFile
+from dpa_core.application import Application, CustomerFile, ProviderFile
 from dpa_core.snapshots.sign import KeyRing
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ RUNNING = "review.running"
 
 @dataclass(frozen=True)
 class Scope:
-    """The open office, and the customer this person looks at."""
+    """The open application, and the customer this person looks at."""
 
-    office: Office
+    application: Application
     file: CustomerFile
     is_demo: bool
     keys: KeyRing
@@ -32,8 +32,8 @@ class Scope:
     """The pages this person can go to, by name: the last part of their address."""
 
     def provider(self) -> ProviderFile | None:
-        """The provider's own matters, for its privacy officer; None for everyone else, and in the past."""
-        return self.office.open_provider(self.file.person) if self.file.allows("govern") else None
+        """The provider's own ledger, for its privacy officer; None for everyone else, and in the past."""
+        return self.application.open_provider(self.file.person) if self.file.allows("govern") else None
 
     def go(self, page: str, **query: str) -> NoReturn:
         """Leave for another page. `query`: what its address says."""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dpa_core.access import Forbidden, Person, SignInAgain, identity, may
+from dpa_core.application import AgreementMissing, CustomerFile, refuse
 from dpa_core.clock import end_of
-from dpa_core.office import AgreementMissing, CustomerFile
-from dpa_core.subjects import Refusal
+from dpa_core.subjects import registry
+from dpa_core.subjects.common import Refusal
 from dpa_core.subjects.grants import ROLES
 from pages import (
     access,
@@ -41,7 +42,7 @@ from pages.parts.scope import RUNNING, Scope, look_at
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
-    from dpa_core.web import Desk
+    from dpa_core.web import Site
 
 ICON = Path(__file__).parent / "icon.svg"
 """A file of ours: an icon by name would make every browser ask another company's server for it."""
@@ -53,42 +54,44 @@ FEW = 50
 class Listed:
     """A page as the navigation lists it. Its name is the last part of its address."""
 
-    title: str
     icon: str
     draw: Callable[[Scope], None]
+    title: str = ""
+    """Empty: the title of the subject that is settled there."""
 
 
 PROVIDERS = {
-    "desk": Listed("Desk", ":material/inbox:", desk.page),
-    "portfolio": Listed("Portfolio", ":material/work:", portfolio.page),
+    "desk": Listed(":material/inbox:", desk.page, "Desk"),
+    "portfolio": Listed(":material/work:", portfolio.page, "Portfolio"),
 }
 START = "overview"
 SECTIONS = {
-    "": {START: Listed("Overview", ":material/dashboard:", overview.page)},
+    "": {START: Listed(":material/dashboard:", overview.page, "Overview")},
     "Configuration": {
-        "features": Listed("Features", ":material/toggle_on:", features.page),
-        "sub_processors": Listed("Sub-processors", ":material/account_tree:", sub_processors.page),
-        "retention": Listed("Retention", ":material/auto_delete:", retention.page),
-        "what_if": Listed("What if", ":material/science:", what_if.page),
+        "features": Listed(":material/toggle_on:", features.page),
+        "sub_processors": Listed(":material/account_tree:", sub_processors.page, "Sub-processors"),
+        "retention": Listed(":material/auto_delete:", retention.page),
+        "what_if": Listed(":material/science:", what_if.page, "What if"),
     },
     "Requests and notices": {
-        "notices": Listed("Changes", ":material/campaign:", notices.page),
-        "audits": Listed("Audits", ":material/policy:", audits.page),
-        "data_return": Listed("Return and deletion", ":material/inventory_2:", data_return.page),
-        "assistance": Listed("Assistance", ":material/support_agent:", assistance.page),
-        "incidents": Listed("Incidents", ":material/crisis_alert:", incidents.page),
+        "notices": Listed(":material/campaign:", notices.page),
+        "audits": Listed(":material/policy:", audits.page),
+        "data_return": Listed(":material/inventory_2:", data_return.page),
+        "assistance": Listed(":material/support_agent:", assistance.page),
+        "incidents": Listed(":material/crisis_alert:", incidents.page),
     },
     "Record": {
-        "history": Listed("History", ":material/history:", history.page),
-        "snapshots": Listed("Snapshots", ":material/photo_camera:", snapshots.page),
-        "review": Listed("Reviews", ":material/slideshow:", review.page),
-        "agreement": Listed("Agreement", ":material/contract:", agreement.page),
-        "access": Listed("Access", ":material/group:", access.page),
+        "history": Listed(":material/history:", history.page, "History"),
+        "snapshots": Listed(":material/photo_camera:", snapshots.page),
+        "review": Listed(":material/slideshow:", review.page),
+        "agreement": Listed(":material/contract:", agreement.page),
+        "access": Listed(":material/group:", access.page),
     },
 }
+_TITLES = {s.page: s.title for s in registry.ALL}
 
 
-def visit(desk: Desk) -> None:
+def visit(site: Site) -> None:
     """Draw one run of the app for whoever is at the browser."""
     # A review has the whole screen. Streamlit may leave an empty side bar standing unless told to fold it.
     st.set_page_config(
@@ -97,9 +100,9 @@ def visit(desk: Desk) -> None:
         layout="wide",
         initial_sidebar_state="collapsed" if RUNNING in st.session_state else "auto",
     )
-    person = _person(desk)
-    file = _customer(desk, person)
-    scope, sections = entered(desk, file)
+    person = _person(site)
+    file = _customer(site, person)
+    scope, sections = entered(site, file)
     reviewing = st.session_state.get(RUNNING) == file.customer_id and file.allows("hold_review")
     page = st.navigation(sections, position="hidden" if reviewing else "sidebar", expanded=True)
     if reviewing and page.url_path != "review":
@@ -107,22 +110,22 @@ def visit(desk: Desk) -> None:
         st.rerun()
     if not reviewing:
         with st.sidebar:
-            _side_bar(desk, file)
-    _banners(desk, file)
+            _side_bar(site, file)
+    _banners(site, file)
     page.run()
     actions.drawn(scope)
 
 
-def entered(desk: Desk, file: CustomerFile) -> tuple[Scope, dict[str, list[StreamlitPage]]]:
+def entered(site: Site, file: CustomerFile) -> tuple[Scope, dict[str, list[StreamlitPage]]]:
     """The scope of this run, and the pages that this person can go to under their headings."""
     pages: dict[str, StreamlitPage] = {}
-    scope = Scope(desk.office, file, desk.is_demo, desk.keys, pages)
+    scope = Scope(site.application, file, site.is_demo, site.keys, pages)
 
     def listed(those: Mapping[str, Listed]) -> list[StreamlitPage]:
         for name, page in those.items():
             pages[name] = st.Page(
                 partial(page.draw, scope),
-                title=page.title,
+                title=page.title or _TITLES[name],
                 icon=page.icon,
                 url_path=name,
                 default=name == START,
@@ -146,16 +149,16 @@ def claims() -> Mapping[str, Any]:
     return st.user.to_dict()
 
 
-def _person(desk: Desk) -> Person:
+def _person(site: Site) -> Person:
     """The signed-in person with a grant; draws the page that helps on, and stops, for anyone else."""
     said = claims()
     if not said.get("is_logged_in"):
-        _sign_in_page(desk)
+        _sign_in_page(site)
         st.stop()
     try:
         # The real time, not the demo's: a sign-in does not last longer because a date was moved.
-        who = identity(said, desk.office.clock.real_now())
-        person = desk.office.person(who.email, who.name, who.expires)
+        who = identity(said, site.application.clock.real_now())
+        person = site.application.person(who.email, who.name, who.expires)
     except SignInAgain as again:
         _message("Please sign in again", str(again), "Sign in again")
         st.stop()
@@ -164,14 +167,14 @@ def _person(desk: Desk) -> Person:
             "You have no access yet",
             f"You are signed in as {words.address(who.email)}, but nobody has given you access "
             "to a customer. "
-            f"Ask your company’s admin of DPA Desk, or write to {words.address(desk.contact)}.",
+            f"Ask your company’s admin of DPA Desk, or write to {words.address(site.contact)}.",
             "Sign out",
         )
         st.stop()
     return person
 
 
-def _sign_in_page(desk: Desk) -> None:
+def _sign_in_page(site: Site) -> None:
     with _narrow():
         st.title("DPA Desk")
         st.write(
@@ -182,12 +185,12 @@ def _sign_in_page(desk: Desk) -> None:
             st.error("Signing in did not work. Try again in a minute.", icon=":material/error:")
         if st.button("Sign in", type="primary", icon=":material/login:"):
             st.login()
-        if desk.personas:
+        if site.personas:
             st.caption("This is a demo. The next page lists these invented people; click one to sign in.")
             st.table(
                 [
                     {"Sign in as": words.address(p.email), "Who that is": f"{p.name}, {p.about}"}
-                    for p in desk.personas
+                    for p in site.personas
                 ],
                 border="horizontal",
             )
@@ -208,12 +211,12 @@ def _narrow() -> st.delta_generator.DeltaGenerator:
 # --- which customer, at which moment -------------------------------------------------------------
 
 
-def _customer(desk: Desk, person: Person) -> CustomerFile:
+def _customer(site: Site, person: Person) -> CustomerFile:
     """The customer and moment that the address names, else the ones last looked at, else the first."""
     state, query = st.session_state, st.query_params
     wanted = query.get("customer") or state.get("customer")
     if wanted is None:
-        first = desk.office.directory(person, limit=1)
+        first = site.application.directory(person, limit=1)
         if not first:
             _message(
                 "No customers yet", "Add one with `dpa customers add`, then load this page anew.", "Sign out"
@@ -222,7 +225,7 @@ def _customer(desk: Desk, person: Person) -> CustomerFile:
         wanted = first[0][0]
     day = query.get("as_of") or state.get("as_of")
     try:
-        file = desk.office.open(person, wanted, _moment(day, desk))
+        file = site.application.open(person, wanted, _moment(day, site))
     except (Forbidden, Refusal, AgreementMissing) as problem:
         with _narrow():
             st.title("This cannot be shown")
@@ -237,17 +240,15 @@ def _customer(desk: Desk, person: Person) -> CustomerFile:
     return file
 
 
-def _moment(day: str | None, desk: Desk) -> datetime | None:
+def _moment(day: str | None, site: Site) -> datetime | None:
     """The end of that day in Stockholm, or this moment if the day is today; None where none is given."""
     if not day:
         return None
-    now = desk.office.clock.now()
+    now = site.application.clock.now()
     try:
         return end_of(date.fromisoformat(day), now) or now
     except (ValueError, OverflowError):
-        raise Refusal(
-            "3.1(i)", f"“{day[:40]}” is no date.", "Write it as 2026-11-24 in the address.", "as_of"
-        ) from None
+        raise refuse("no_date", "3.1(i)", "as_of", text=day[:40]) from None
 
 
 def _forget() -> None:
@@ -265,27 +266,27 @@ def _choose(customer_id: str) -> None:
 # --- frame ---------------------------------------------------------------------------------------
 
 
-def _side_bar(desk: Desk, file: CustomerFile) -> None:
+def _side_bar(site: Site, file: CustomerFile) -> None:
     person = file.person
-    _customer_choice(desk, file)
+    _customer_choice(site, file)
     role = ROLES[file.role] if file.role else "No role"
     st.caption(f"{words.plain(person.name)}  \n{role}", help=person.email)
     if st.button("Sign out", icon=":material/logout:", type="tertiary"):
-        desk.office.sign_out(person)
+        site.application.sign_out(person)
         st.logout()
-    if desk.is_demo:
-        _demo_clock(desk, person)
+    if site.is_demo:
+        _demo_clock(site, person)
 
 
-def _customer_choice(desk: Desk, file: CustomerFile) -> None:
-    few = desk.office.directory(file.person, limit=FEW + 1)
+def _customer_choice(site: Site, file: CustomerFile) -> None:
+    few = site.application.directory(file.person, limit=FEW + 1)
     if len(few) == 1:
         st.markdown(f"**{words.plain(file.name)}**")
         return
     if len(few) > FEW:
         st.markdown(f"**{words.plain(file.name)}**")
         text = st.text_input("Find a customer", key="find_customer", placeholder="Part of its name")
-        few = desk.office.directory(file.person, text) if text else []
+        few = site.application.directory(file.person, text) if text else []
         if text and not few:
             st.caption("No customer has that in its name.")
         for id, name in few:
@@ -302,17 +303,17 @@ def _customer_choice(desk: Desk, file: CustomerFile) -> None:
     )
 
 
-def _demo_clock(desk: Desk, person: Person) -> None:
+def _demo_clock(site: Site, person: Person) -> None:
     with st.expander("Demo clock", icon=":material/schedule:"):
-        st.write(f"Today is {words.day(desk.office.clock.now())} in this demo.")
+        st.write(f"Today is {words.day(site.application.clock.now())} in this demo.")
         with st.form("demo_clock", border=False):
             days = st.number_input("Move forward by days", min_value=1, max_value=366, value=7, step=1)
             if st.form_submit_button("Move the date"):
-                desk.office.advance_clock(person, int(days))
+                site.application.advance_clock(person, int(days))
                 st.rerun()
 
 
-def _banners(desk: Desk, file: CustomerFile) -> None:
+def _banners(site: Site, file: CustomerFile) -> None:
     if file.as_of is not None:
         st.warning(
             f"**As it stood on {words.day(file.as_of)}.** You are looking at the past. "
@@ -320,8 +321,8 @@ def _banners(desk: Desk, file: CustomerFile) -> None:
             icon=":material/history:",
         )
         st.button("Back to today", on_click=look_at, args=[None], type="primary", icon=":material/undo:")
-    if desk.is_demo:
-        moved = desk.office.clock.offset.days
+    if site.is_demo:
+        moved = site.application.clock.offset.days
         note = f", moved forward by {words.count(moved, 'day')}" if moved else ""
-        today = words.day(desk.office.clock.now())
+        today = words.day(site.application.clock.now())
         st.caption(f":material/science: Demo with invented data. Today is {today}{note}.")

@@ -9,8 +9,8 @@ from typing import Literal
 import streamlit as st
 
 from dpa_core.agreement import Agreement, Location, SubProcessor
-from dpa_core.office import CustomerFile
-from dpa_core.subjects.common import MAX_REASON
+from dpa_core.application import CustomerFile
+from dpa_core.subjects.texts import MAX_REASON
 from pages.parts import actions, words
 
 Color = Literal["red", "orange", "blue", "green", "violet", "gray"]
@@ -27,7 +27,7 @@ class Status:
 
 
 def header(title: str, sentence: str, file: CustomerFile) -> None:
-    """The page's title, what it is for, whose matters are shown, and what was just recorded."""
+    """The page's title, what it is for, which customer is shown, and what was just recorded."""
     st.title(title, anchor=False)
     moment = f" · :orange[as it stood on {words.day(file.as_of)}]" if file.as_of else ""
     st.caption(f"{words.plain(file.name)} · Agreement of {words.day(file.agreement.published)}{moment}")

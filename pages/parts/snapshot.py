@@ -8,14 +8,14 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from dpa_core.application import CustomerFile
 from dpa_core.clock import end_of
 from dpa_core.downloads import File
-from dpa_core.office import CustomerFile
 from dpa_core.snapshots import files
 from dpa_core.snapshots.diff import Change
 from dpa_core.snapshots.freeze import freeze
-from dpa_core.subjects import Refusal
-from dpa_core.subjects.snapshots import Take
+from dpa_core.subjects import snapshots
+from dpa_core.subjects.snapshots import RecordSnapshot
 from dpa_core.views import history
 from dpa_core.views.snapshots import OnFile
 from pages.parts import download, show, words
@@ -24,11 +24,11 @@ from pages.parts.scope import Scope
 FORMATS = {"pdf": "PDF", "json": "JSON", "xlsx": "Excel", "csv": "CSV"}
 
 
-def command(scope: Scope, day: date) -> Take:
+def command(scope: Scope, day: date) -> RecordSnapshot:
     """Freeze the customer at the end of a day, to be put on file. Raises Forbidden, Refusal."""
     file = scope.file
-    then = scope.office.open(file.person, file.customer_id, end_of(day, scope.office.clock.now()))
-    return Take(day, then.now, then.sequence, freeze(then).digest)
+    then = scope.application.open(file.person, file.customer_id, end_of(day, scope.application.clock.now()))
+    return RecordSnapshot(day, then.now, then.sequence, freeze(then).digest)
 
 
 def buttons(scope: Scope, snapshot: OnFile) -> None:
@@ -48,14 +48,9 @@ def buttons(scope: Scope, snapshot: OnFile) -> None:
 def _file(scope: Scope, snapshot: OnFile, format: str) -> File:
     """The snapshot made anew from the ledger; it comes out the same, or is not handed over."""
     file = scope.file
-    frozen = freeze(scope.office.reopen(file.person, file.customer_id, snapshot.upto, snapshot.moment))
+    frozen = freeze(scope.application.reopen(file.person, file.customer_id, snapshot.upto, snapshot.moment))
     if frozen.digest != snapshot.digest:
-        raise Refusal(
-            "Art. 28(3)(h) GDPR",
-            "This snapshot no longer comes out as it was taken: the provider’s data of the agreement was "
-            "corrected since.",
-            "Use the file that was downloaded then, or take a new one.",
-        )
+        raise snapshots.refuse("comes_out_otherwise", snapshots.CLAUSE)
     return files.make(frozen, scope.keys, format)
 
 
@@ -84,7 +79,7 @@ def changes(found: list[Change], before: str, after: str) -> None:
 
 def between(old: CustomerFile, new: CustomerFile) -> None:
     """The entries of the history after one moment and up to another, folded away."""
-    events = [e for e in new.ledger.events(new.customer_id, after=old.sequence) if e.sequence <= new.sequence]
+    events = new.reader.events(after=old.sequence, upto=new.sequence)
     with st.expander(f"{words.count(len(events), 'entry', 'entries')} of the history between the two"):
         for i in history.in_words(events, new):
             st.markdown(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dpa_core.files import ENDINGS
-from dpa_core.subjects.common import FileRef, Said
+from dpa_core.subjects.common import MESSAGE_STEPS, FileRef, Message
 from pages.parts import actions, download, words
 from pages.parts.scope import Scope
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def uploads(form: actions.Form, label: str = "Files (optional)", field: str = "files") -> list[UploadedFile]:
     """A field for files to attach."""
-    limit = form.scope.office.files.limit
+    limit = form.scope.application.files.limit
     return st.file_uploader(
         **form.field(field, label),
         accept_multiple_files=True,
@@ -34,9 +34,11 @@ def uploads(form: actions.Form, label: str = "Files (optional)", field: str = "f
 
 
 def attach(scope: Scope, files: Iterable[UploadedFile], *, own: bool = False) -> tuple[FileRef, ...]:
-    """Keep the chosen files. `own`: in the provider's own matters. Raises Refusal, StoreError."""
+    """Keep the chosen files. `own`: of the provider's own ledger. Raises Refusal, StoreError."""
     customer_id = None if own else scope.file.customer_id
-    return tuple(scope.office.attach(scope.file.person, customer_id, f.name, f.getvalue()) for f in files)
+    return tuple(
+        scope.application.attach(scope.file.person, customer_id, f.name, f.getvalue()) for f in files
+    )
 
 
 def files(scope: Scope, refs: Iterable[FileRef], key: str) -> None:
@@ -54,7 +56,7 @@ def files(scope: Scope, refs: Iterable[FileRef], key: str) -> None:
 # --- what is shown -------------------------------------------------------------------------------
 
 
-def conversation(scope: Scope, said: Sequence[Said], key: str) -> None:
+def conversation(scope: Scope, said: Sequence[Message], key: str) -> None:
     """What was said, oldest first, each with its side in words and icon."""
     for number, message in enumerate(said):
         mine = message.side == "customer"
@@ -64,7 +66,10 @@ def conversation(scope: Scope, said: Sequence[Said], key: str) -> None:
             st.markdown(
                 f"{icon} **{words.plain(name)}** · {words.address(message.by)} · {words.minute(message.at)}"
             )
-            st.text(message.text)
+            if message.step:
+                st.markdown(f"**{MESSAGE_STEPS[message.step]}**")
+            if message.text:
+                st.text(message.text)
             files(scope, message.files, f"{key}.{number}")
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dpa_core.office import CustomerFile
+from dpa_core.application import CustomerFile
 from dpa_core.subjects import features
-from dpa_core.views.what_if import Trial, attempt
+from dpa_core.views.what_if import Trial, simulate
 from pages.parts import consequences, words
 
 _TRIED = "what_if.tried"
@@ -39,7 +39,7 @@ def draw(file: CustomerFile) -> Trial:
                 args=[file, feature.id],
             )
         st.button("Back to what stands", on_click=forget, args=[file], icon=":material/undo:")
-    trial = attempt(file, tried(file))
+    trial = simulate(file, tried(file))
     with right:
         _meaning(trial, file)
     return trial

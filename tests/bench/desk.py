@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dpa_core import demo, subjects
+from dpa_core import demo
+from dpa_core.application import Application, task_row
 from dpa_core.clock import DemoClock
 from dpa_core.ledger import Head, Ledger, chain
-from dpa_core.office import Office, matter_row
-from dpa_core.subjects import assistance, customers
+from dpa_core.subjects import assistance, customers, registry
+from dpa_core.subjects.registry import STATE_SCHEMA, ProviderState
 from tests.bench import pages, stores
 from tests.frozen import VERSION, frozen_agreements
 
@@ -26,7 +27,7 @@ def measure() -> list[tuple[str, float, float]]:
         _fill(path)
         who = {"email": "eva.sund@connectel.example", "customer": "c00500"}
         with Ledger.open(path) as ledger:
-            ratio = pages.ratio(Office(ledger, frozen_agreements(), DemoClock()), "desk", who)
+            ratio = pages.ratio(Application(ledger, frozen_agreements(), DemoClock()), "desk", who)
     return [(f"desk, {REQUESTS:,} open requests of as many customers", ratio, LIMIT)]
 
 
@@ -54,8 +55,8 @@ def _fill(path: Path) -> None:
                 events = chain(
                     None,
                     [
-                        (customers.KIND, opened.model_dump(mode="json")),
-                        ("assistance.requested", asked.model_dump(mode="json")),
+                        (opened.kind, opened.model_dump(mode="json")),
+                        (asked.kind, asked.model_dump(mode="json")),
                     ],
                     customer_id=id,
                     recorded_at=now - timedelta(days=n % 60),
@@ -63,15 +64,15 @@ def _fill(path: Path) -> None:
                     on_behalf_of=id,
                     agreement_version=agreement.version,
                 )
-                state = subjects.fold(events)
+                state = registry.fold(events)
                 last = events[-1]
                 rows += events
-                heads.append(
-                    Head(id, last.sequence, last.digest, state.model_dump_json(), subjects.STATE_SCHEMA)
+                heads.append(Head(id, last.sequence, last.digest, state.model_dump_json(), STATE_SCHEMA))
+                context = registry.context_of(
+                    state, ProviderState(), agreement, now, customer_id=id, sequence=2, side="customer"
                 )
-                found = subjects.requests(state, subjects.ProviderState(), agreement)
-                waiting[id] = [matter_row(m, opened.name) for m in found]
+                waiting[id] = [task_row(t, opened.name) for t in registry.desk_tasks(state, context)]
             stores.write(ledger, rows, heads)
             with ledger.transaction() as tx:
-                for id, matters in waiting.items():
-                    tx.replace_matters(id, matters)
+                for id, found in waiting.items():
+                    tx.replace_tasks(id, found)

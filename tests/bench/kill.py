@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from dpa_core.application import Application
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
-from dpa_core.office import Office
 from tests.bench import stores
 from tests.frozen import frozen_agreements
 from tests.journeys.conftest import ANNA
@@ -25,7 +25,7 @@ def measure() -> list[tuple[str, float, float]]:
         for turn in range(TIMES):
             acknowledged = killed_after(1 + turn % 17, path, ANNA)
             with Ledger.open(path) as ledger:
-                faults += len(Office(ledger, frozen_agreements(), Clock()).verify())
+                faults += len(Application(ledger, frozen_agreements(), Clock()).verify())
                 stored = {event.sequence for event in ledger.events("nordfrakt")}
                 lost += len(set(acknowledged) - stored)
     return [

@@ -22,11 +22,11 @@ import streamlit as st
 from joserfc.jwk import OKPKey
 from streamlit.testing.v1 import AppTest
 
+from dpa_core.application import Application
 from dpa_core.clock import DemoClock
 from dpa_core.ledger import Ledger
-from dpa_core.office import Office
 from dpa_core.snapshots.sign import KeyRing
-from dpa_core.web import Desk
+from dpa_core.web import Site
 from pages.parts import shell
 from pages.parts.scope import Scope
 from tests.bench import stores
@@ -53,19 +53,19 @@ LIMIT = 1.25
 
 
 class _Constants:
-    """An office whose answers were all given beforehand."""
+    """An application whose answers were all given beforehand."""
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
+    def __init__(self, application: Application) -> None:
+        self._application = application
         self._said: dict[Any, Any] = {}
-        self.clock = office.clock
-        self.files = office.files
+        self.clock = application.clock
+        self.files = application.files
 
     def __getattr__(self, name: str) -> Any:
         def answer(*args: Any, **options: Any) -> Any:
             key = (name, *map(repr, args[1:]), *options.items())
             if key not in self._said:
-                self._said[key] = getattr(self._office, name)(*args, **options)
+                self._said[key] = getattr(self._application, name)(*args, **options)
             return self._said[key]
 
         return answer
@@ -76,7 +76,7 @@ class _Run:
     """What one script run is to do, and how long it took."""
 
     page: ModuleType
-    office: Any
+    application: Any
     claims: dict[str, Any]
     data: Any = None
     scope: Scope | None = None
@@ -97,7 +97,7 @@ def visit() -> None:
     """One script run, timed from the inside."""
     began = time.perf_counter()
     st.session_state["customer"] = run.claims["customer"]
-    shell.visit(Desk(run.office, "privacy@connectel.example", KEYS))
+    shell.visit(Site(run.application, "privacy@connectel.example", KEYS))
     run.seconds.append(time.perf_counter() - began)
 
 
@@ -141,20 +141,20 @@ def stand_in() -> None:
 
 def _every_page(path: Path, title: str, email: str, customer: str) -> list[tuple[str, float, float]]:
     with Ledger.open(path) as ledger:
-        office = Office(ledger, frozen_agreements(), DemoClock())
+        application = Application(ledger, frozen_agreements(), DemoClock())
         who = {"email": email, "customer": customer}
-        return [(f"{page}, {title}", ratio(office, page, who), LIMIT) for page in PAGES]
+        return [(f"{page}, {title}", ratio(application, page, who), LIMIT) for page in PAGES]
 
 
-def ratio(office: Office, page: str, who: dict[str, Any]) -> float:
+def ratio(application: Application, page: str, who: dict[str, Any]) -> float:
     """Our median time over that of the page from constants. `who`: e-mail address and customer."""
     global run
     module = import_module(f"pages.{page}")
     expires = datetime.now(UTC) + timedelta(hours=1)
     claims = {**who, "is_logged_in": True, "email_verified": True, "exp": expires.timestamp()}
     shell.claims = lambda: claims
-    ours = _Run(module, office, claims)
-    theirs = _Run(module, _Constants(office), claims)
+    ours = _Run(module, application, claims)
+    theirs = _Run(module, _Constants(application), claims)
     for turn in range(TURNS):
         for which in (ours, theirs) if turn % 2 else (theirs, ours):
             run = which

@@ -13,9 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dpa_core import access
+from dpa_core.application import Application
 from dpa_core.clock import DemoClock
 from dpa_core.ledger import Ledger
-from dpa_core.office import Office
 from dpa_core.settings import STORE
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.sign import key_ring
@@ -48,16 +48,19 @@ def _portfolio() -> float:
         stores.crowd(path, CUSTOMERS, 10)
         with Ledger.open(path) as ledger:
             clock = DemoClock()
-            office, operator = Office(ledger, frozen_agreements(), clock), access.operator(clock.now())
+            application, operator = (
+                Application(ledger, frozen_agreements(), clock),
+                access.operator(clock.now()),
+            )
             end = data_return.Terminate(clock.now().date(), "By agreement")
             for number in range(CUSTOMERS):
                 action = reviews.Action(what="Send the list", side="provider", due=clock.now().date())
                 id = f"c{number:05}"
-                office.carry_out(operator, id, reviews.Hold("All well.", (action,)), 10)
-                office.carry_out(operator, id, end, 11)
+                application.carry_out(operator, id, reviews.RecordReview("All well.", (action,)), 10)
+                application.carry_out(operator, id, end, 11)
             who = {"email": "eva.sund@connectel.example", "customer": "c00500"}
             pages.stand_in()
-            return pages.ratio(office, "portfolio", who)
+            return pages.ratio(application, "portfolio", who)
 
 
 def _freezing(home: Path) -> list[tuple[str, float, float]]:
@@ -66,15 +69,15 @@ def _freezing(home: Path) -> list[tuple[str, float, float]]:
     with Ledger.open(home / STORE) as ledger:
         # The last of the events lies years ahead, so that the clock has to stand behind it.
         clock = DemoClock(days=3 * EVENTS)
-        office = Office(ledger, frozen_agreements(), clock)
+        application = Application(ledger, frozen_agreements(), clock)
         operator = access.operator(datetime.now(UTC))
         past = clock.now() - timedelta(days=30)
         reading, present, then = [], [], []
         for _ in range(TURNS):
             reading.append(_timed(lambda: ledger.events("c00000")))
-            present.append(_timed(lambda: keys.sign(freeze(office.open(operator, "c00000")))))
-            then.append(_timed(lambda: keys.sign(freeze(office.open(operator, "c00000", past)))))
-        assert office.open(operator, "c00000", past).sequence == EVENTS
+            present.append(_timed(lambda: keys.sign(freeze(application.open(operator, "c00000")))))
+            then.append(_timed(lambda: keys.sign(freeze(application.open(operator, "c00000", past)))))
+        assert application.open(operator, "c00000", past).sequence == EVENTS
     read = statistics.median(reading)
     what = "signed JSON of 1,000 events, {} / reading its rows"
     return [

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from dpa_core import access, demo, subjects
+from dpa_core import access, demo
 from dpa_core.agreement import Agreement
+from dpa_core.application import Application
 from dpa_core.clock import Clock
 from dpa_core.ledger import Event, Head, Ledger, chain
 from dpa_core.ledger.chain import canonical
-from dpa_core.office import Office
-from dpa_core.subjects import customers, features, grants
+from dpa_core.subjects import customers, features, grants, registry
+from dpa_core.subjects.registry import STATE_SCHEMA
+from dpa_core.subjects.subject import Context
 from tests.frozen import VERSION, frozen_agreements
 
 BEGAN = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
@@ -25,19 +27,18 @@ _HEADS = tuple(f.name for f in fields(Head))
 def drafts(agreement: Agreement, number: int) -> list[tuple[str, dict]]:
     """A customer's first `number` events: opened, then features switched on and off in turn."""
     opened = customers.Opened(name="", agreement_version=agreement.version)
-    out = [(customers.KIND, opened.model_dump(mode="json"))]
+    out = [(opened.kind, opened.model_dump(mode="json"))]
     state = features.State()
     for turn in range(number - 1):
         feature = agreement.features[turn % len(agreement.features)]
         switch = {feature.id: feature.id not in state.on}
-        wanted = features.consequences(features.Instruct(switch), state, agreement, BEGAN).to_acknowledge
-        (draft,) = features.decide(
-            features.Instruct(switch, f"Change {turn}", wanted), state, agreement, BEGAN
-        )
-        body = draft.body.model_dump(mode="json")
-        out.append((draft.kind, body))
-        event = Event("", turn + 2, BEGAN, "", "", "", draft.kind, body, "", "")
-        state = features.evolve(state, event)
+        context = Context(agreement, BEGAN)
+        wanted = features.consequences(features.SetFeatures(switch), state, context).to_acknowledge
+        (new,) = features.decide(features.SetFeatures(switch, f"Change {turn}", wanted), state, context)
+        body = new.model_dump(mode="json")
+        out.append((new.kind, body))
+        event = Event("", turn + 2, BEGAN, "", "", "", new.kind, body, "", "")
+        state = features.FEATURES.evolve(state, event)
     return out
 
 
@@ -55,15 +56,15 @@ def crowd(path: Path, number: int, length: int) -> None:
             for n in range(start, min(start + 500, number)):
                 name = {**template[0][1], "name": f"Customer {n:05} AB"}
                 events = _spread(f"c{n:05}", [(template[0][0], name), *template[1:]])
-                state = subjects.fold(events).model_dump_json()
+                state = registry.fold(events).model_dump_json()
                 last = events[-1]
                 rows += events
-                heads.append(Head(last.customer_id, last.sequence, last.digest, state, subjects.STATE_SCHEMA))
+                heads.append(Head(last.customer_id, last.sequence, last.digest, state, STATE_SCHEMA))
             write(ledger, rows, heads)
-        office = Office(ledger, agreements, Clock())
+        application = Application(ledger, agreements, Clock())
         for n in range(0, number, 500):
             grant = grants.GrantAccess(f"admin@c{n:05}.example", "customer_admin", f"c{n:05}")
-            office.change_access(access.operator(BEGAN), grant)
+            application.change_access(access.operator(BEGAN), grant)
 
 
 def _spread(customer_id: str, template: list[tuple[str, dict]]) -> list[Event]:

@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from dpa_core.access import Person
+from dpa_core.application import Application
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
 from dpa_core.ledger.chain import canonical
-from dpa_core.office import Office
-from dpa_core.subjects.features import Instruct
+from dpa_core.subjects.features import SetFeatures
 from tests.bench import stores
 from tests.frozen import frozen_agreements
 
@@ -27,23 +27,23 @@ def measure() -> list[tuple[str, float, float]]:
         path = Path(folder) / "desk.duckdb"
         stores.crowd(path, 20, 100)
         with Ledger.open(path) as ledger, duckdb.connect(str(Path(folder) / "bare.duckdb")) as bare:
-            office = Office(ledger, frozen_agreements(), Clock())
+            application = Application(ledger, frozen_agreements(), Clock())
             bare.execute(
                 (Path(stores.__file__).parents[2] / "dpa_core/ledger/migrations/0001_ledger.sql").read_text()
             )
-            ours, theirs = _race(office, office.person("admin@velo.example"), bare)
+            ours, theirs = _race(application, application.person("admin@velo.example"), bare)
     return [("confirmed toggle / bare commit of the same row", ours / theirs, 2.0)]
 
 
-def _race(office: Office, admin: Person, bare: duckdb.DuckDBPyConnection) -> tuple[float, float]:
-    sequence = office.open(admin, "velo").sequence
+def _race(application: Application, admin: Person, bare: duckdb.DuckDBPyConnection) -> tuple[float, float]:
+    sequence = application.open(admin, "velo").sequence
     ours, theirs = [], []
     for turn in range(TURNS):
-        command = Instruct({"voice": turn % 2 == 0}, "Measured")
+        command = SetFeatures({"voice": turn % 2 == 0}, "Measured")
         began = time.perf_counter()
-        sequence = office.carry_out(admin, "velo", command, sequence).sequence
+        sequence = application.carry_out(admin, "velo", command, sequence).sequence
         ours.append(time.perf_counter() - began)
-        (e,) = office.ledger.events("velo", after=sequence - 1)
+        (e,) = application.ledger.events("velo", after=sequence - 1)
         row = [e.customer_id, e.sequence, e.recorded_at.replace(tzinfo=None), e.actor, e.on_behalf_of,
                e.agreement_version, e.kind, canonical(e.body), e.previous_digest, e.digest]  # fmt: skip
         began = time.perf_counter()

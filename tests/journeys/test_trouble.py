@@ -7,9 +7,9 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from dpa_core.agreement import load_all
+from dpa_core.application import Application
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
-from dpa_core.office import Office
 from tests.journeys.conftest import ANNA, DPA, Visit, free_port, serving
 
 
@@ -34,7 +34,7 @@ def test_a_full_disk_is_said_on_screen_and_loses_nothing(browser: Browser, data:
         assert reason.input_value() == "Third-level help"
         anna.page.context.close()
     with Ledger.open(data / "desk.duckdb") as ledger:
-        assert Office(ledger, load_all(), Clock()).verify() == []
+        assert Application(ledger, load_all(), Clock()).verify() == []
         assert ledger.head("nordfrakt").sequence == 5
 
 

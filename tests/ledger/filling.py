@@ -10,24 +10,24 @@ import signal
 import sys
 from pathlib import Path
 
+from dpa_core.application import Application, StoreError
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
-from dpa_core.office import Office, StoreError
 from tests.conftest import email, switch
 from tests.frozen import frozen_agreements
 
 path = Path(sys.argv[1])
-office = Office(Ledger.open(path), frozen_agreements(), Clock())
-anna = office.person(email("anna"))
+application = Application(Ledger.open(path), frozen_agreements(), Clock())
+anna = application.person(email("anna"))
 acknowledged, said = [], []
 
 
 def toggle(reason=""):
-    file = office.open(anna, "nordfrakt")
+    file = application.open(anna, "nordfrakt")
     on = "voice" in file.state.features.on
     command = switch(file.agreement, file.state.features, reason, voice=not on)
     try:
-        acknowledged.append(office.carry_out(anna, "nordfrakt", command, file.sequence).sequence)
+        acknowledged.append(application.carry_out(anna, "nordfrakt", command, file.sequence).sequence)
     except StoreError as error:
         said.append(str(error))
 
@@ -42,9 +42,9 @@ while not said:
     toggle("x" * 1_500)
 while len(said) < 2:  # until there is no room for a short one either
     toggle()
-seen_while_full = office.open(anna, "nordfrakt").sequence
+seen_while_full = application.open(anna, "nordfrakt").sequence
 try:
-    office.ledger.check_writable()
+    application.ledger.check_writable()
     healthy = True
 except StoreError:
     healthy = False

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dpa_core.application import Application
 from dpa_core.ledger import Ledger
-from dpa_core.office import Office
 from tests.conftest import NOW as AT
 from tests.conftest import VERSION, SettableClock
 
@@ -27,6 +27,6 @@ def test_a_full_disk_is_said_and_nothing_acknowledged_is_lost(store, agreement, 
     assert told["seen"] in told["acknowledged"]  # reading goes on meanwhile
     assert not told["healthy"]  # GET /healthz asks the same
     with Ledger.open(store) as ledger:
-        office = Office(ledger, {VERSION: agreement}, SettableClock(AT))
-        assert office.verify() == []
+        application = Application(ledger, {VERSION: agreement}, SettableClock(AT))
+        assert application.verify() == []
         assert [e.sequence for e in ledger.events("nordfrakt")] == [1, *told["acknowledged"]]

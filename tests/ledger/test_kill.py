@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dpa_core.application import Application
 from dpa_core.ledger import Ledger
-from dpa_core.office import Office
 from tests.conftest import NOW as AT
 from tests.conftest import VERSION, SettableClock, email
 
@@ -34,8 +34,8 @@ def test_no_acknowledged_toggle_is_lost_when_the_server_is_killed_ten_times(stor
         acknowledged = killed_after(3 + 2 * round, store, email("anna"))
         assert acknowledged == list(range(last + 1, last + 1 + len(acknowledged)))
         with Ledger.open(store) as ledger:
-            office = Office(ledger, {VERSION: agreement}, SettableClock(AT))
-            assert office.verify() == []
+            application = Application(ledger, {VERSION: agreement}, SettableClock(AT))
+            assert application.verify() == []
             last = ledger.head("nordfrakt").sequence
             # One more may be stored whose acknowledgement did not get out any more.
             assert last in (acknowledged[-1], acknowledged[-1] + 1)

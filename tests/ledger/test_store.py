@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from dpa_core.ledger import Conflict, Ledger, StoreError, Transaction, chain, migrations, store
-from tests.conftest import BEGAN, NOW
+from tests.conftest import BEGAN, NOW, at_the_same_time
 
 MIGRATIONS = Path(migrations.__file__).parent
 
@@ -112,25 +112,6 @@ def test_a_second_first_row_is_a_conflict(ledger):
     append(ledger)
     with pytest.raises(Conflict), ledger.transaction() as tx:
         tx.append(None, rows(None), "{}", 1)
-
-
-def at_the_same_time(*steps):
-    """Run each step in a thread of its own, each within an open transaction when the others begin."""
-    all_began = threading.Barrier(len(steps))
-    outcomes = [None] * len(steps)
-
-    def run(number, step):
-        try:
-            outcomes[number] = step(all_began)
-        except Exception as error:
-            outcomes[number] = error
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(steps)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes
 
 
 def test_of_two_that_append_to_one_ledger_at_the_same_time_one_wins(ledger):

@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from dpa_core import subjects
+from dpa_core.application import Application, fold_ledger
 from dpa_core.ledger import GENESIS, Ledger, check_chain, verify
 from dpa_core.ledger.chain import Event, canonical, digest_of
-from dpa_core.office import Office, fold_ledger
 from dpa_core.subjects.retention import PlaceHold, SetPeriod
 from dpa_core.views import history
 from tests.conftest import NOW as AT
@@ -23,14 +23,14 @@ def file(store, agreement):
     """A closed store in which Nordfrakt has 6 events, and Solsidan 6 of its own."""
     clock = SettableClock(AT)
     with Ledger.open(store) as ledger:
-        office = Office(ledger, {VERSION: agreement}, clock)
+        application = Application(ledger, {VERSION: agreement}, clock)
         for name, customer in (("anna", "nordfrakt"), ("henrik", "solsidan")):
-            person = office.person(email(name))
-            carry_out(office, person, customer, voice=True)
-            carry_out(office, person, customer, speech_analytics=True)
-            carry_out(office, person, customer, SetPeriod("chats", 60, "policy"))
-            carry_out(office, person, customer, PlaceHold("emails", "case 118"))
-            carry_out(office, person, customer, voice=False)
+            person = application.person(email(name))
+            carry_out(application, person, customer, voice=True)
+            carry_out(application, person, customer, speech_analytics=True)
+            carry_out(application, person, customer, SetPeriod("chats", 60, "policy"))
+            carry_out(application, person, customer, PlaceHold("emails", "case 118"))
+            carry_out(application, person, customer, voice=False)
     return store
 
 
@@ -238,20 +238,20 @@ def test_a_state_folded_by_an_older_version_of_the_program_is_no_tampering(file,
     tamper(file, ("UPDATE heads SET state = '{}', state_schema = 0",))
     assert faults(file) == []
     with Ledger.open(file) as ledger:
-        office = Office(ledger, {VERSION: agreement}, SettableClock(AT))
-        anna = office.person(email("anna"))
-        assert office.open(anna, "nordfrakt").state.features.on == {"speech_analytics"}
+        application = Application(ledger, {VERSION: agreement}, SettableClock(AT))
+        anna = application.person(email("anna"))
+        assert application.open(anna, "nordfrakt").state.features.on == {"speech_analytics"}
         # The next instruction writes the state in its present shape.
-        carry_out(office, anna, "nordfrakt", voice=True)
+        carry_out(application, anna, "nordfrakt", voice=True)
         assert ledger.head("nordfrakt").state_schema == subjects.STATE_SCHEMA
-        assert office.verify() == []
+        assert application.verify() == []
 
 
 def test_the_history_of_a_customer_shows_the_other_entries_beside_a_broken_one(file, agreement):
     tamper(file, ("UPDATE events SET body = '5' WHERE customer_id = 'nordfrakt' AND sequence = 3",))
     with Ledger.open(file) as ledger:
-        office = Office(ledger, {VERSION: agreement}, SettableClock(AT))
-        opened = office.open(office.person(email("anna")), "nordfrakt")
+        application = Application(ledger, {VERSION: agreement}, SettableClock(AT))
+        opened = application.open(application.person(email("anna")), "nordfrakt")
         assert history.fault(opened).sequence == 3
         shown = history.instructions(opened)
     assert [i.sequence for i in shown] == [6, 5, 4, 3, 2, 1]

@@ -1,6 +1,7 @@
 """One spelling of days, numbers, plurals and lists. What is filed rests on it: not a byte may change."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -130,3 +131,20 @@ def test_a_long_period_is_told_in_months_or_years_too(days, text):
 )
 def test_distance_is_counted_in_calendar_days_of_stockholm(after, text):
     assert locale.distance(LATE + after, LATE) == text
+
+
+def test_a_number_that_names_something_is_written_plain():
+    entry = {"audit": 1234, "on": date(2026, 11, 23)}
+    assert locale.fill("Audit {audit:id}, {on}", entry) == "Audit 1234, 23 Nov 2026"
+    assert locale.fill("{audit}", entry) == "1,234"
+
+
+@pytest.mark.parametrize(("files", "words"), [((), "0 files"), (("a",), "1 file"), (("a", "b"), "2 files")])
+def test_the_members_of_a_tuple_are_counted_with_their_noun(files, words):
+    assert locale.fill("{files:file|files}", {"files": files}) == words
+
+
+def test_codes_read_as_they_are_written_but_where_other_words_are_given():
+    codes = Literal["report_due", "closed"]
+    assert locale.worded(codes) == {"report_due": "Report due", "closed": "Closed"}
+    assert locale.worded(codes, closed="Over") == {"report_due": "Report due", "closed": "Over"}

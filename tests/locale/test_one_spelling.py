@@ -11,13 +11,6 @@ from dpa_core.settings import ROOT
 DIRECTIVE = re.compile(r"%[-#]?[aAbBdeHIjmMpSyY]\b|%[-#]?[bBdmY][-/ ,.%]")
 """What `strftime` and its kin put a part of a date for, `%-d` of one platform alone among them."""
 
-EXCEPTIONS = {
-    "dpa_core/subjects/retention.py": "spells two days of its descriptions itself",
-    "dpa_core/subjects/reviews.py": "spells the day of an action itself",
-    "dpa_core/subjects/snapshots.py": "spells the day of a snapshot itself",
-}
-"""Files that still spell a day of their own, and which."""
-
 FILES = [
     path.relative_to(ROOT).as_posix()
     for folder in ("dpa_core", "pages")
@@ -68,7 +61,4 @@ def test_what_is_no_date_is_not_taken_for_one(source):
 @pytest.mark.parametrize("file", FILES)
 def test_days_are_spelt_in_one_place(file):
     found = spelt(Path(ROOT, file).read_text(encoding="utf-8"))
-    if file in EXCEPTIONS:
-        assert found, f"{file} spells no date itself any more: take it out of the exceptions"
-    else:
-        assert not found, f"{file}: let dpa_core.locale spell it"
+    assert not found, f"{file}: let dpa_core.locale spell it"

@@ -12,9 +12,9 @@ from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 from streamlit.testing.v1 import AppTest, local_script_runner
 
 from dpa_core.access import Person
-from dpa_core.office import CustomerFile, Office
+from dpa_core.application import Application, CustomerFile
 from dpa_core.snapshots.sign import KeyRing
-from dpa_core.web import Desk
+from dpa_core.web import Site
 from pages.parts import actions, shell
 
 _KEY = OKPKey.generate_key("Ed25519")
@@ -27,23 +27,23 @@ LISTED = {
 
 
 def visit(
-    page: str, office: Office, person: Person, customer_id: str, as_of: datetime | None = None
+    page: str, application: Application, person: Person, customer_id: str, as_of: datetime | None = None
 ) -> AppTest:
     """Run a page for a person who looks at a customer."""
-    desk = Desk(office, "privacy@people.example", KEYS)
-    file = office.open(person, customer_id, as_of)
-    return AppTest.from_function(_script, args=(page, desk, file), default_timeout=30).run()
+    site = Site(application, "privacy@people.example", KEYS)
+    file = application.open(person, customer_id, as_of)
+    return AppTest.from_function(_script, args=(page, site, file), default_timeout=30).run()
 
 
-def _script(page, desk, file):  # type: ignore[no-untyped-def]  # AppTest runs its text by itself
+def _script(page, site, file):  # type: ignore[no-untyped-def]  # AppTest runs its text by itself
     from tests import pages
 
-    pages.draw(page, desk, file)
+    pages.draw(page, site, file)
 
 
-def draw(page: str, desk: Desk, file: CustomerFile) -> None:
+def draw(page: str, site: Site, file: CustomerFile) -> None:
     """The page as the frame draws it, without the frame."""
-    scope, _ = shell.entered(desk, file)
+    scope, _ = shell.entered(site, file)
     LISTED[page].draw(scope)
     actions.drawn(scope)
 

@@ -10,9 +10,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dpa_core.office import Office, StoreError
+from dpa_core.application import Application, StoreError
 from dpa_core.settings import ROOT
-from dpa_core.subjects import assistance, incidents, retention, sub_processors
+from dpa_core.subjects import assistance, incidents, objections, retention
 from dpa_core.subjects.grants import RevokeAccess
 from tests.conftest import NOW, People, SettableClock, carry_out, email
 from tests.pages import LISTED, alone, confirm, labels, receipt, visit
@@ -34,29 +34,31 @@ def proposing(at: AppTest) -> AppTest:
 
 
 @pytest.fixture
-def asked(office: Office, people: People) -> int:
+def asked(application: Application, people: People) -> int:
     """An audit that Anna has asked for."""
-    return act(office, people.anna, AUDIT)
+    return act(application, people.anna, AUDIT)
 
 
 # --- who may no longer ---------------------------------------------------------------------------
 
 
 def test_a_sign_in_that_ended_is_told_in_a_request_dialog(
-    office: Office, asked: int, clock: SettableClock
+    application: Application, asked: int, clock: SettableClock
 ) -> None:
-    anna = office.person(email("anna"), "Anna", NOW + timedelta(hours=1))
-    at = proposing(visit("audits", office, anna, "nordfrakt"))
+    anna = application.person(email("anna"), "Anna", NOW + timedelta(hours=1))
+    at = proposing(visit("audits", application, anna, "nordfrakt"))
     clock.at += timedelta(hours=2)
     at = confirm(at, "Propose")
     assert "Your sign\\-in has expired" in at.error[0].value
     assert not at.button
-    assert office.open(office.person(email("bo")), "nordfrakt").sequence == asked
+    assert application.open(application.person(email("bo")), "nordfrakt").sequence == asked
 
 
-def test_a_sign_in_that_ended_is_told_in_a_form_of_the_page(office: Office, clock: SettableClock) -> None:
-    anna = office.person(email("anna"), "Anna", NOW + timedelta(hours=1))
-    at = visit("assistance", office, anna, "nordfrakt")
+def test_a_sign_in_that_ended_is_told_in_a_form_of_the_page(
+    application: Application, clock: SettableClock
+) -> None:
+    anna = application.person(email("anna"), "Anna", NOW + timedelta(hours=1))
+    at = visit("assistance", application, anna, "nordfrakt")
     at.text_input[0].set_value("Case 17")
     clock.at += timedelta(hours=2)
     at = press(at, "Send the request")
@@ -65,38 +67,38 @@ def test_a_sign_in_that_ended_is_told_in_a_form_of_the_page(office: Office, cloc
 
 
 def test_access_that_was_taken_away_is_told_in_a_request_dialog(
-    office: Office, people: People, asked: int
+    application: Application, people: People, asked: int
 ) -> None:
-    at = proposing(visit("audits", office, people.anna, "nordfrakt"))
-    office.change_access(people.bo, RevokeAccess(email("anna"), "customer_admin", "nordfrakt"))
+    at = proposing(visit("audits", application, people.anna, "nordfrakt"))
+    application.change_access(people.bo, RevokeAccess(email("anna"), "customer_admin", "nordfrakt"))
     at = confirm(at, "Propose")
     assert "that you may open" in at.error[0].value
     assert not at.button
-    assert office.open(people.bo, "nordfrakt").sequence == asked
+    assert application.open(people.bo, "nordfrakt").sequence == asked
 
 
 # --- what others did -----------------------------------------------------------------------------
 
 
 def test_what_others_did_is_listed_in_a_request_dialog_and_asked_again(
-    office: Office, people: People, asked: int
+    application: Application, people: People, asked: int
 ) -> None:
-    at = proposing(visit("audits", office, people.anna, "nordfrakt"))
-    act(office, people.bo, HELP)
+    at = proposing(visit("audits", application, people.anna, "nordfrakt"))
+    act(application, people.bo, HELP)
     at = confirm(at, "Propose")
     told = at.warning[0].value.replace("\\", "")
     assert "Someone else changed this meanwhile" in told
     assert "`bo@people.example`: Asked for help" in told
     assert at.text_area[-1].value == "We move house"
-    assert office.open(people.bo, "nordfrakt").sequence == asked + 1
+    assert application.open(people.bo, "nordfrakt").sequence == asked + 1
     confirm(at, "Propose")
-    assert office.open(people.bo, "nordfrakt").state.audits.audits[asked].proposed
+    assert application.open(people.bo, "nordfrakt").state.audits.audits[asked].proposed
 
 
-def test_a_step_of_the_provider_also_hears_of_others(office: Office, people: People) -> None:
-    govern(office, people.eva, TALVOX)
-    at = press(visit("notices", office, people.eva, "nordfrakt"), "Publish")
-    govern(office, people.eva, BREACH)
+def test_a_step_of_the_provider_also_hears_of_others(application: Application, people: People) -> None:
+    govern(application, people.eva, TALVOX)
+    at = press(visit("notices", application, people.eva, "nordfrakt"), "Publish")
+    govern(application, people.eva, BREACH)
     at = confirm(at, "Publish to all customers")
     assert "`eva@people.example`: Recorded: Personal data breach: Leak" in at.warning[0].value.replace(
         "\\", ""
@@ -106,9 +108,11 @@ def test_a_step_of_the_provider_also_hears_of_others(office: Office, people: Peo
     )
 
 
-def test_a_step_that_the_page_no_longer_offers_is_said_to_be_gone(office: Office, people: People) -> None:
-    at = visit("audits", office, people.anna, "nordfrakt")
-    at.session_state["actions.open"] = "audits.accept.2"
+def test_a_step_that_the_page_no_longer_offers_is_said_to_be_gone(
+    application: Application, people: People
+) -> None:
+    at = visit("audits", application, people.anna, "nordfrakt")
+    at.session_state["actions.open"] = "audits.AcceptAudit.2"
     at = at.run()
     assert "someone else was faster" in at.toast[0].value
     assert not at.run().toast
@@ -118,29 +122,29 @@ def test_a_step_that_the_page_no_longer_offers_is_said_to_be_gone(office: Office
 
 
 def test_a_refusal_names_the_field_and_what_was_typed_stays(
-    office: Office, people: People, asked: int
+    application: Application, people: People, asked: int
 ) -> None:
-    act(office, people.anna, HELP)
-    at = visit("assistance", office, people.eva, "nordfrakt")
+    act(application, people.anna, HELP)
+    at = visit("assistance", application, people.eva, "nordfrakt")
     at = press(at, "Flag an instruction as infringing the law")
     at = confirm(at, "Tell the customer")
     assert at.error[0].value.startswith("**Which law, and why:** ")
-    at = press(visit("retention", office, people.anna, "nordfrakt"), "Place legal hold")
+    at = press(visit("retention", application, people.anna, "nordfrakt"), "Place legal hold")
     at = confirm(at, "Place legal hold")
     assert at.error[0].value.startswith("**Reason:** A reason is missing")
 
 
 @pytest.mark.parametrize("where", ["dialog", "page"])
 def test_a_store_that_is_full_is_said_in_its_words(
-    office: Office, people: People, asked: int, monkeypatch: pytest.MonkeyPatch, where: str
+    application: Application, people: People, asked: int, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     def full(*_: object) -> None:
         raise StoreError(STORE_FULL)
 
-    at = visit("audits" if where == "dialog" else "snapshots", office, people.anna, "nordfrakt")
+    at = visit("audits" if where == "dialog" else "snapshots", application, people.anna, "nordfrakt")
     if where == "dialog":
         at = proposing(at)
-    monkeypatch.setattr(office, "carry_out", full)
+    monkeypatch.setattr(application, "carry_out", full)
     at = confirm(at, "Propose") if where == "dialog" else press(at, "Take a snapshot")
     assert at.error[0].value.replace("\\", "") == STORE_FULL
     if where == "dialog":
@@ -151,13 +155,13 @@ def test_a_store_that_is_full_is_said_in_its_words(
 
 
 def test_a_receipt_says_what_its_number_whose_turn_it_is_and_by_when(
-    office: Office, people: People, asked: int
+    application: Application, people: People, asked: int
 ) -> None:
-    at = proposing(visit("audits", office, people.anna, "nordfrakt"))
+    at = proposing(visit("audits", application, people.anna, "nordfrakt"))
     said = receipt(confirm(at, "Propose"))
     assert f"**Recorded as entry {asked + 1}:** " in said
     assert "Next, **Connectel AB**: Audit 2 of Connectel AB · Answer the dates proposed, by " in said
-    at = visit("assistance", office, people.anna, "nordfrakt")
+    at = visit("assistance", application, people.anna, "nordfrakt")
     at.selectbox[0].set_value("dpia")
     at = at.run()
     at.text_input[0].set_value("Voicebot")
@@ -168,10 +172,10 @@ def test_a_receipt_says_what_its_number_whose_turn_it_is_and_by_when(
     assert "by 8 Dec 2026 (in 14 days)." in said
 
 
-def test_a_reply_says_where_its_matter_stands(office: Office, people: People) -> None:
-    number = act(office, people.anna, HELP)
-    act(office, people.anna, AUDIT)
-    at = visit("assistance", office, people.anna, "nordfrakt")
+def test_a_reply_says_where_its_matter_stands(application: Application, people: People) -> None:
+    number = act(application, people.anna, HELP)
+    act(application, people.anna, AUDIT)
+    at = visit("assistance", application, people.anna, "nordfrakt")
     next(t for t in at.text_area if t.label == "Message").set_value("Any news?")
     said = receipt(press(at, "Send"))
     assert f"Wrote in request {number}" in said
@@ -179,44 +183,48 @@ def test_a_reply_says_where_its_matter_stands(office: Office, people: People) ->
     assert "impact assessment: Voicebot" in said
 
 
-def test_a_step_that_only_waits_for_time_says_the_day(office: Office, people: People) -> None:
-    at = visit("retention", office, people.anna, "nordfrakt")
-    at = at.button(key="open.retention.change.chats").click().run()
+def test_a_step_that_only_waits_for_time_says_the_day(application: Application, people: People) -> None:
+    at = visit("retention", application, people.anna, "nordfrakt")
+    at = at.button(key="open.retention.SetPeriod.chats").click().run()
     at = alone(at, at.number_input[0].set_value(60))
     said = receipt(confirm(at, "Confirm instruction"))
     assert "Next, by the calendar: Chats: 60 days instead of 365, on 1 Dec 2026" in said
 
 
-def test_a_step_that_nothing_follows_says_so(office: Office, people: People) -> None:
-    carry_out(office, people.anna, "nordfrakt", retention.PlaceHold("chats", "Dispute"))
-    at = visit("snapshots", office, people.clara, "nordfrakt")
+def test_a_step_that_nothing_follows_says_so(application: Application, people: People) -> None:
+    carry_out(application, people.anna, "nordfrakt", retention.PlaceHold("chats", "Dispute"))
+    at = visit("snapshots", application, people.clara, "nordfrakt")
     assert not at.success
-    at = press(visit("snapshots", office, people.anna, "nordfrakt"), "Take a snapshot")
+    at = press(visit("snapshots", application, people.anna, "nordfrakt"), "Take a snapshot")
     assert "Nothing waits for anybody because of it." in receipt(at)
 
 
 def test_a_published_change_says_what_every_customer_may_do_until_when(
-    office: Office, people: People
+    application: Application, people: People
 ) -> None:
-    govern(office, people.eva, TALVOX)
-    at = press(visit("notices", office, people.eva, "nordfrakt"), "Publish")
+    govern(application, people.eva, TALVOX)
+    at = press(visit("notices", application, people.eva, "nordfrakt"), "Publish")
     said = receipt(confirm(at, "Publish to all customers"))
     assert "Next, **Each customer**: Sub-processors: " in said
     assert "Object, or accept by silence, by 24 Dec 2026 (in 30 days)." in said
 
 
-def test_an_incident_says_whom_the_provider_has_to_tell_by_when(office: Office, people: People) -> None:
-    number = govern(office, people.eva, BREACH)
-    at = press(visit("incidents", office, people.eva, "nordfrakt"), "Notify the customers")
+def test_an_incident_says_whom_the_provider_has_to_tell_by_when(
+    application: Application, people: People
+) -> None:
+    number = govern(application, people.eva, BREACH)
+    at = press(visit("incidents", application, people.eva, "nordfrakt"), "Notify the customers")
     at = alone(at, at.text_area[0].set_value("A leak"))
     said = receipt(confirm(at, "Notify"))
     assert "Next, **Connectel AB**: Personal data breach: Leak" in said
-    act(office, people.anna, incidents.Acknowledge(number, 1))
+    act(application, people.anna, incidents.AcknowledgeNotice(number, 1))
 
 
-def test_a_receipt_is_shown_once_and_the_fields_are_empty_then(office: Office, people: People) -> None:
-    act(office, people.anna, HELP)
-    at = visit("assistance", office, people.anna, "nordfrakt")
+def test_a_receipt_is_shown_once_and_the_fields_are_empty_then(
+    application: Application, people: People
+) -> None:
+    act(application, people.anna, HELP)
+    at = visit("assistance", application, people.anna, "nordfrakt")
     next(t for t in at.text_area if t.label == "Message").set_value("Any news?")
     at = press(at, "Send")
     assert receipt(at)
@@ -224,14 +232,14 @@ def test_a_receipt_is_shown_once_and_the_fields_are_empty_then(office: Office, p
     assert not at.run().success
 
 
-def test_a_dialog_that_is_opened_anew_is_empty(office: Office, people: People, asked: int) -> None:
-    at = proposing(visit("audits", office, people.anna, "nordfrakt"))
+def test_a_dialog_that_is_opened_anew_is_empty(application: Application, people: People, asked: int) -> None:
+    at = proposing(visit("audits", application, people.anna, "nordfrakt"))
     at = press(at.run(), "Propose other dates")
     assert at.text_area[-1].value == ""
 
 
 def test_somebody_elses_words_in_a_title_are_shown_as_typed(
-    office: Office, people: People, monkeypatch: pytest.MonkeyPatch
+    application: Application, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     titles: list[str] = []
     dialog = st.dialog
@@ -242,8 +250,8 @@ def test_somebody_elses_words_in_a_title_are_shown_as_typed(
 
     monkeypatch.setattr(st, "dialog", noted)
     typed = incidents.RecordIncident("breach", "![x](http://x.example/a.png)", NOW, ("nordfrakt",))
-    govern(office, people.eva, typed)
-    press(visit("incidents", office, people.eva, "nordfrakt"), "Close it")
+    govern(application, people.eva, typed)
+    press(visit("incidents", application, people.eva, "nordfrakt"), "Add customers")
     assert "![" not in titles[0]
 
 
@@ -251,9 +259,9 @@ def test_somebody_elses_words_in_a_title_are_shown_as_typed(
 
 
 def test_a_proposal_in_a_review_is_no_news_when_the_review_is_finished(
-    office: Office, people: People
+    application: Application, people: People
 ) -> None:
-    at = press(visit("review", office, people.david, "nordfrakt"), "Start a review")
+    at = press(visit("review", application, people.david, "nordfrakt"), "Start a review")
     at.text_area[0].set_value("We went through it.").run()
     for _ in range(5):
         at = press(at, "Next")
@@ -266,9 +274,11 @@ def test_a_proposal_in_a_review_is_no_news_when_the_review_is_finished(
     assert "A snapshot of it is on file." in said
 
 
-def test_what_a_customer_did_during_a_review_is_told_at_its_end(office: Office, people: People) -> None:
-    at = press(visit("review", office, people.david, "nordfrakt"), "Start a review")
-    carry_out(office, people.anna, "nordfrakt", voice=True)
+def test_what_a_customer_did_during_a_review_is_told_at_its_end(
+    application: Application, people: People
+) -> None:
+    at = press(visit("review", application, people.david, "nordfrakt"), "Start a review")
+    carry_out(application, people.anna, "nordfrakt", voice=True)
     for _ in range(6):
         at = press(at, "Next")
     at = confirm(press(at, "Finish the review"), "Record the review")
@@ -290,17 +300,17 @@ for name in {modules!r}:
     assert done.returncode == 0, done.stderr
 
 
-def test_an_objector_reads_whose_turn_it_is(office: Office, people: People) -> None:
-    change = announce(office, people)
-    act(office, people.anna, sub_processors.Object(change, "No assessment", True))
-    at = press(visit("notices", office, people.eva, "nordfrakt"), "Propose a cure")
+def test_an_objector_reads_whose_turn_it_is(application: Application, people: People) -> None:
+    change = announce(application, people)
+    act(application, people.anna, objections.ObjectToChange(change, "No assessment", True))
+    at = press(visit("notices", application, people.eva, "nordfrakt"), "Propose a cure")
     at = alone(at, at.text_area[-1].set_value("An assessment"))
     assert "Next, **Nordfrakt Logistik AB**: Objection" in receipt(confirm(at, "Propose"))
-    assert "Propose a cure" in labels(visit("notices", office, people.eva, "nordfrakt"))
+    assert "Propose a cure" in labels(visit("notices", application, people.eva, "nordfrakt"))
 
 
-def test_a_closed_request_is_followed_by_nothing(office: Office, people: People) -> None:
-    number = act(office, people.anna, HELP)
-    act(office, people.eva, assistance.Answer(number, "Here"))
-    at = press(visit("assistance", office, people.anna, "nordfrakt"), "Close the request")
+def test_a_closed_request_is_followed_by_nothing(application: Application, people: People) -> None:
+    number = act(application, people.anna, HELP)
+    act(application, people.eva, assistance.AnswerRequest(number, "Here"))
+    at = press(visit("assistance", application, people.anna, "nordfrakt"), "Close the request")
     assert "Nothing waits for anybody because of it." in receipt(at)

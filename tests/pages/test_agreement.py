@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dpa_core.agreement import Agreement
-from dpa_core.office import Office
+from dpa_core.application import Application
 from pages.parts import shell
 from tests.conftest import People
 from tests.pages import LISTED, shown, visit
@@ -22,8 +22,8 @@ def links(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def at(office: Office, people: People) -> AppTest:
-    return visit("agreement", office, people.clara, "nordfrakt")
+def at(application: Application, people: People) -> AppTest:
+    return visit("agreement", application, people.clara, "nordfrakt")
 
 
 def search(at: AppTest, text: str) -> AppTest:

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from dpa_core.web import Desk
+from dpa_core.web import Site
 from pages.parts import shell
 from tests.conftest import CUSTOMERS, ROLES, email
 from tests.pages import KEYS, LISTED, shown
@@ -16,11 +16,11 @@ OF_A_CUSTOMER = [name for name in LISTED if name not in shell.PROVIDERS]
 
 
 @pytest.fixture
-def visit(office, monkeypatch):
+def visit(application, monkeypatch):
     """`visit(page, name, customer)`: the whole frame around one page, for somebody signed in."""
 
     def look(page: str, name: str, customer: str, signed_in_for: float = 1) -> AppTest:
-        expires = office.clock.real_now() + timedelta(hours=signed_in_for)
+        expires = application.clock.real_now() + timedelta(hours=signed_in_for)
         claims = {
             "is_logged_in": True,
             "email": email(name),
@@ -29,13 +29,13 @@ def visit(office, monkeypatch):
         }
         monkeypatch.setattr(shell, "claims", lambda: claims)
 
-        def script(desk):
+        def script(site):
             from pages.parts import shell
 
-            shell.visit(desk)
+            shell.visit(site)
 
-        desk = Desk(office, "privacy@people.example", KEYS)
-        at = AppTest.from_function(script, args=(desk,), default_timeout=30)
+        site = Site(application, "privacy@people.example", KEYS)
+        at = AppTest.from_function(script, args=(site,), default_timeout=30)
         at._page_hash = calc_hash(page)  # what the address says; AppTest finds only pages that are files
         at.query_params["customer"] = customer
         return at.run()

@@ -1,8 +1,8 @@
-"""The overview: what waits is named once, whichever part of the customer's matters it comes from."""
+"""The overview: what waits is named once, whichever subject it comes from."""
 
 from datetime import date
 
-from dpa_core.subjects import retention, reviews, sub_processors
+from dpa_core.subjects import objections, retention, reviews
 from tests.conftest import carry_out
 from tests.pages import shown, visit
 from tests.test_requests import AUDIT, HELP, ORDER, act, announce
@@ -10,13 +10,13 @@ from tests.test_requests import AUDIT, HELP, ORDER, act, announce
 ACTION = reviews.Action(what="Send the list", side="provider", due=date(2026, 12, 1))
 
 
-def test_everything_that_waits_is_listed_once(office, people):
+def test_everything_that_waits_is_listed_once(application, people):
     for command in (AUDIT, HELP, ORDER, retention.SetPeriod("chats", 60)):
-        act(office, people.anna, command)
-    change = announce(office, people)
-    carry_out(office, people.david, "nordfrakt", reviews.Hold("", (ACTION,)))
-    carry_out(office, people.david, "nordfrakt", reviews.Propose({"voice": True}))
-    text = shown(visit("overview", office, people.anna, "nordfrakt"))
+        act(application, people.anna, command)
+    change = announce(application, people)
+    carry_out(application, people.david, "nordfrakt", reviews.RecordReview("", (ACTION,)))
+    carry_out(application, people.david, "nordfrakt", reviews.ProposeChanges({"voice": True}))
+    text = shown(visit("overview", application, people.anna, "nordfrakt"))
     for words in (
         "Accept the dates",
         "**Data protection impact assessment",
@@ -27,6 +27,6 @@ def test_everything_that_waits_is_listed_once(office, people):
         "Proposal: Voice on",
     ):
         assert text.count(words) == 1, words
-    act(office, people.anna, sub_processors.Object(change, "No assessment", True))
-    text = shown(visit("overview", office, people.anna, "nordfrakt"))
+    act(application, people.anna, objections.ObjectToChange(change, "No assessment", True))
+    text = shown(visit("overview", application, people.anna, "nordfrakt"))
     assert text.count("Replacement of DeepGram by Talvox") == 1

@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dpa_core.access import Forbidden
-from dpa_core.office import Office
-from dpa_core.subjects import assistance, audits, data_return, dates, incidents, sub_processors
+from dpa_core.application import Application
+from dpa_core.subjects import assistance, audits, data_return, dates, incidents, objections
 from tests.conftest import NOW, People, SettableClock
 from tests.pages import confirm, labels, shown, visit
 from tests.test_requests import AUDIT, BREACH, HELP, ORDER, TALVOX, act, announce, govern
@@ -35,20 +35,22 @@ def errors(at: AppTest) -> str:
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("who", ["anna", "clara", "david", "eva"])
 def test_every_page_opens_for_everyone_who_may_read(
-    office: Office, people: People, page: str, who: str
+    application: Application, people: People, page: str, who: str
 ) -> None:
-    assert shown(visit(page, office, getattr(people, who), "nordfrakt"))
+    assert shown(visit(page, application, getattr(people, who), "nordfrakt"))
 
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("who", ["clara", "david"])
-def test_who_may_only_read_finds_no_step(office: Office, people: People, page: str, who: str) -> None:
-    act(office, people.anna, AUDIT)
-    act(office, people.anna, HELP)
-    act(office, people.anna, ORDER)
-    announce(office, people)
-    govern(office, people.eva, BREACH)
-    at = visit(page, office, getattr(people, who), "nordfrakt")
+def test_who_may_only_read_finds_no_step(
+    application: Application, people: People, page: str, who: str
+) -> None:
+    act(application, people.anna, AUDIT)
+    act(application, people.anna, HELP)
+    act(application, people.anna, ORDER)
+    announce(application, people)
+    govern(application, people.eva, BREACH)
+    at = visit(page, application, getattr(people, who), "nordfrakt")
     assert "Instructions are given by an admin" in shown(at)
     assert not at.button
     assert not at.text_area
@@ -56,18 +58,18 @@ def test_who_may_only_read_finds_no_step(office: Office, people: People, page: s
 
 @pytest.mark.parametrize("page", PAGES)
 def test_in_the_past_nothing_can_be_done(
-    office: Office, people: People, clock: SettableClock, page: str
+    application: Application, people: People, clock: SettableClock, page: str
 ) -> None:
-    act(office, people.anna, AUDIT)
+    act(application, people.anna, AUDIT)
     clock.pass_days(3)
-    at = visit(page, office, people.anna, "nordfrakt", NOW + timedelta(days=1))
+    at = visit(page, application, people.anna, "nordfrakt", NOW + timedelta(days=1))
     assert not at.button
 
 
-def test_labels_are_on_every_field(office: Office, people: People) -> None:
+def test_labels_are_on_every_field(application: Application, people: People) -> None:
     for page in PAGES:
         for who in (people.anna, people.eva):
-            at = visit(page, office, who, "nordfrakt")
+            at = visit(page, application, who, "nordfrakt")
             fields = [*at.text_input, *at.text_area, *at.date_input, *at.selectbox, *at.multiselect]
             assert all(w.label.strip() for w in [*fields, *at.radio, *at.checkbox])
 
@@ -78,15 +80,15 @@ def test_labels_are_on_every_field(office: Office, people: People) -> None:
 @pytest.mark.parametrize(
     ("first", "why"),
     [
-        (date(2020, 1, 7), "it wants 60 days' notice"),
-        (date(2027, 1, 22), "it wants 60 days' notice"),
+        (date(2020, 1, 7), "it wants 60 days’ notice"),
+        (date(2027, 1, 22), "it wants 60 days’ notice"),
         (date(2027, 3, 26), "no working day in Stockholm (Good Friday)"),
     ],
 )
 def test_a_date_in_the_past_too_soon_or_on_a_holiday(
-    office: Office, people: People, first: date, why: str
+    application: Application, people: People, first: date, why: str
 ) -> None:
-    at = visit("audits", office, people.anna, "nordfrakt")
+    at = visit("audits", application, people.anna, "nordfrakt")
     field(at, "Scope").set_value("Access rights")
     field(at, "First day").set_value(first)
     at = field(at, "Last day").set_value(first).run()
@@ -95,31 +97,31 @@ def test_a_date_in_the_past_too_soon_or_on_a_holiday(
     assert "(3.1(xii))" in errors(at)
     assert field(at, "Scope").value == "Access rights"
     assert field(at, "First day").value == first
-    assert office.open(people.anna, "nordfrakt").state.audits.audits == {}
+    assert application.open(people.anna, "nordfrakt").state.audits.audits == {}
 
 
 # --- changes -------------------------------------------------------------------------------------
 
 
-def drafted(office: Office, people: People) -> AppTest:
-    govern(office, people.eva, TALVOX)
-    at = visit("notices", office, people.eva, "nordfrakt")
+def drafted(application: Application, people: People) -> AppTest:
+    govern(application, people.eva, TALVOX)
+    at = visit("notices", application, people.eva, "nordfrakt")
     return press(at, "Publish")
 
 
-def test_an_effective_date_29_days_ahead(office: Office, people: People) -> None:
-    at = drafted(office, people)
+def test_an_effective_date_29_days_ahead(application: Application, people: People) -> None:
+    at = drafted(application, people)
     day = dates.local_day(NOW) + timedelta(days=29)
     field(at, "Counts from").set_value(day)
     at = confirm(at, "Publish to all customers")
     assert "(Sch. 2 1.1)" in errors(at)
     assert field(at, "Counts from").value == day
-    assert office.open(people.anna, "nordfrakt").changes == {}
+    assert application.open(people.anna, "nordfrakt").changes == {}
 
 
-def test_an_objection_without_grounds(office: Office, people: People) -> None:
-    announce(office, people)
-    at = press(visit("notices", office, people.anna, "nordfrakt"), "Object")
+def test_an_objection_without_grounds(application: Application, people: People) -> None:
+    announce(application, people)
+    at = press(visit("notices", application, people.anna, "nordfrakt"), "Object")
     field(at, "These grounds relate to data protection.").set_value(True)
     at = confirm(at, "Object")
     assert "reasonable, documented grounds" in errors(at)
@@ -130,20 +132,20 @@ def test_an_objection_without_grounds(office: Office, people: People) -> None:
 # --- return and deletion -------------------------------------------------------------------------
 
 
-def test_a_second_termination(office: Office, people: People) -> None:
-    at = press(visit("data_return", office, people.eva, "nordfrakt"), "Record the end of the agreement")
+def test_a_second_termination(application: Application, people: People) -> None:
+    at = press(visit("data_return", application, people.eva, "nordfrakt"), "Record the end of the agreement")
     field(at, "Reason").set_value("Once more")
-    act(office, people.eva, data_return.Terminate(dates.local_day(NOW), "Notice"))
+    act(application, people.eva, data_return.Terminate(dates.local_day(NOW), "Notice"))
     for told in ("Someone else changed this meanwhile", "An agreement ends once. (3.1(xi))"):
         at = confirm(at, "Record the end")
         assert told in shown(at).replace("\\", "")
         assert field(at, "Reason").value == "Once more"
-    at = visit("data_return", office, people.eva, "nordfrakt")
+    at = visit("data_return", application, people.eva, "nordfrakt")
     assert "Record the end of the agreement" not in labels(at)
 
 
-def test_an_order_without_a_category_or_the_cost(office: Office, people: People) -> None:
-    at = press(visit("data_return", office, people.anna, "nordfrakt"), "Send the order")
+def test_an_order_without_a_category_or_the_cost(application: Application, people: People) -> None:
+    at = press(visit("data_return", application, people.anna, "nordfrakt"), "Send the order")
     assert "No known category is chosen" in errors(at)
     at = field(at, "Data categories").set_value(["contact"]).run()
     assert "(3.1(xiii))" in errors(press(at, "Send the order"))
@@ -152,21 +154,21 @@ def test_an_order_without_a_category_or_the_cost(office: Office, people: People)
 # --- assistance ----------------------------------------------------------------------------------
 
 
-def test_a_title_of_markup_is_shown_as_typed(office: Office, people: People) -> None:
+def test_a_title_of_markup_is_shown_as_typed(application: Application, people: People) -> None:
     typed = "<b>*x*</b> :material/home: $a$"
-    act(office, people.anna, assistance.RequestHelp("dpia", typed, typed, cost_acknowledged=True))
-    at = visit("assistance", office, people.anna, "nordfrakt")
+    act(application, people.anna, assistance.RequestHelp("dpia", typed, typed, cost_acknowledged=True))
+    at = visit("assistance", application, people.anna, "nordfrakt")
     (title,) = [h.value for h in at.subheader]
     assert title.replace("\\", "") == f"2. {typed}"
     assert "\\<b\\>\\*x\\*" in title
     assert typed in [t.value for t in at.text]
 
 
-def test_someone_else_was_faster(office: Office, people: People) -> None:
-    number = act(office, people.anna, HELP)
-    at = visit("assistance", office, people.anna, "nordfrakt")
+def test_someone_else_was_faster(application: Application, people: People) -> None:
+    number = act(application, people.anna, HELP)
+    at = visit("assistance", application, people.anna, "nordfrakt")
     field(at, "Message").set_value("Any news?")
-    act(office, people.bo, assistance.Close(number))
+    act(application, people.bo, assistance.CloseRequest(number))
     at = press(at, "Send")
     assert "Someone else changed this meanwhile" in shown(at)
     assert f"Withdrew request {number}" in shown(at)
@@ -176,13 +178,13 @@ def test_someone_else_was_faster(office: Office, people: People) -> None:
 
 
 def test_the_desk_lists_what_is_open_and_filters_it(
-    office: Office, people: People, clock: SettableClock
+    application: Application, people: People, clock: SettableClock
 ) -> None:
-    act(office, people.anna, HELP)
-    act(office, people.henrik, AUDIT, "solsidan")
+    act(application, people.anna, HELP)
+    act(application, people.henrik, AUDIT, "solsidan")
     clock.pass_days(20)
-    at = visit("desk", office, people.eva, "nordfrakt")
-    assert "**2 matters**, :material/warning: **1 overdue**" in shown(at)
+    at = visit("desk", application, people.eva, "nordfrakt")
+    assert "**2 open tasks**, :material/warning: **1 overdue**" in shown(at)
     assert labels(at) == ["Answer", "Accept the dates"]
     at = field(at, "Overdue only").set_value(True).run()
     assert labels(at) == ["Answer"]
@@ -191,35 +193,41 @@ def test_the_desk_lists_what_is_open_and_filters_it(
     assert labels(at) == ["Accept the dates"]
 
 
-def test_an_empty_desk_says_so(office: Office, people: People) -> None:
-    assert "Nothing is open under these filters." in shown(visit("desk", office, people.eva, "nordfrakt"))
+def test_an_empty_desk_says_so(application: Application, people: People) -> None:
+    assert "Nothing is open under these filters." in shown(
+        visit("desk", application, people.eva, "nordfrakt")
+    )
 
 
 @pytest.mark.parametrize("who", ["anna", "clara", "david"])
-def test_the_desk_is_closed_to_everyone_else(office: Office, people: People, who: str) -> None:
+def test_the_desk_is_closed_to_everyone_else(application: Application, people: People, who: str) -> None:
     with pytest.raises(Forbidden):
-        office.open_provider(getattr(people, who))
+        application.open_provider(getattr(people, who))
 
 
 # --- changes, as time goes by ----------------------------------------------------------------------
 
 
-def test_notices_show_their_standing_in_words(office: Office, people: People, clock: SettableClock) -> None:
-    change = announce(office, people, ahead=40)
-    act(office, people.anna, sub_processors.Object(change, "No assessment", True))
+def test_notices_show_their_standing_in_words(
+    application: Application, people: People, clock: SettableClock
+) -> None:
+    change = announce(application, people, ahead=40)
+    act(application, people.anna, objections.ObjectToChange(change, "No assessment", True))
     clock.pass_days(61)
-    text = shown(visit("notices", office, people.anna, "nordfrakt"))
+    text = shown(visit("notices", application, people.anna, "nordfrakt"))
     assert "60 days passed without a way out" in text
-    theirs = shown(visit("notices", office, people.henrik, "solsidan"))
+    theirs = shown(visit("notices", application, people.henrik, "solsidan"))
     assert "No assessment" not in theirs
     assert audits.CLAUSE not in theirs
 
 
-def test_an_acknowledgement_is_one_press_and_a_readers_is_refused(office: Office, people: People) -> None:
-    number = govern(office, people.eva, BREACH)
-    govern(office, people.eva, incidents.Notify(number, {"nature": "A leak"}, ("nordfrakt",)))
+def test_an_acknowledgement_is_one_press_and_a_readers_is_refused(
+    application: Application, people: People
+) -> None:
+    number = govern(application, people.eva, BREACH)
+    govern(application, people.eva, incidents.NotifyCustomers(number, {"nature": "A leak"}, ("nordfrakt",)))
     with pytest.raises(Forbidden):
-        act(office, people.clara, incidents.Acknowledge(number, 1))
-    at = press(visit("incidents", office, people.anna, "nordfrakt"), "Acknowledge the notice")
+        act(application, people.clara, incidents.AcknowledgeNotice(number, 1))
+    at = press(visit("incidents", application, people.anna, "nordfrakt"), "Acknowledge the notice")
     assert not at.exception
-    assert office.open(people.anna, "nordfrakt").state.incidents.handling[number].seen == 1
+    assert application.open(people.anna, "nordfrakt").state.incidents.handling[number].seen == 1

@@ -15,15 +15,15 @@ def press(at, label):
 
 
 @pytest.mark.parametrize(("name", "may"), [("anna", False), ("clara", False), ("david", True), ("eva", True)])
-def test_the_provider_starts_a_review(office, people, name, may):
-    at = visit("review", office, getattr(people, name), "nordfrakt")
+def test_the_provider_starts_a_review(application, people, name, may):
+    at = visit("review", application, getattr(people, name), "nordfrakt")
     assert ("Start a review" in labels(at)) == may
     assert "No review was held yet" in shown(at)
 
 
-def test_every_step_is_reached_and_notes_stay(office, people):
-    carry_out(office, people.anna, "nordfrakt", speech_analytics=True)
-    at = press(visit("review", office, people.david, "nordfrakt"), "Start a review")
+def test_every_step_is_reached_and_notes_stay(application, people):
+    carry_out(application, people.anna, "nordfrakt", speech_analytics=True)
+    at = press(visit("review", application, people.david, "nordfrakt"), "Start a review")
     at.text_area[0].set_value("Said <b>this</b>").run()
     titles = [at.title[0].value]
     while "Next" in labels(at):
@@ -43,11 +43,11 @@ def test_every_step_is_reached_and_notes_stay(office, people):
     assert press(at, "Back").title[0].value == "What if"
 
 
-def test_requests_and_coming_changes_have_a_step_each(office, people):
-    act(office, people.anna, AUDIT)
-    announce(office, people)
-    carry_out(office, people.anna, "nordfrakt", retention.SetPeriod("chats", 60))
-    at = press(visit("review", office, people.david, "nordfrakt"), "Start a review")
+def test_requests_and_coming_changes_have_a_step_each(application, people):
+    act(application, people.anna, AUDIT)
+    announce(application, people)
+    carry_out(application, people.anna, "nordfrakt", retention.SetPeriod("chats", 60))
+    at = press(visit("review", application, people.david, "nordfrakt"), "Start a review")
     for _ in range(3):
         at = press(at, "Next")
     requests = at.dataframe[0].value
@@ -59,8 +59,8 @@ def test_requests_and_coming_changes_have_a_step_each(office, people):
     assert coming["What"][1] == "Replacement of DeepGram by Talvox"
 
 
-def test_an_action_is_added_and_taken_off(office, people):
-    at = press(visit("review", office, people.david, "nordfrakt"), "Start a review")
+def test_an_action_is_added_and_taken_off(application, people):
+    at = press(visit("review", application, people.david, "nordfrakt"), "Start a review")
     for _ in range(6):
         at = press(at, "Next")
     at.text_input[0].set_value("Send the list")
@@ -69,41 +69,41 @@ def test_an_action_is_added_and_taken_off(office, people):
     assert "No actions yet" in shown(press(at, "Remove"))
 
 
-def test_what_is_recorded_is_shown_first(office, people):
-    at = press(visit("review", office, people.david, "nordfrakt"), "Start a review")
+def test_what_is_recorded_is_shown_first(application, people):
+    at = press(visit("review", application, people.david, "nordfrakt"), "Start a review")
     for _ in range(6):
         at = press(at, "Next")
     at = press(at, "Finish the review")
     assert "No notes." in shown(at)
     assert "Record the review" in labels(at)
-    assert not office.open(people.anna, "nordfrakt").state.reviews.held
+    assert not application.open(people.anna, "nordfrakt").state.reviews.held
 
 
-def test_the_admin_confirms_the_agreed_actions(office, people):
-    carry_out(office, people.david, "nordfrakt", reviews.Hold("Note", (ACTION,)))
-    at = press(visit("review", office, people.anna, "nordfrakt"), "Confirm the agreed actions")
+def test_the_admin_confirms_the_agreed_actions(application, people):
+    carry_out(application, people.david, "nordfrakt", reviews.RecordReview("Note", (ACTION,)))
+    at = press(visit("review", application, people.anna, "nordfrakt"), "Confirm the agreed actions")
     assert "Recorded as entry 3:" in receipt(at)
-    assert office.open(people.anna, "nordfrakt").state.reviews.last.confirmed_by == people.anna.email
+    assert application.open(people.anna, "nordfrakt").state.reviews.last.confirmed_by == people.anna.email
 
 
 @pytest.mark.parametrize("name", ["clara", "david"])
-def test_nobody_else_confirms_or_answers(office, people, name):
-    carry_out(office, people.david, "nordfrakt", reviews.Hold("Note", (ACTION,)))
-    carry_out(office, people.david, "nordfrakt", reviews.Propose({"voice": True}, "cheaper"))
-    at = visit("review", office, getattr(people, name), "nordfrakt")
+def test_nobody_else_confirms_or_answers(application, people, name):
+    carry_out(application, people.david, "nordfrakt", reviews.RecordReview("Note", (ACTION,)))
+    carry_out(application, people.david, "nordfrakt", reviews.ProposeChanges({"voice": True}, "cheaper"))
+    at = visit("review", application, getattr(people, name), "nordfrakt")
     assert not {"Confirm the agreed actions", "Look at it and answer"} & set(labels(at))
     assert "Waits for an admin of the customer" in shown(at)
     assert "“cheaper”" in shown(at)
 
 
-def test_the_admin_sees_the_consequences_of_a_proposal(office, people):
-    carry_out(office, people.david, "nordfrakt", reviews.Propose({"speech_analytics": True}))
-    at = press(visit("review", office, people.anna, "nordfrakt"), "Look at it and answer")
+def test_the_admin_sees_the_consequences_of_a_proposal(application, people):
+    carry_out(application, people.david, "nordfrakt", reviews.ProposeChanges({"speech_analytics": True}))
+    at = press(visit("review", application, people.anna, "nordfrakt"), "Look at it and answer")
     assert "DeepGram" in shown(at)
     assert {"Accept as an instruction", "Reject"} <= set(labels(at))
     assert at.checkbox[0].label.startswith("I acknowledge")
 
 
-def test_the_past_cannot_be_reviewed(office, people, clock):
-    at = visit("review", office, people.david, "nordfrakt", clock.at)
+def test_the_past_cannot_be_reviewed(application, people, clock):
+    at = visit("review", application, people.david, "nordfrakt", clock.at)
     assert "Start a review" not in labels(at)

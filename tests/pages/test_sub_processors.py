@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dpa_core.agreement import Agreement
-from dpa_core.office import Office
+from dpa_core.application import Application
 from tests.conftest import BEGAN, People, SettableClock, carry_out
 from tests.pages import shown, visit
 
@@ -25,11 +25,11 @@ def links(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def at(office: Office, people: People) -> AppTest:
+def at(application: Application, people: People) -> AppTest:
     """The page of a customer with Voicebot and Speech Analytics on, switched in this order."""
-    carry_out(office, people.anna, "nordfrakt", voicebot=True)
-    carry_out(office, people.anna, "nordfrakt", speech_analytics=True)
-    return visit("sub_processors", office, people.anna, "nordfrakt")
+    carry_out(application, people.anna, "nordfrakt", voicebot=True)
+    carry_out(application, people.anna, "nordfrakt", speech_analytics=True)
+    return visit("sub_processors", application, people.anna, "nordfrakt")
 
 
 def names(at: AppTest) -> list[str]:
@@ -118,12 +118,12 @@ def test_details_of_an_engaged_one(at: AppTest, agreement: Agreement, links: lis
 
 
 def test_a_later_feature_does_not_move_the_date_of_engagement(
-    at: AppTest, office: Office, people: People, clock: SettableClock
+    at: AppTest, application: Application, people: People, clock: SettableClock
 ) -> None:
     clock.pass_days(3)
-    carry_out(office, people.anna, "nordfrakt", reply_assistant=True)
-    carry_out(office, people.anna, "nordfrakt", voicebot=False)
-    text = details(visit("sub_processors", office, people.anna, "nordfrakt"), "openai").replace("\\", "")
+    carry_out(application, people.anna, "nordfrakt", reply_assistant=True)
+    carry_out(application, people.anna, "nordfrakt", voicebot=False)
+    text = details(visit("sub_processors", application, people.anna, "nordfrakt"), "openai").replace("\\", "")
     assert "Engaged since 24 Nov 2026, by `anna@people.example` (instruction 2)." in text
     assert "Voicebot: **off**" in text
 
@@ -158,9 +158,9 @@ def test_choosing_by_name_puts_it_in_the_address(at: AppTest) -> None:
     assert "Conversation Summarize: **off**" in shown(at)
 
 
-def test_the_past_is_shown_as_it_was(office: Office, people: People) -> None:
-    carry_out(office, people.anna, "nordfrakt", voicebot=True)
-    at = visit("sub_processors", office, people.anna, "nordfrakt", as_of=BEGAN)
+def test_the_past_is_shown_as_it_was(application: Application, people: People) -> None:
+    carry_out(application, people.anna, "nordfrakt", voicebot=True)
+    at = visit("sub_processors", application, people.anna, "nordfrakt", as_of=BEGAN)
     assert "1 of 11 sub-processors engaged on 2 Feb 2026" in shown(at)
     assert "As it stood on 2 Feb 2026" in details(at, "google_cloud_speech")
 

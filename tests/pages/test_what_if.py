@@ -6,19 +6,21 @@ from tests.conftest import carry_out
 from tests.pages import labels, receipt, shown, visit
 
 
-def test_trying_shows_consequences_and_records_nothing(office, people):
-    before = office.open(people.anna, "nordfrakt").sequence
-    at = visit("what_if", office, people.anna, "nordfrakt")
+def test_trying_shows_consequences_and_records_nothing(application, people):
+    before = application.open(people.anna, "nordfrakt").sequence
+    at = visit("what_if", application, people.anna, "nordfrakt")
     assert "You have no third-country transfer" in shown(at)
     at = at.toggle(key="try_voicebot").set_value(True).run()
     assert "You would have 2 third-country transfers: OpenAI (USA)" in shown(at)
     assert "Without **Voicebot** there would be none." in shown(at)
-    assert office.open(people.anna, "nordfrakt").sequence == before
+    assert application.open(people.anna, "nordfrakt").sequence == before
 
 
-def test_back_to_what_stands(office, people):
-    carry_out(office, people.anna, "nordfrakt", voice=True)
-    at = visit("what_if", office, people.anna, "nordfrakt").toggle(key="try_voice").set_value(False).run()
+def test_back_to_what_stands(application, people):
+    carry_out(application, people.anna, "nordfrakt", voice=True)
+    at = (
+        visit("what_if", application, people.anna, "nordfrakt").toggle(key="try_voice").set_value(False).run()
+    )
     assert "Sub-processors removed" in shown(at)
     at = next(b for b in at.button if b.label == "Back to what stands").click().run()
     assert at.toggle(key="try_voice").value is True
@@ -29,18 +31,20 @@ def test_back_to_what_stands(office, people):
     ("name", "stage", "propose"),
     [("anna", True, False), ("clara", False, False), ("david", False, True), ("eva", False, True)],
 )
-def test_what_can_be_done_with_a_trial(office, people, name, stage, propose):
-    at = visit("what_if", office, getattr(people, name), "nordfrakt")
+def test_what_can_be_done_with_a_trial(application, people, name, stage, propose):
+    at = visit("what_if", application, getattr(people, name), "nordfrakt")
     assert ("Take these changes to Features" in labels(at)) == stage
     assert ("Save proposal" in labels(at)) == propose
 
 
-def test_a_trial_is_saved_as_a_proposal(office, people):
-    at = visit("what_if", office, people.david, "nordfrakt").toggle(key="try_voice").set_value(True).run()
+def test_a_trial_is_saved_as_a_proposal(application, people):
+    at = (
+        visit("what_if", application, people.david, "nordfrakt").toggle(key="try_voice").set_value(True).run()
+    )
     at.text_area[0].set_value("Cheaper")
     at = next(b for b in at.button if b.label == "Save proposal").click().run()
     assert "Recorded as entry 2:" in receipt(at)
     assert "Next, **Nordfrakt Logistik AB**: Voice on" in receipt(at)
-    [proposal] = office.open(people.anna, "nordfrakt").state.reviews.open_proposals
+    [proposal] = application.open(people.anna, "nordfrakt").state.reviews.open_proposals
     assert (proposal.changes, proposal.reason) == ({"voice": True}, "Cheaper")
     assert at.toggle(key="try_voice").value is False

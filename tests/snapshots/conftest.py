@@ -10,13 +10,14 @@ import pytest
 
 from dpa_core import access
 from dpa_core.access import Person
+from dpa_core.application import Application
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
-from dpa_core.office import Instruction, Office
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.model import Snapshot
 from dpa_core.snapshots.sign import KeyRing, key_ring
 from dpa_core.subjects import customers, features, grants, retention, reviews
+from dpa_core.subjects.subject import Command
 from tests.frozen import frozen_agreements
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -35,37 +36,37 @@ class StandingClock(Clock):
 
 
 class Desk:
-    """An office with one customer and its people, and steps to make."""
+    """An open application with one customer and its people, and steps to make."""
 
-    def __init__(self, office: Office, clock: StandingClock) -> None:
-        self.office, self.clock = office, clock
+    def __init__(self, application: Application, clock: StandingClock) -> None:
+        self.application, self.clock = application, clock
         self.operator = access.operator(START)
-        self.admin = office.person("anna@nord.example")
-        self.manager = office.person("david@connectel.example")
+        self.admin = application.person("anna@nord.example")
+        self.manager = application.person("david@connectel.example")
 
     def open(self, name: str = "Nord Åkeri AB") -> None:
-        self.office.open_customer(self.operator, customers.Open("nord", name))
+        self.application.open_customer(self.operator, customers.OpenCustomer("nord", name))
         self.grant(self.admin.email, "customer_admin")
         self.grant(self.manager.email, "account_manager")
 
     def grant(self, email: str, role: grants.Role) -> None:
-        self.office.change_access(self.operator, grants.GrantAccess(email, role, "nord"))
+        self.application.change_access(self.operator, grants.GrantAccess(email, role, "nord"))
 
-    def do(self, command: Instruction, person: Person | None = None, days: int = 1) -> int:
+    def do(self, command: Command, person: Person | None = None, days: int = 1) -> int:
         """Carry a command out some days later; the sequence it was recorded under."""
         self.clock.at += timedelta(days=days)
-        sequence = self.office.open(self.operator, "nord").sequence
-        return self.office.carry_out(person or self.admin, "nord", command, sequence).sequence
+        sequence = self.application.open(self.operator, "nord").sequence
+        return self.application.carry_out(person or self.admin, "nord", command, sequence).sequence
 
     def freeze(self, as_of: datetime | None = None) -> Snapshot:
-        return freeze(self.office.open(self.manager, "nord", as_of))
+        return freeze(self.application.open(self.manager, "nord", as_of))
 
 
 @pytest.fixture
 def empty_desk(tmp_path: Path) -> Iterator[Desk]:
     clock = StandingClock()
     with Ledger.open(tmp_path / "desk.duckdb") as ledger:
-        yield Desk(Office(ledger, frozen_agreements(), clock), clock)
+        yield Desk(Application(ledger, frozen_agreements(), clock), clock)
 
 
 @pytest.fixture
@@ -78,15 +79,15 @@ def desk(empty_desk: Desk) -> Desk:
 
 def fill(desk: Desk) -> None:
     all_of = frozenset({"openai", "deepgram"})
-    desk.do(features.Instruct({"voice": True, "reply_assistant": True}, "We start", all_of))
-    desk.do(features.Instruct({"speech_analytics": True}, "Pilot =1+1", all_of))
-    desk.do(features.Instruct({"reply_assistant": False}))
+    desk.do(features.SetFeatures({"voice": True, "reply_assistant": True}, "We start", all_of))
+    desk.do(features.SetFeatures({"speech_analytics": True}, "Pilot =1+1", all_of))
+    desk.do(features.SetFeatures({"reply_assistant": False}))
     desk.do(retention.SetPeriod("call_recordings", 60, "Shorter"))
     desk.do(retention.PlaceHold("emails", "Dispute"), days=10)
     desk.do(retention.SetPeriod("transcripts", 30))
     action = reviews.Action(what="Send the new list", side="provider", due=date(2026, 9, 1))
-    desk.do(reviews.Hold("All went through.", (action,)), desk.manager)
-    desk.do(reviews.Propose({"voicebot": True}), desk.manager)
+    desk.do(reviews.RecordReview("All went through.", (action,)), desk.manager)
+    desk.do(reviews.ProposeChanges({"voicebot": True}), desk.manager)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_it_names_who_did_it_and_under_which_instruction(desk: Desk) -> None:
 
 def test_what_went_is_named_too(desk: Desk) -> None:
     before = desk.freeze()
-    desk.do(features.Instruct({"voice": False}))
+    desk.do(features.SetFeatures({"voice": False}))
     desk.do(retention.ReleaseHold("emails"))
     found = {(c.part, c.what): c for c in diff(before, desk.freeze())}
     gone = found[("Sub-processors", "Bandwidth")]

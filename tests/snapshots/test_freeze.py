@@ -9,7 +9,7 @@ from importlib import resources
 import jsonschema
 import pytest
 
-from dpa_core.office import Refusal
+from dpa_core.application import Refusal
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.model import json_schema
 from dpa_core.snapshots.sign import KeyRing
@@ -63,7 +63,7 @@ def test_open_items_name_what_waits(desk: Desk) -> None:
 
 
 def test_the_head_is_that_of_the_ledger(desk: Desk) -> None:
-    head = desk.office.ledger.head("nord")
+    head = desk.application.ledger.head("nord")
     assert head
     frozen = desk.freeze().ledger
     assert (frozen.sequence, frozen.digest) == (head.sequence, head.digest)
@@ -97,18 +97,18 @@ def test_a_moment_outside_the_customers_time_is_refused(desk: Desk, moment: date
 
 
 def test_what_was_taken_freezes_to_the_same_again(desk: Desk) -> None:
-    file = desk.office.open(desk.manager, "nord")
+    file = desk.application.open(desk.manager, "nord")
     digest = freeze(file).digest
-    take = snapshots.Take(file.now.date(), file.now, file.sequence, digest)
-    desk.office.carry_out(desk.manager, "nord", take, file.sequence)
-    desk.do(features.Instruct({"voice": False}))
+    take = snapshots.RecordSnapshot(file.now.date(), file.now, file.sequence, digest)
+    desk.application.carry_out(desk.manager, "nord", take, file.sequence)
+    desk.do(features.SetFeatures({"voice": False}))
     desk.do(retention.ReleaseHold("emails"))
-    assert freeze(desk.office.reopen(desk.admin, "nord", take.sequence, take.moment)).digest == digest
+    assert freeze(desk.application.reopen(desk.admin, "nord", take.sequence, take.moment)).digest == digest
 
 
 def test_no_entry_to_reopen_is_refused(desk: Desk) -> None:
     with pytest.raises(Refusal, match="no entry 99"):
-        desk.office.reopen(desk.admin, "nord", 99, desk.clock.at)
+        desk.application.reopen(desk.admin, "nord", 99, desk.clock.at)
 
 
 def test_the_file_fits_the_published_schema(desk: Desk, keys: KeyRing) -> None:

@@ -29,16 +29,16 @@ TALVOX = sub_processors.DraftChange(
 EFFECTIVE = date(2026, 5, 1)
 
 
-def govern(desk: Desk, command: sub_processors.ProviderCommand | incidents.ProviderCommand) -> int:
-    seen = desk.office.open_provider(desk.operator).sequence
-    return desk.office.govern(desk.operator, command, seen).sequence
+def govern(desk: Desk, command: sub_processors.Command | incidents.Command) -> int:
+    seen = desk.application.open_provider(desk.operator).sequence
+    return desk.application.govern(desk.operator, command, seen).sequence
 
 
 @pytest.fixture
 def change(empty_desk: Desk) -> int:
     """A customer that asked for help and uses a feature whose sub-processor is to be replaced."""
     empty_desk.open()
-    voice = features.Instruct({"speech_analytics": True}, "", frozenset({"openai", "deepgram"}))
+    voice = features.SetFeatures({"speech_analytics": True}, "", frozenset({"openai", "deepgram"}))
     empty_desk.do(voice)
     empty_desk.do(HELP)
     draft = govern(empty_desk, TALVOX)
@@ -89,14 +89,16 @@ def test_the_same_state_gives_the_same_bytes(empty_desk: Desk, change: int, keys
 
 def test_what_was_taken_freezes_to_the_same_after_the_provider_went_on(empty_desk: Desk, change: int) -> None:
     empty_desk.clock.at += timedelta(days=90)
-    file = empty_desk.office.open(empty_desk.manager, "nord")
+    file = empty_desk.application.open(empty_desk.manager, "nord")
     taken = freeze(file)
-    take = snapshots.Take(file.now.date(), file.now, file.sequence, taken.digest)
-    empty_desk.office.carry_out(empty_desk.manager, "nord", take, file.sequence)
+    take = snapshots.RecordSnapshot(file.now.date(), file.now, file.sequence, taken.digest)
+    empty_desk.application.carry_out(empty_desk.manager, "nord", take, file.sequence)
     empty_desk.clock.at += timedelta(days=1)
     incident = govern(empty_desk, incidents.RecordIncident("breach", "Leak", empty_desk.clock.at, ("nord",)))
-    govern(empty_desk, incidents.Notify(incident, dict.fromkeys(incidents.ITEMS, "Known"), ("nord",)))
-    again = empty_desk.office.reopen(empty_desk.admin, "nord", take.sequence, take.moment)
+    govern(
+        empty_desk, incidents.NotifyCustomers(incident, dict.fromkeys(incidents.ITEMS, "Known"), ("nord",))
+    )
+    again = empty_desk.application.reopen(empty_desk.admin, "nord", take.sequence, take.moment)
     assert freeze(again) == taken
     assert "Incident" in by_kind(empty_desk.freeze().open_items)
 

@@ -3,7 +3,7 @@
 from dpa_core.snapshots.diff import diff
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.subjects import snapshots
-from dpa_core.views import portfolio
+from dpa_core.views import portfolio, tasks
 from tests.conftest import carry_out
 from tests.pages import shown, visit
 from tests.test_requests import AUDIT, act, announce
@@ -13,10 +13,10 @@ def items(snapshot):
     return {(i.kind, i.waits_for) for i in snapshot.open_items}
 
 
-def test_open_requests_and_notices_are_in_the_snapshot_with_their_dates(office, people):
-    act(office, people.anna, AUDIT)
-    announce(office, people)
-    frozen = freeze(office.open(people.david, "nordfrakt"))
+def test_open_requests_and_notices_are_in_the_snapshot_with_their_dates(application, people):
+    act(application, people.anna, AUDIT)
+    announce(application, people)
+    frozen = freeze(application.open(people.david, "nordfrakt"))
     assert items(frozen) == {
         ("Audit", "provider"),
         ("Sub-processor change", "customer"),
@@ -27,44 +27,44 @@ def test_open_requests_and_notices_are_in_the_snapshot_with_their_dates(office, 
     assert notice.clause == "Sch. 2 1.1"
 
 
-def test_a_change_of_the_list_leaves_an_earlier_snapshot_as_it_was(office, people, clock):
-    carry_out(office, people.anna, "nordfrakt", speech_analytics=True)
-    file = office.open(people.anna, "nordfrakt")
+def test_a_change_of_the_list_leaves_an_earlier_snapshot_as_it_was(application, people, clock):
+    carry_out(application, people.anna, "nordfrakt", speech_analytics=True)
+    file = application.open(people.anna, "nordfrakt")
     before = freeze(file)
     carry_out(
-        office, people.anna, "nordfrakt",
-        snapshots.Take(file.now.date(), file.now, file.sequence, before.digest),
+        application, people.anna, "nordfrakt",
+        snapshots.RecordSnapshot(file.now.date(), file.now, file.sequence, before.digest),
     )  # fmt: skip
     clock.pass_days(1)
-    announce(office, people)
+    announce(application, people)
     clock.pass_days(40)
-    after = freeze(office.open(people.anna, "nordfrakt"))
+    after = freeze(application.open(people.anna, "nordfrakt"))
     found = {(c.part, c.what): (c.before, c.after) for c in diff(before, after)}
     assert found["Sub-processors", "Talvox"] == ("not engaged", "engaged")
     assert found["Sub-processors", "DeepGram"] == ("engaged", "not engaged")
-    assert freeze(office.reopen(people.anna, "nordfrakt", file.sequence, file.now)) == before
+    assert freeze(application.reopen(people.anna, "nordfrakt", file.sequence, file.now)) == before
 
 
-def test_the_portfolio_counts_requests_and_follows_the_list(office, people, clock):
-    carry_out(office, people.anna, "nordfrakt", speech_analytics=True, voice=True)
-    act(office, people.anna, AUDIT)
-    announce(office, people)
-    [line] = portfolio.lines(office.portfolio(people.david))
-    assert {i.kind for i in line.open_items} == {
+def test_the_portfolio_counts_requests_and_follows_the_list(application, people, clock):
+    carry_out(application, people.anna, "nordfrakt", speech_analytics=True, voice=True)
+    act(application, people.anna, AUDIT)
+    announce(application, people)
+    [line] = portfolio.lines(application.portfolio(people.david))
+    assert {tasks.kind(t) for t in line.tasks} == {
         "Audit",
         "Sub-processor change",
         "Coming sub-processor change",
     }
-    assert line.next_due == min(i.due_at for i in line.open_items if i.due_at)
+    assert line.next_due == min(tasks.due_at(t) for t in line.tasks if t.due)
     clock.pass_days(40)
-    [later] = portfolio.lines(office.portfolio(people.david))
+    [later] = portfolio.lines(application.portfolio(people.david))
     assert later.sub_processors == line.sub_processors
     assert (line.third_countries, later.third_countries) == (1, 1)
 
 
-def test_a_review_shows_requests(office, people):
-    act(office, people.anna, AUDIT)
-    at = visit("review", office, people.david, "nordfrakt")
+def test_a_review_shows_requests(application, people):
+    act(application, people.anna, AUDIT)
+    at = visit("review", application, people.david, "nordfrakt")
     at = next(b for b in at.button if b.label == "Start a review").click().run()
     for _ in range(3):
         at = next(b for b in at.button if b.label == "Next").click().run()

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from dpa_core.subjects import audits, dates
 from dpa_core.subjects.audits import (
-    Accept,
+    AcceptAudit,
     AgreeDates,
     CloseFinding,
     FileReport,
@@ -21,20 +21,15 @@ from dpa_core.subjects.audits import (
     WithdrawAudit,
     status,
 )
-from dpa_core.subjects.common import FileRef, Refusal
+from dpa_core.subjects.common import FileRef
 from tests.conftest import NOW
-from tests.subjects.course import AGREEMENT, TICK, Course
+from tests.subjects.scenario import AGREEMENT, TICK, Scenario
 
 REPORT = FileRef(name="report.pdf", size=9, media_type="application/pdf", sha256="0" * 64)
 
 
-def course(at=NOW):
-    return Course(
-        audits.State(),
-        lambda command, state, now, side: audits.decide(command, state, AGREEMENT, now, side),
-        audits.evolve,
-        at,
-    )
+def scenario(at=NOW):
+    return Scenario(audits.AUDITS, at)
 
 
 def asked(first=date(2027, 1, 25), last=None, **changes):
@@ -43,12 +38,12 @@ def asked(first=date(2027, 1, 25), last=None, **changes):
     return replace(plain, **changes)
 
 
-def the(course, id=1):
-    return course.state.audits[id]
+def the(scenario, id=1):
+    return scenario.state.audits[id]
 
 
-def stands(course, id=1):
-    return status(the(course, id), course.now)
+def stands(scenario, id=1):
+    return status(the(scenario, id), scenario.now)
 
 
 # --- notice --------------------------------------------------------------------------------------
@@ -69,15 +64,15 @@ def stands(course, id=1):
 )
 def test_the_earliest_day_is_a_working_day_after_the_notice(asked_at, earliest):
     assert audits.earliest(AGREEMENT, asked_at) == earliest
-    c = course(asked_at)
+    c = scenario(asked_at)
     day_before = c.refused(asked(earliest - timedelta(days=1), earliest))
     assert day_before.clause == "3.1(xii)"
     assert c.go(asked(earliest)) == 1
-    assert course(asked_at).go(asked(dates.business_day_from(earliest + timedelta(days=1))))
+    assert scenario(asked_at).go(asked(dates.business_day_from(earliest + timedelta(days=1))))
 
 
 def test_exactly_sixty_days_are_enough_and_fifty_nine_are_not():
-    c = course(datetime(2026, 11, 27, 9, tzinfo=UTC))
+    c = scenario(datetime(2026, 11, 27, 9, tzinfo=UTC))
     assert "60 days" in c.refused(asked(date(2027, 1, 25))).message
     c.go(asked(date(2027, 1, 26)))
 
@@ -94,7 +89,7 @@ def test_exactly_sixty_days_are_enough_and_fifty_nine_are_not():
     ],
 )
 def test_days_that_cannot_be(first, last, field, why):
-    refusal = course().refused(asked(first, last))
+    refusal = scenario().refused(asked(first, last))
     assert refusal.field == field
     assert why in refusal.message
 
@@ -103,7 +98,7 @@ def test_days_that_cannot_be(first, last, field, why):
 
 
 def test_a_second_audit_in_a_calendar_year_needs_a_cause_and_is_allowed_with_it():
-    c = course()
+    c = scenario()
     c.go(asked())
     refusal = c.refused(asked(date(2027, 12, 30)))
     assert (refusal.field, refusal.clause) == ("cause", "3.1(xii)")
@@ -112,15 +107,15 @@ def test_a_second_audit_in_a_calendar_year_needs_a_cause_and_is_allowed_with_it(
 
 
 def test_the_year_is_the_one_in_which_the_audit_begins():
-    c = course()
+    c = scenario()
     c.go(asked(date(2027, 12, 30)))
     c.go(asked(date(2028, 1, 3)))
     assert c.refused(asked(date(2028, 12, 29))).field == "cause"
 
 
-@pytest.mark.parametrize("way", ["withdrawn", "auditor refused"])
+@pytest.mark.parametrize("way", ["withdrawn", "auditor_refused"])
 def test_an_audit_that_will_not_be_does_not_count(way):
-    c = course()
+    c = scenario()
     c.go(asked(auditor="Revision AB"))
     if way == "withdrawn":
         c.go(WithdrawAudit(1))
@@ -131,7 +126,7 @@ def test_an_audit_that_will_not_be_does_not_count(way):
 
 
 def test_other_dates_do_not_slip_a_second_audit_into_a_year():
-    c = course()
+    c = scenario()
     c.go(asked(date(2027, 6, 1)))
     c.go(asked(date(2028, 6, 1)))
     assert "has its audit already" in c.refused(ProposeDates(2, date(2027, 9, 1), date(2027, 9, 1))).message
@@ -155,12 +150,12 @@ def test_other_dates_do_not_slip_a_second_audit_into_a_year():
     ],
 )
 def test_what_a_request_must_say(changes, field, clause):
-    refusal = course().refused(asked(**changes))
+    refusal = scenario().refused(asked(**changes))
     assert (refusal.field, refusal.clause) == (field, clause)
 
 
 def test_a_sub_processor_is_audited_with_a_ground_in_law():
-    c = course()
+    c = scenario()
     c.go(asked(sub_processor="openai", ground="Art. 28(3)(h) GDPR"))
     assert audits.title(the(c), AGREEMENT) == "Audit 1 of OpenAI"
 
@@ -169,22 +164,22 @@ def test_a_sub_processor_is_audited_with_a_ground_in_law():
 
 
 def test_from_notice_to_the_last_finding():
-    c = course()
+    c = scenario()
     c.go(asked(last=date(2027, 1, 26), auditor="Revision AB"))
     assert stands(c) == "requested"
-    c.go(Accept(1), "provider")
+    c.go(AcceptAudit(1), "provider")
     assert stands(c) == "scheduled"
     c.until(dates.start_of(date(2027, 1, 25)) - TICK)
     assert stands(c) == "scheduled"
     assert "does not fit" in str(c.refused(FileReport(1, REPORT)))
     c.until(dates.start_of(date(2027, 1, 25)))
-    assert stands(c) == "under way"
+    assert stands(c) == "under_way"
     c.until(dates.end_of(date(2027, 1, 26)) - TICK)
-    assert stands(c) == "under way"
+    assert stands(c) == "under_way"
     c.until(dates.end_of(date(2027, 1, 26)))
-    assert stands(c) == "report due"
+    assert stands(c) == "report_due"
     c.go(FileReport(1, REPORT, (NewFinding(title="No restore test"), NewFinding(title="Old keys"))))
-    assert stands(c) == "findings open"
+    assert stands(c) == "findings_open"
     c.go(CloseFinding(1, 1, "Tested"), "provider")
     assert c.refused(CloseFinding(1, 1, "Again")).field == "finding"
     c.go(CloseFinding(1, 2, "Rotated"))
@@ -192,26 +187,26 @@ def test_from_notice_to_the_last_finding():
 
 
 def test_a_refusal_of_the_auditor_needs_a_reason_and_an_auditor():
-    c = course()
+    c = scenario()
     c.go(asked(auditor="Revision AB"))
     assert c.refused(RefuseAuditor(1, " "), "provider").field == "reason"
-    own = course()
+    own = scenario()
     own.go(asked())
     assert "no mandated auditor" in own.refused(RefuseAuditor(1, "No"), "provider").message
 
 
 def test_whoever_proposed_dates_cannot_agree_to_them():
-    c = course()
+    c = scenario()
     c.go(asked())
     c.go(ProposeDates(1, date(2027, 2, 1), date(2027, 2, 1)), "provider")
-    assert stands(c) == "dates proposed"
+    assert stands(c) == "dates_proposed"
     assert "own side" in c.refused(AgreeDates(1), "provider").message
     c.go(AgreeDates(1))
     assert (stands(c), the(c).plan.first) == ("scheduled", date(2027, 2, 1))
 
 
 def test_nobody_proposes_dates_within_the_notice_or_in_the_past():
-    c = course()
+    c = scenario()
     c.go(asked())
     assert c.refused(ProposeDates(1, date(2027, 1, 4), date(2027, 1, 4)), "provider").field == "first"
     c.until(datetime(2027, 3, 1, 9, tzinfo=UTC))
@@ -219,19 +214,15 @@ def test_nobody_proposes_dates_within_the_notice_or_in_the_past():
 
 
 def test_what_waits_for_whom():
-    c = course()
+    c = scenario()
     c.go(asked())
-
-    def open_now():
-        return [(m.waits_for, m.next_step) for m in audits.matters(c.state, AGREEMENT) if m.stands(c.now)]
-
-    assert open_now() == [("provider", "Accept the dates")]
-    c.go(Accept(1), "provider")
-    assert open_now() == [("provider", "Be ready for the audit")]
+    assert c.open_tasks() == [("provider", "Accept the dates")]
+    c.go(AcceptAudit(1), "provider")
+    assert c.open_tasks() == [("provider", "Be ready for the audit")]
     c.until(dates.start_of(date(2027, 1, 25)))
-    assert open_now() == [("customer", "File the report")]
+    assert c.open_tasks() == [("customer", "File the report")]
     c.go(FileReport(1, REPORT))
-    assert open_now() == []
+    assert c.open_tasks() == []
 
 
 class Audits(RuleBasedStateMachine):
@@ -239,19 +230,12 @@ class Audits(RuleBasedStateMachine):
 
     @initialize(start=st.datetimes(datetime(2026, 1, 1), datetime(2028, 12, 31)))
     def begin(self, start):
-        self.course = course(start.replace(tzinfo=UTC))
+        self.scenario = scenario(start.replace(tzinfo=UTC))
         self.agreed_by = {}
-
-    def attempt(self, command, side):
-        try:
-            self.course.go(command, side)
-        except Refusal:
-            return False
-        return True
 
     @rule(days=st.integers(1, 90))
     def time_passes(self, days):
-        self.course.until(self.course.now + timedelta(days=days))
+        self.scenario.until(self.scenario.now + timedelta(days=days))
 
     @rule(
         ahead=st.integers(0, 500),
@@ -260,8 +244,10 @@ class Audits(RuleBasedStateMachine):
         auditor=st.sampled_from(["", "Revision AB"]),
     )
     def ask(self, ahead, length, cause, auditor):
-        first = dates.local_day(self.course.now) + timedelta(days=ahead)
-        self.attempt(asked(first, first + timedelta(days=length), cause=cause, auditor=auditor), "customer")
+        first = dates.local_day(self.scenario.now) + timedelta(days=ahead)
+        self.scenario.attempt(
+            asked(first, first + timedelta(days=length), cause=cause, auditor=auditor), "customer"
+        )
 
     @rule(
         id=st.integers(1, 12),
@@ -270,28 +256,42 @@ class Audits(RuleBasedStateMachine):
     )
     def step(self, id, side, step):
         command = {
-            "accept": Accept(id),
+            "accept": AcceptAudit(id),
             "refuse": RefuseAuditor(id, "A competitor"),
             "agree": AgreeDates(id),
             "withdraw": WithdrawAudit(id),
             "report": FileReport(id, REPORT, (NewFinding(title="One"),)),
             "close": CloseFinding(id, 1, "Done"),
         }[step]
-        # The office lets neither side take the other's steps.
-        if isinstance(command, audits.ByProvider):
-            side = "provider"
-        elif isinstance(command, audits.ByCustomer):
-            side = "customer"
-        self.attempt(command, side)
+        # The door lets neither side take the other's steps.
+        side = side if side in command.by else command.by[0]
+        self.scenario.attempt(command, side)
 
     @rule(id=st.integers(1, 12), ahead=st.integers(0, 400), side=st.sampled_from(["customer", "provider"]))
     def propose(self, id, ahead, side):
-        day = dates.local_day(self.course.now) + timedelta(days=ahead)
-        self.attempt(ProposeDates(id, day, day), side)
+        day = dates.local_day(self.scenario.now) + timedelta(days=ahead)
+        self.scenario.attempt(ProposeDates(id, day, day), side)
+
+    @invariant()
+    def what_is_offered_is_what_is_accepted(self):
+        for audit in self.scenario.state.audits.values():
+            # A year of its own, so that only the audit's stage can be in the way.
+            day = dates.business_day_from(date(2040 + audit.id, 3, 1))
+            number = next((f.number for f in audit.findings if f.closed_at is None), 1)
+            examples = [
+                WithdrawAudit(audit.id),
+                AcceptAudit(audit.id),
+                RefuseAuditor(audit.id, "A competitor"),
+                AgreeDates(audit.id),
+                ProposeDates(audit.id, day, day),
+                FileReport(audit.id, REPORT),
+                CloseFinding(audit.id, number, "Done"),
+            ]
+            self.scenario.check_steps(audit, examples)
 
     @invariant()
     def every_plan_keeps_the_notice_on_working_days(self):
-        for audit in self.course.state.audits.values():
+        for audit in self.scenario.state.audits.values():
             for plan in filter(None, (audit.plan, audit.proposed)):
                 assert (plan.first - dates.local_day(audit.requested_at)).days >= 60
                 assert not dates.not_working(plan.first)
@@ -300,12 +300,12 @@ class Audits(RuleBasedStateMachine):
     @invariant()
     def a_year_has_one_audit_without_a_cause(self):
         for year in range(2026, 2032):
-            counted = audits.in_year(self.course.state, year)
+            counted = audits.in_year(self.scenario.state, year)
             assert sum(not a.cause for a in counted) <= 1
 
     @invariant()
     def whoever_is_audited_has_consented(self):
-        for audit in self.course.state.audits.values():
+        for audit in self.scenario.state.audits.values():
             if audit.report:
                 assert audit.accepted
 

@@ -4,27 +4,32 @@ import pytest
 
 from dpa_core.subjects import customers
 from dpa_core.subjects.common import Refusal
-from dpa_core.subjects.customers import Open, State
+from dpa_core.subjects.customers import OpenCustomer, State
+from dpa_core.subjects.subject import Context
 from tests.conftest import NOW, VERSION, recorded
 
 
 def refused(command, agreement, state=None):
     with pytest.raises(Refusal) as caught:
-        customers.decide(command, state or State(), agreement, NOW)
+        customers.decide(command, state or State(), Context(agreement, NOW))
     assert caught.value.clause == "1.2"
     return caught.value
 
 
 def test_a_customer_is_bound_to_one_version_from_that_moment(agreement):
-    (event,) = recorded(customers.decide(Open("velo", " Velo A/S "), State(), agreement, NOW))
-    state = customers.evolve(State(), event)
+    (event,) = recorded(
+        customers.decide(OpenCustomer("velo", " Velo A/S "), State(), Context(agreement, NOW))
+    )
+    state = customers.CUSTOMERS.evolve(State(), event)
     assert (state.name, state.agreement_version, state.since) == ("Velo A/S", VERSION, NOW)
-    assert customers.describe(event, agreement) == f"Velo A/S entered the agreement, version {VERSION}"
+    assert (
+        customers.CUSTOMERS.describe(event, agreement) == f"Velo A/S entered the agreement, version {VERSION}"
+    )
 
 
 @pytest.mark.parametrize("id", ["a", "7", "apotek-ett", "a" * 60])
 def test_an_identifier_of_letters_digits_and_hyphens_is_fine(agreement, id):
-    assert customers.decide(Open(id, "A"), State(), agreement, NOW)
+    assert customers.decide(OpenCustomer(id, "A"), State(), Context(agreement, NOW))
 
 
 @pytest.mark.parametrize(
@@ -32,11 +37,13 @@ def test_an_identifier_of_letters_digits_and_hyphens_is_fine(agreement, id):
     ["", "-a", "A", "å", "a b", "a/b", "@demo", "@person:x@y.z", "a\n", "a" * 61, "../a", "<b>", "processor"],
 )
 def test_any_other_identifier_is_refused(agreement, id):
-    assert refused(Open(id, "A"), agreement).field == "customer_id"
+    assert refused(OpenCustomer(id, "A"), agreement).field == "customer_id"
 
 
 def test_an_identifier_is_given_once(agreement):
-    refusal = refused(Open("velo", "Velo"), agreement, State(name="Velo A/S", agreement_version=VERSION))
+    refusal = refused(
+        OpenCustomer("velo", "Velo"), agreement, State(name="Velo A/S", agreement_version=VERSION)
+    )
     assert "Velo A/S" in refusal.message
 
 
@@ -44,6 +51,6 @@ def test_an_identifier_is_given_once(agreement):
                                             ("x" * 201, False)])  # fmt: skip
 def test_a_name_has_1_to_200_characters(agreement, name, fine):
     if fine:
-        assert customers.decide(Open("velo", name), State(), agreement, NOW)
+        assert customers.decide(OpenCustomer("velo", name), State(), Context(agreement, NOW))
     else:
-        assert refused(Open("velo", name), agreement).field == "name"
+        assert refused(OpenCustomer("velo", name), agreement).field == "name"

@@ -5,12 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpa_core.subjects import features
-from dpa_core.subjects.common import MAX_REASON, Refusal
-from dpa_core.subjects.features import Instruct, State
+from dpa_core.subjects.common import Refusal
+from dpa_core.subjects.features import SetFeatures, State
+from dpa_core.subjects.subject import Context
+from dpa_core.subjects.texts import MAX_REASON
 from tests.conftest import NOW, VERSION, recorded, switch
 from tests.frozen import frozen_agreements
 
 AGREEMENT = frozen_agreements()[VERSION]
+CONTEXT = Context(AGREEMENT, NOW)
 FEATURES = tuple(f.id for f in AGREEMENT.features)
 
 
@@ -19,14 +22,14 @@ def after(*instructions):
     state = State()
     for number, to in enumerate(instructions):
         command = switch(AGREEMENT, state, **to)
-        drafts = features.decide(command, state, AGREEMENT, NOW)
+        drafts = features.decide(command, state, CONTEXT)
         for event in recorded(drafts, after=number):
-            state = features.evolve(state, event)
+            state = features.FEATURES.evolve(state, event)
     return state
 
 
 def asked(state, **to):
-    return features.consequences(Instruct(to), state, AGREEMENT, NOW)
+    return features.consequences(SetFeatures(to), state, CONTEXT)
 
 
 def ids(parts):
@@ -35,7 +38,7 @@ def ids(parts):
 
 def refused(command, state=None):
     with pytest.raises(Refusal) as caught:
-        features.decide(command, state or State(), AGREEMENT, NOW)
+        features.decide(command, state or State(), CONTEXT)
     return caught.value
 
 
@@ -92,16 +95,14 @@ def test_swapping_one_feature_for_another_in_one_instruction_keeps_what_they_sha
 
 def test_the_event_keeps_who_was_engaged_and_released():
     state = after({"speech_analytics": True})
-    (event,) = features.decide(
-        switch(AGREEMENT, state, speech_analytics=False, voice=True), state, AGREEMENT, NOW
-    )
-    assert event.body.released == ("openai", "deepgram")
-    assert event.body.engaged == ("infobip", "bandwidth", "tele2", "globalconnect")
+    (event,) = features.decide(switch(AGREEMENT, state, speech_analytics=False, voice=True), state, CONTEXT)
+    assert event.released == ("openai", "deepgram")
+    assert event.engaged == ("infobip", "bandwidth", "tele2", "globalconnect")
 
 
 def test_changes_are_recorded_in_the_agreements_order_whatever_was_clicked_first():
-    (event,) = features.decide(Instruct({"text_messages": True, "voice": True}), State(), AGREEMENT, NOW)
-    assert [c.feature for c in event.body.changes] == ["voice", "text_messages"]
+    (event,) = features.decide(SetFeatures({"text_messages": True, "voice": True}), State(), CONTEXT)
+    assert [c.feature for c in event.changes] == ["voice", "text_messages"]
 
 
 def test_consequences_name_data_categories_and_mechanisms_of_what_is_switched_on():
@@ -128,7 +129,7 @@ def test_a_transfer_to_the_usa_names_place_and_mechanisms():
 
 
 def test_without_an_acknowledgement_a_transfer_is_refused_and_the_receiver_named():
-    refusal = refused(Instruct({"speech_analytics": True}, acknowledged=frozenset({"openai"})))
+    refusal = refused(SetFeatures({"speech_analytics": True}, acknowledged=frozenset({"openai"})))
     assert (refusal.clause, refusal.field) == ("3.1(vii)", "acknowledged")
     assert "DeepGram" in refusal.message
     assert "OpenAI" not in refusal.message
@@ -160,9 +161,11 @@ def test_a_third_country_is_new_only_the_first_time_something_is_processed_there
 def test_only_transfers_that_exist_are_recorded_as_acknowledged():
     everything = frozenset(s.id for s in AGREEMENT.sub_processors)
     (event,) = features.decide(
-        Instruct({"speech_analytics": True, "voice": True}, acknowledged=everything), State(), AGREEMENT, NOW
+        SetFeatures({"speech_analytics": True, "voice": True}, acknowledged=everything),
+        State(),
+        CONTEXT,
     )
-    assert event.body.acknowledged == ("deepgram", "openai")
+    assert event.acknowledged == ("deepgram", "openai")
 
 
 # --- 3.1(i): documented instructions --------------------------------------------------------------
@@ -178,26 +181,26 @@ def test_only_transfers_that_exist_are_recorded_as_acknowledged():
     ],
 )
 def test_what_is_no_instruction_is_refused(changes, says):
-    refusal = refused(Instruct(changes))
+    refusal = refused(SetFeatures(changes))
     assert says in refusal.message
     assert refusal.remedy
 
 
 def test_one_wrong_change_among_several_refuses_them_all():
     assert "Voice is already on" in refused(
-        Instruct({"voice": True, "text_messages": True}), after({"voice": True})
+        SetFeatures({"voice": True, "text_messages": True}), after({"voice": True})
     ).message  # fmt: skip
 
 
 @pytest.mark.parametrize("length", [MAX_REASON - 1, MAX_REASON])
 def test_a_reason_up_to_the_limit_is_kept(length):
-    (event,) = features.decide(Instruct({"voice": True}, "x" * length), State(), AGREEMENT, NOW)
-    assert event.body.reason == "x" * length
+    (event,) = features.decide(SetFeatures({"voice": True}, "x" * length), State(), CONTEXT)
+    assert event.reason == "x" * length
 
 
 @pytest.mark.parametrize("length", [MAX_REASON + 1, 10_000])
 def test_a_longer_reason_is_refused_not_cut(length):
-    refusal = refused(Instruct({"voice": True}, "x" * length))
+    refusal = refused(SetFeatures({"voice": True}, "x" * length))
     assert refusal.field == "reason"
     assert f"{length:,} characters" in refusal.message
 
@@ -207,32 +210,30 @@ def test_a_longer_reason_is_refused_not_cut(length):
     ["<script>alert(1)</script>", "=HYPERLINK(1)", "**bold** $x$ :red[no]", "“å”\nüñ 🙂", "'; DROP --"],
 )
 def test_markup_and_formulas_in_a_reason_are_kept_as_typed(reason):
-    (event,) = features.decide(Instruct({"voice": True}, f"  {reason}\n"), State(), AGREEMENT, NOW)
-    assert event.body.reason == reason
+    (event,) = features.decide(SetFeatures({"voice": True}, f"  {reason}\n"), State(), CONTEXT)
+    assert event.reason == reason
 
 
 def test_a_switch_remembers_the_instruction_that_made_it_so():
-    (event,) = recorded(
-        features.decide(Instruct({"voice": True}), State(), AGREEMENT, NOW), after=6, actor="bo"
-    )
-    made = features.evolve(State(), event).switches["voice"]
+    (event,) = recorded(features.decide(SetFeatures({"voice": True}), State(), CONTEXT), after=6, actor="bo")
+    made = features.FEATURES.evolve(State(), event).switches["voice"]
     assert (made.on, made.since, made.by, made.sequence) == (True, NOW, "bo", 7)
 
 
 def test_an_instruction_reads_as_a_sentence():
     state = after({"voice": True})
     command = switch(AGREEMENT, state, voice=False, text_messages=True, reply_assistant=True)
-    (event,) = recorded(features.decide(command, state, AGREEMENT, NOW))
+    (event,) = recorded(features.decide(command, state, CONTEXT))
     assert (
-        features.describe(event, AGREEMENT)
+        features.FEATURES.describe(event, AGREEMENT)
         == "Switched on Reply Assistant, Text Messages (SMS); Switched off Voice"
     )
 
 
 def test_a_feature_that_a_version_no_longer_knows_is_described_by_its_identifier():
-    (event,) = recorded(features.decide(Instruct({"voice": True}), State(), AGREEMENT, NOW))
+    (event,) = recorded(features.decide(SetFeatures({"voice": True}), State(), CONTEXT))
     without = AGREEMENT.model_copy(update={"features": ()})
-    assert features.describe(event, without) == "Switched on voice"
+    assert features.FEATURES.describe(event, without) == "Switched on voice"
 
 
 # --- what holds whatever the customer does --------------------------------------------------------
@@ -250,12 +251,12 @@ def carried_out(sequence):
         if not real:
             continue
         command = switch(AGREEMENT, state, **real)
-        result = features.consequences(command, state, AGREEMENT, NOW)
-        events = recorded(features.decide(command, state, AGREEMENT, NOW), after=number)
+        result = features.consequences(command, state, CONTEXT)
+        events = recorded(features.decide(command, state, CONTEXT), after=number)
         number += len(events)
         new = state
         for event in events:
-            new = features.evolve(new, event)
+            new = features.FEATURES.evolve(new, event)
         yield state, result, events, new
         state = new
 
@@ -304,6 +305,6 @@ def test_replaying_the_events_gives_the_same_state(sequence):
     state = steps[-1][3] if steps else State()
     replayed = State()
     for event in events:
-        replayed = features.evolve(replayed, event)
+        replayed = features.FEATURES.evolve(replayed, event)
     assert replayed == state
     assert State.model_validate_json(state.model_dump_json()) == state

@@ -7,22 +7,25 @@ from hypothesis import strategies as st
 from dpa_core.subjects import grants
 from dpa_core.subjects.common import Refusal
 from dpa_core.subjects.grants import GrantAccess, RevokeAccess, State
-from tests.conftest import NOW, recorded
+from dpa_core.subjects.subject import Context
+from tests.conftest import NOW, VERSION, recorded
+from tests.frozen import frozen_agreements
 
+CONTEXT = Context(frozen_agreements()[VERSION], NOW)
 ANNA = "anna@people.example"
 OF_CUSTOMER = ("customer_admin", "customer_reader", "account_manager")
 
 
 def give(state, *commands, by="eva"):
     for command in commands:
-        for event in recorded(grants.decide(command, state, NOW), actor=by):
-            state = grants.evolve(state, event)
+        for event in recorded(grants.decide(command, state, CONTEXT), actor=by):
+            state = grants.GRANTS.evolve(state, event)
     return state
 
 
 def refused(command, state=None):
     with pytest.raises(Refusal) as caught:
-        grants.decide(command, state or State(), NOW)
+        grants.decide(command, state or State(), CONTEXT)
     return caught.value
 
 

@@ -18,35 +18,34 @@ from dpa_core.subjects.retention import (
     State,
     losses,
 )
-from tests.conftest import NOW, VERSION, recorded
-from tests.frozen import frozen_agreements
+from tests.conftest import NOW, recorded
+from tests.subjects.scenario import AGREEMENT, TICK, Scenario
 
-AGREEMENT = frozen_agreements()[VERSION]
 GRACE = timedelta(days=7)
 TYPES = AGREEMENT.retention.data_types
-TICK = timedelta(microseconds=1)
 
 
-def give(state, command, at=NOW, after=0, actor="anna"):
-    """The state after one command."""
-    for event in recorded(retention.decide(command, state, AGREEMENT, at), at, after=after, actor=actor):
-        state = retention.evolve(state, event)
-    return state
+def scenario(*commands, at=NOW):
+    """One in which these instructions were given."""
+    new = Scenario(retention.RETENTION, at)
+    for command in commands:
+        new.go(command)
+    return new
 
 
-def period(state, at=NOW, data_type="chats"):
-    return retention.period(data_type, state, AGREEMENT, at)
+def period(scenario, at=None, data_type="chats"):
+    return retention.period(data_type, scenario.state, AGREEMENT, at or scenario.now)
 
 
-def asked(command, state=None, at=NOW, usage=()):
-    return retention.consequences(command, state or State(), AGREEMENT, at, usage)
+def asked(command, scenario_=None, usage=()):
+    c = scenario_ or scenario()
+    return retention.consequences(command, c.state, c.context(), usage)
 
 
-def refused(command, state=None, at=NOW):
-    with pytest.raises(Refusal) as caught:
-        retention.decide(command, state or State(), AGREEMENT, at)
-    assert caught.value.clause == "Sch. 1 2"
-    return caught.value
+def refused(command, scenario_=None):
+    refusal = (scenario_ or scenario()).refused(command)
+    assert refusal.clause == "Sch. 1 2"
+    return refusal
 
 
 # --- ranges and defaults --------------------------------------------------------------------------
@@ -54,14 +53,14 @@ def refused(command, state=None, at=NOW):
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.id)
 def test_an_unset_data_type_stands_at_its_default(kind):
-    stands = period(State(), data_type=kind.id)
+    stands = period(scenario(), data_type=kind.id)
     assert (stands.days, stands.is_default, stands.deletes) == (kind.default_days, True, True)
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.id)
 def test_the_shortest_and_the_longest_period_are_allowed_and_one_day_beyond_is_not(kind):
     for days in (kind.minimum_days, kind.maximum_days):
-        assert retention.decide(SetPeriod(kind.id, days, "our policy"), State(), AGREEMENT, NOW)
+        assert scenario().decided(SetPeriod(kind.id, days, "our policy"))
     for days in (kind.minimum_days - 1, kind.maximum_days + 1, 0, -1, 10**9):
         refusal = refused(SetPeriod(kind.id, days, "our policy"))
         assert refusal.field == "days"
@@ -79,31 +78,37 @@ def test_the_same_period_again_is_no_instruction():
     assert "already kept for 365 days" in refused(SetPeriod("chats", 365)).message
 
 
+def test_only_the_customer_gives_instructions_on_retention():
+    c = scenario()
+    for command in (SetPeriod("chats", 60), PlaceHold("chats", "case 118")):
+        refusal = c.refused(command, "provider")
+        assert (refusal.code, refusal.clause) == ("retention.of_customer", "Sch. 1 2")
+
+
 # --- shortening, and the grace period -------------------------------------------------------------
 
 
 def test_a_shortening_takes_effect_after_seven_days_and_not_an_instant_sooner():
-    state = give(State(), SetPeriod("chats", 60), actor="bo")
+    c = scenario(SetPeriod("chats", 60))
     for at in (NOW, NOW + GRACE - timedelta(days=1), NOW + GRACE - TICK):
-        assert period(state, at).days == 365
-        assert period(state, at).pending.days == 60
+        assert period(c, at).days == 365
+        assert period(c, at).pending.days == 60
     for at in (NOW + GRACE, NOW + GRACE + timedelta(days=1)):
-        stands = period(state, at)
+        stands = period(c, at)
         assert (stands.days, stands.pending, stands.is_default) == (60, None, False)
-        assert (stands.since, stands.by) == (NOW + GRACE, "bo")
+        assert (stands.since, stands.by) == (NOW + GRACE, "anna")
 
 
 def test_a_shortening_can_be_cancelled_until_the_last_instant():
-    state = give(State(), SetPeriod("chats", 60))
-    cancelled = give(state, CancelShortening("chats"), NOW + GRACE - TICK)
-    assert period(cancelled, NOW + GRACE).days == 365
-    assert period(cancelled, NOW + GRACE).is_default
+    c = scenario(SetPeriod("chats", 60))
+    c.until(NOW + GRACE - TICK).go(CancelShortening("chats"))
+    assert period(c, NOW + GRACE).days == 365
+    assert period(c, NOW + GRACE).is_default
 
 
 def test_once_in_effect_a_shortening_cannot_be_cancelled_as_data_is_gone():
-    state = give(State(), SetPeriod("chats", 60))
-    refusal = refused(CancelShortening("chats"), state, NOW + GRACE)
-    assert "cannot be brought back" in refusal.remedy
+    c = scenario(SetPeriod("chats", 60)).until(NOW + GRACE)
+    assert "cannot be brought back" in refused(CancelShortening("chats"), c).remedy
 
 
 def test_nothing_waits_so_nothing_can_be_cancelled():
@@ -111,23 +116,47 @@ def test_nothing_waits_so_nothing_can_be_cancelled():
 
 
 def test_while_a_shortening_waits_no_other_period_can_be_set():
-    state = give(State(), SetPeriod("chats", 60))
+    c = scenario(SetPeriod("chats", 60))
     assert (
         "to 60 days, given by anna (instruction 1), is waiting"
-        in refused(SetPeriod("chats", 400, "longer"), state).message
+        in refused(SetPeriod("chats", 400, "longer"), c).message
     )
     # In effect, it stands in the way no more.
-    assert period(give(state, SetPeriod("chats", 400, "longer"), NOW + GRACE), NOW + GRACE).days == 400
+    c.until(NOW + GRACE).go(SetPeriod("chats", 400, "longer"))
+    assert period(c).days == 400
 
 
 def test_a_shortening_wants_no_reason_and_keeps_one():
-    (event,) = retention.decide(SetPeriod("chats", 60, " policy "), State(), AGREEMENT, NOW)
-    assert (event.body.reason, event.body.before, event.body.days) == ("policy", 365, 60)
+    (body,) = scenario().decided(SetPeriod("chats", 60, " policy "))
+    assert (body.reason, body.before, body.days) == ("policy", 365, 60)
 
 
 def test_data_types_do_not_touch_each_other():
-    state = give(State(), SetPeriod("chats", 60))
-    assert all(period(state, NOW + GRACE, t.id).is_default for t in TYPES if t.id != "chats")
+    c = scenario(SetPeriod("chats", 60))
+    assert all(period(c, NOW + GRACE, t.id).is_default for t in TYPES if t.id != "chats")
+
+
+def test_a_shortening_that_waits_is_a_task_of_nobody_until_it_takes_effect():
+    c = scenario(PlaceHold("emails", "case 118"), SetPeriod("chats", 60))
+
+    def open_now():
+        return [t for t in retention.tasks(c.state, c.context()) if t.stands(c.now)]
+
+    c.until(NOW + GRACE - TICK)
+    (task,) = open_now()
+    title = ("Coming retention period", "Chats: 60 days instead of 365")
+    assert (retention.RETENTION.title_of(task), retention.RETENTION.step_of(task)) == (title, "")
+    assert (task.opened_at, task.due, task.waits_for) == (NOW, NOW + GRACE, None)
+    assert (task.by, task.entry, task.clause) == ("anna", 2, "Sch. 1 2")
+    # Whoever holds the task knows by itself when it is over.
+    assert not task.stands(NOW + GRACE)
+    c.until(NOW + GRACE)
+    assert open_now() == []
+
+
+def test_a_cancelled_shortening_is_no_task():
+    c = scenario(SetPeriod("chats", 60), CancelShortening("chats"))
+    assert c.open_tasks() == []
 
 
 # --- lengthening ----------------------------------------------------------------------------------
@@ -136,7 +165,7 @@ def test_data_types_do_not_touch_each_other():
 def test_lengthening_takes_effect_at_once_and_deletes_nothing():
     result = asked(SetPeriod("chats", 400, "audit"), usage=[MonthlyUsage(date(2025, 1, 1), 100, 100)])
     assert (result.effective_at, result.losses, result.reason_required) == (NOW, (), True)
-    assert period(give(State(), SetPeriod("chats", 400, "audit"))).days == 400
+    assert period(scenario(SetPeriod("chats", 400, "audit"))).days == 400
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "\n"])
@@ -149,69 +178,74 @@ def test_lengthening_keeps_personal_data_longer_so_it_asks_for_a_reason(reason):
 
 def test_a_hold_asks_for_a_reason_and_stops_deletion():
     assert refused(PlaceHold("chats", " ")).field == "reason"
-    stands = period(give(State(), PlaceHold("chats", "case 118"), actor="bo"))
-    assert (stands.deletes, stands.hold.reason, stands.hold.by) == (False, "case 118", "bo")
+    stands = period(scenario(PlaceHold("chats", "case 118")))
+    assert (stands.deletes, stands.hold.reason, stands.hold.by) == (False, "case 118", "anna")
 
 
 def test_under_a_hold_the_period_can_change_but_nothing_goes():
-    state = give(State(), PlaceHold("chats", "case 118"))
-    result = asked(SetPeriod("chats", 60), state, usage=[MonthlyUsage(date(2026, 3, 1), 310, 310)])
+    c = scenario(PlaceHold("chats", "case 118"))
+    result = asked(SetPeriod("chats", 60), c, [MonthlyUsage(date(2026, 3, 1), 310, 310)])
     assert (result.held, result.losses) == (True, ())
-    stands = period(give(state, SetPeriod("chats", 60)), NOW + GRACE)
+    c.go(SetPeriod("chats", 60))
+    stands = period(c, NOW + GRACE)
     assert (stands.days, stands.deletes) == (60, False)
 
 
 def test_deletion_resumes_seven_days_after_a_release_and_not_an_instant_sooner():
-    state = give(State(), PlaceHold("chats", "case 118"))
-    state = give(state, ReleaseHold("chats"))
-    assert not period(state, NOW + GRACE - TICK).deletes
-    assert period(state, NOW + GRACE - TICK).deletion_resumes_at == NOW + GRACE
-    assert period(state, NOW + GRACE).deletes
-    assert period(state, NOW + GRACE).deletion_resumes_at is None
+    c = scenario(PlaceHold("chats", "case 118"), ReleaseHold("chats"))
+    assert not period(c, NOW + GRACE - TICK).deletes
+    assert period(c, NOW + GRACE - TICK).deletion_resumes_at == NOW + GRACE
+    assert period(c, NOW + GRACE).deletes
+    assert period(c, NOW + GRACE).deletion_resumes_at is None
 
 
 def test_a_new_hold_within_those_days_stops_deletion_again():
-    state = give(State(), PlaceHold("chats", "one"))
-    state = give(state, ReleaseHold("chats"))
-    state = give(state, PlaceHold("chats", "two"), NOW + timedelta(days=3))
-    assert not period(state, NOW + timedelta(days=100)).deletes
+    c = scenario(PlaceHold("chats", "one"), ReleaseHold("chats"))
+    c.until(NOW + timedelta(days=3)).go(PlaceHold("chats", "two"))
+    assert not period(c, NOW + timedelta(days=100)).deletes
 
 
 def test_a_hold_is_placed_once_and_released_once():
-    held = give(State(), PlaceHold("chats", "one"))
+    held = scenario(PlaceHold("chats", "one"))
     assert "already under a legal hold" in refused(PlaceHold("chats", "two"), held).message
     assert "under no legal hold" in refused(ReleaseHold("chats")).message
 
 
+def test_what_is_held_is_named_under_its_data_category():
+    c = scenario(PlaceHold("chats", "one"), PlaceHold("emails", "two"), ReleaseHold("emails"))
+    chats = AGREEMENT.data_type("chats")
+    assert retention.held(c.state, AGREEMENT) == {chats.data_category: ("Chats",)}
+
+
 def test_releasing_a_hold_shows_what_it_kept_and_not_what_was_deleted_before_it():
-    state = give(State(), PlaceHold("chats", "case 118"))
-    days = period(State()).days
+    c = scenario(PlaceHold("chats", "case 118"))
     usage = [MonthlyUsage(date(2024, 1, 1), 7, 70), MonthlyUsage(date(2026, 11, 1), 50, 500)]
-    long_after = NOW + timedelta(days=days + 60)
-    (gone,) = asked(ReleaseHold("chats"), state, long_after, usage).losses
+    assert asked(ReleaseHold("chats"), c, usage).losses == ()
+    c.until(NOW + timedelta(days=period(c).days + 60))
+    (gone,) = asked(ReleaseHold("chats"), c, usage).losses
     assert (gone.month, gone.records, gone.bytes, gone.whole) == (date(2026, 11, 1), 50, 500, True)
-    assert asked(ReleaseHold("chats"), state, NOW, usage).losses == ()
 
 
-def test_a_hold_placed_again_before_deletion_resumes_keeps_what_the_first_kept():
-    state = give(State(), PlaceHold("chats", "one"))
-    later = NOW + timedelta(days=period(State()).days + 60)
-    state = give(state, ReleaseHold("chats"), later)
-    state = give(state, PlaceHold("chats", "two"), later + GRACE - TICK)
+@pytest.mark.parametrize(
+    ("again", "kept"),
+    [
+        (GRACE - TICK, 50),
+        (GRACE, 0),  # Once deletion has resumed, there is nothing old left to keep.
+    ],
+)
+def test_a_hold_placed_again_before_deletion_resumes_keeps_what_the_first_kept(again, kept):
+    c = scenario(PlaceHold("chats", "one"))
+    later = NOW + timedelta(days=period(c).days + 60)
+    c.until(later).go(ReleaseHold("chats"))
+    c.until(later + again).go(PlaceHold("chats", "two"))
+    c.until(later + GRACE)
     usage = [MonthlyUsage(date(2026, 11, 1), 50, 500)]
-    assert sum(g.records for g in asked(ReleaseHold("chats"), state, later + GRACE, usage).losses) == 50
-    # Once deletion has resumed, there is nothing old left to keep.
-    state = give(give(State(), PlaceHold("chats", "one")), ReleaseHold("chats"), later)
-    state = give(state, PlaceHold("chats", "two"), later + GRACE)
-    assert asked(ReleaseHold("chats"), state, later + GRACE, usage).losses == ()
+    assert sum(g.records for g in asked(ReleaseHold("chats"), c, usage).losses) == kept
 
 
 def test_releasing_a_hold_counts_with_the_shortening_that_has_taken_effect_by_then():
-    state = give(State(), PlaceHold("chats", "case 118"))
-    state = give(state, SetPeriod("chats", 30))
-    result = asked(
-        ReleaseHold("chats"), state, NOW + timedelta(days=3), [MonthlyUsage(date(2026, 9, 1), 300, 300)]
-    )
+    c = scenario(PlaceHold("chats", "case 118"), SetPeriod("chats", 30)).until(NOW + timedelta(days=3))
+    result = asked(ReleaseHold("chats"), c, [MonthlyUsage(date(2026, 9, 1), 300, 300)])
     assert result.days == 30
     assert sum(loss.records for loss in result.losses) == 300
 
@@ -288,6 +322,21 @@ def test_no_month_loses_more_than_it_holds_and_a_longer_period_loses_nothing(usa
 # --- what holds whatever the customer does --------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("before", "offered"),
+    [
+        ([], [SetPeriod, PlaceHold]),
+        ([SetPeriod("chats", 60)], [CancelShortening, PlaceHold]),
+        ([PlaceHold("chats", "x")], [SetPeriod, ReleaseHold]),
+        ([SetPeriod("chats", 60), PlaceHold("chats", "x")], [CancelShortening, ReleaseHold]),
+    ],
+)
+def test_the_steps_follow_from_what_waits_and_what_is_held(before, offered):
+    c = scenario(*before)
+    assert list(retention.steps_open(period(c), c.state, c.context())) == offered
+    assert retention.steps_open(period(c), c.state, c.context("provider")) == ()
+
+
 class Retention(RuleBasedStateMachine):
     """One data type under any sequence of commands and passing days, beside a plain model of it."""
 
@@ -295,24 +344,25 @@ class Retention(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.now, self.state, self.events = NOW, State(), []
+        self.scenario, self.events = scenario(), []
         self.days, self.pending, self.held, self.resumes = self.kind.default_days, None, False, None
 
+    @property
+    def now(self):
+        return self.scenario.now
+
     def give(self, command):
-        new = recorded(
-            retention.decide(command, self.state, AGREEMENT, self.now), self.now, after=len(self.events)
-        )
-        self.events += new
-        for event in new:
-            self.state = retention.evolve(self.state, event)
+        after = self.scenario.sequence
+        self.events += recorded(self.scenario.decided(command), self.now, after=after)
+        self.scenario.go(command)
 
     def refuses(self, command):
         with pytest.raises(Refusal):
-            retention.decide(command, self.state, AGREEMENT, self.now)
+            self.scenario.decided(command)
 
     @rule(hours=st.integers(0, 24 * 10))
     def time_passes(self, hours):
-        self.now += timedelta(hours=hours)
+        self.scenario.until(self.now + timedelta(hours=hours))
         if self.pending and self.now >= self.pending[1]:
             self.days, self.pending = self.pending[0], None
         if self.resumes and self.now >= self.resumes:
@@ -353,8 +403,21 @@ class Retention(RuleBasedStateMachine):
         self.held, self.resumes = False, self.now + GRACE
 
     @invariant()
+    def what_is_offered_is_what_is_accepted(self):
+        stands = period(self.scenario)
+        shortest, longest = self.kind.minimum_days, self.kind.maximum_days
+        other = longest if stands.days == shortest else shortest
+        examples = [
+            SetPeriod("chats", other, "policy"),
+            CancelShortening("chats"),
+            PlaceHold("chats", "a case"),
+            ReleaseHold("chats"),
+        ]
+        self.scenario.check_steps(stands, examples)
+
+    @invariant()
     def stands_as_the_model_says(self):
-        stands = period(self.state, self.now)
+        stands = period(self.scenario)
         assert self.kind.minimum_days <= stands.days <= self.kind.maximum_days
         assert stands.days == self.days
         assert (stands.pending.days, stands.pending.effective_at) == self.pending if self.pending else True
@@ -363,11 +426,15 @@ class Retention(RuleBasedStateMachine):
         assert stands.deletes == (not self.held and self.resumes is None)
 
     @invariant()
+    def a_shortening_that_waits_is_the_one_task(self):
+        assert self.scenario.open_tasks() == ([(None, "")] if self.pending else [])
+
+    @invariant()
     def replays(self):
         state = State()
         for event in self.events:
-            state = retention.evolve(state, event)
-        assert state == self.state == State.model_validate_json(self.state.model_dump_json())
+            state = retention.RETENTION.evolve(state, event)
+        assert state == self.scenario.state == State.model_validate_json(state.model_dump_json())
 
 
 TestRetention = Retention.TestCase
@@ -375,6 +442,11 @@ TestRetention.settings = settings(max_examples=60, stateful_step_count=25)
 
 
 # --- words ----------------------------------------------------------------------------------------
+
+
+def sentence_of(command, scenario_):
+    (event,) = recorded(scenario_.decided(command), scenario_.now)
+    return retention.RETENTION.describe(event, AGREEMENT)
 
 
 @pytest.mark.parametrize(
@@ -396,15 +468,10 @@ TestRetention.settings = settings(max_examples=60, stateful_step_count=25)
     ],
 )
 def test_each_instruction_reads_as_a_sentence(before, command, sentence):
-    state = State()
-    for earlier in before:
-        state = give(state, earlier)
-    (event,) = recorded(retention.decide(command, state, AGREEMENT, NOW))
-    assert retention.describe(event, AGREEMENT) == sentence
+    assert sentence_of(command, scenario(*before)) == sentence
 
 
 def test_a_day_in_words_is_the_day_in_stockholm():
     # 23:30 in UTC on 24 November is half past midnight on the 25th in Stockholm.
     late = datetime(2026, 11, 24, 23, 30, tzinfo=UTC)
-    (event,) = recorded(retention.decide(SetPeriod("chats", 60), State(), AGREEMENT, late), late)
-    assert retention.describe(event, AGREEMENT).endswith("from 2 Dec 2026")
+    assert sentence_of(SetPeriod("chats", 60), scenario(at=late)).endswith("from 2 Dec 2026")

@@ -1,28 +1,51 @@
 """Reviews and proposals. Clause 3.1(i); Art. 28(3)(h) GDPR"""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from dpa_core.subjects import Refusal, describe, reviews
-from dpa_core.subjects.common import MAX_REASON
+from dpa_core.subjects import dates, reviews
+from dpa_core.subjects.reviews import (
+    AcceptProposal,
+    Action,
+    ConfirmReview,
+    ProposeChanges,
+    RecordReview,
+    RejectProposal,
+    status,
+)
+from dpa_core.subjects.texts import MAX_REASON
 from tests.conftest import NOW, recorded
+from tests.subjects.scenario import AGREEMENT, Scenario
 
-ACTION = reviews.Action(what="Send the list", side="provider", due=date(2026, 12, 1))
-NONE_ON = frozenset()
-
-
-def after(agreement, *commands, on=NONE_ON, state=None):
-    """The state after these commands, one event each."""
-    state = state or reviews.State()
-    for number, command in enumerate(commands):
-        events = recorded(reviews.decide(command, state, on, agreement, NOW), after=number)
-        state = reviews.evolve(state, events[0])
-    return state
+ACTION = Action(what="Send the list", side="provider", due=date(2026, 12, 1))
 
 
-def test_a_review_keeps_notes_and_actions(agreement):
-    last = after(agreement, reviews.Hold(" All well. ", (ACTION,))).last
+def scenario(at=NOW, on=()):
+    return Scenario(reviews.REVIEWS, at, features_on=frozenset(on))
+
+
+def after(*commands):
+    """A scenario after these commands, one event each."""
+    c = scenario()
+    for command in commands:
+        c.go(command)
+    return c
+
+
+def switched(c, *on):
+    """These features are on from now."""
+    c.facts["features_on"] = frozenset(on)
+
+
+# --- reviews -------------------------------------------------------------------------------------
+
+
+def test_a_review_keeps_notes_and_actions():
+    last = after(RecordReview(" All well. ", (ACTION,))).state.last
     assert (last.notes, last.actions, last.sequence) == ("All well.", (ACTION,), 1)
     assert last.confirmed_at is None
 
@@ -30,72 +53,190 @@ def test_a_review_keeps_notes_and_actions(agreement):
 @pytest.mark.parametrize(
     ("command", "field"),
     [
-        (reviews.Hold("", ()), "notes"),
-        (reviews.Hold("x" * (MAX_REASON + 1)), "reason"),
-        (reviews.Hold("", (ACTION,) * (reviews.MAX_ACTIONS + 1)), "actions"),
-        (reviews.Hold("", (reviews.Action(what="  ", side="customer"),)), "actions"),
-        (reviews.Hold("", (reviews.Action(what="x" * 2001, side="customer"),)), "actions"),
-        (reviews.Hold("", (ACTION.model_copy(update={"due": date(2026, 11, 23)}),)), "actions"),
-        (reviews.Propose({}), "changes"),
-        (reviews.Propose({"voice": False}), "changes"),
-        (reviews.Propose({"no_such": True}), "changes"),
-        (reviews.Confirm(7), None),
-        (reviews.Accept(7), None),
-        (reviews.Reject(7), None),
+        (RecordReview("", ()), "notes"),
+        (RecordReview("x" * (MAX_REASON + 1)), "reason"),
+        (RecordReview("", (ACTION,) * (reviews.MAX_ACTIONS + 1)), "actions"),
+        (RecordReview("", (Action(what="  ", side="customer"),)), "actions"),
+        (RecordReview("", (Action(what="x" * 2001, side="customer"),)), "actions"),
+        (RecordReview("", (ACTION.model_copy(update={"due": date(2026, 11, 23)}),)), "actions"),
+        (ProposeChanges({}), "changes"),
+        (ProposeChanges({"voice": False}), "changes"),
+        (ProposeChanges({"no_such": True}), "changes"),
+        (ConfirmReview(7), None),
+        (AcceptProposal(7), None),
+        (RejectProposal(7), None),
     ],
 )
-def test_what_is_refused_says_about_which_field(agreement, command, field):
-    with pytest.raises(Refusal) as refused:
-        reviews.decide(command, reviews.State(), NONE_ON, agreement, NOW)
-    assert refused.value.field == field
-    assert refused.value.remedy
+def test_what_is_refused_says_about_which_field(command, field):
+    assert scenario().refused(command).field == field
 
 
-def test_an_action_may_be_due_today(agreement):
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (RecordReview("", (Action(what="x" * 2001, side="customer"),)), "Action 1 has 2,001 characters."),
+        (
+            RecordReview("", (ACTION.model_copy(update={"due": date(2026, 11, 23)}),)),
+            "Action 1 would be due on 23 Nov 2026, which is over.",
+        ),
+        (
+            ProposeChanges({"no_such": True}),
+            "There is no optional feature “no_such” in agreement version 2026-01-29.",
+        ),
+    ],
+)
+def test_what_is_refused_is_said_in_words(command, message):
+    assert scenario().refused(command).message == message
+
+
+def test_an_action_may_be_due_today():
     today = ACTION.model_copy(update={"due": date(2026, 11, 24)})
-    assert after(agreement, reviews.Hold("", (today,))).last.actions == (today,)
+    assert after(RecordReview("", (today,))).state.last.actions == (today,)
 
 
-def test_a_review_is_confirmed_once(agreement):
-    state = after(agreement, reviews.Hold("", (ACTION,)), reviews.Confirm(1))
-    assert state.last.confirmed_by == "anna"
-    with pytest.raises(Refusal, match="waiting to be confirmed"):
-        reviews.decide(reviews.Confirm(1), state, NONE_ON, agreement, NOW)
+def test_a_review_is_confirmed_once():
+    c = after(RecordReview("", (ACTION,)), ConfirmReview(1))
+    assert c.state.last.confirmed_by == "anna"
+    assert "waiting to be confirmed" in c.refused(ConfirmReview(1)).message
 
 
-@pytest.mark.parametrize(("command", "answer"), [(reviews.Accept, "accepted"), (reviews.Reject, "rejected")])
-def test_a_proposal_is_answered_once(agreement, command, answer):
-    state = after(agreement, reviews.Propose({"voice": True}, "cheaper"), command(1))
-    [proposal] = state.proposals
-    assert (proposal.answer, proposal.answered_by, state.open_proposals) == (answer, "anna", ())
-    with pytest.raises(Refusal, match="No proposal 1"):
-        reviews.decide(command(1), state, NONE_ON, agreement, NOW)
+def test_a_review_without_actions_has_nothing_to_confirm():
+    c = after(RecordReview("All well."))
+    assert reviews.steps_open(c.state.last, c.state, c.context()) == ()
+    assert "agreed on no actions" in c.refused(ConfirmReview(1)).message
+    assert c.open_tasks() == []
 
 
-def test_of_a_proposal_only_what_is_left_counts(agreement):
-    state = after(agreement, reviews.Propose({"voice": True, "voicebot": True}))
-    assert state.proposals[0].remaining(frozenset({"voice"})) == {"voicebot": True}
-    with pytest.raises(Refusal, match="stands already"):
-        reviews.decide(reviews.Accept(1), state, frozenset({"voice", "voicebot"}), agreement, NOW)
+# --- proposals -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("command", "answer"), [(AcceptProposal, "accepted"), (RejectProposal, "rejected")])
+def test_a_proposal_is_answered_once(command, answer):
+    c = after(ProposeChanges({"voice": True}, "cheaper"), command(1))
+    [proposal] = c.state.proposals
+    assert (proposal.answer, proposal.answered_by, c.state.open_proposals) == (answer, "anna", ())
+    assert status(proposal) == answer
+    assert "No proposal 1" in c.refused(command(1)).message
+
+
+def test_of_a_proposal_only_what_is_left_counts():
+    c = after(ProposeChanges({"voice": True, "voicebot": True}))
+    [proposal] = c.state.proposals
+    assert proposal.remaining(frozenset({"voice"})) == {"voicebot": True}
+    switched(c, "voice")
+    assert reviews.steps_open(proposal, c.state, c.context()) == (AcceptProposal, RejectProposal)
+    switched(c, "voice", "voicebot")
+    assert reviews.steps_open(proposal, c.state, c.context()) == (RejectProposal,)
+    assert "stands already" in c.refused(AcceptProposal(1)).message
+    c.go(RejectProposal(1))
+
+
+# --- what is told --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        (reviews.Hold("", (ACTION,)), "Held a review and agreed on 1 action"),
-        (reviews.Hold("note"), "Held a review and agreed on 0 actions"),
-        (reviews.Propose({"voice": True, "voicebot": True}), "Proposed to switch Voice on, Voicebot on"),
+        (RecordReview("", (ACTION,)), "Held a review and agreed on 1 action"),
+        (RecordReview("note"), "Held a review and agreed on 0 actions"),
+        (ProposeChanges({"voice": True, "voicebot": True}), "Proposed to switch Voice on, Voicebot on"),
     ],
 )
-def test_history_tells_it_in_words(agreement, command, sentence):
-    [event] = recorded(reviews.decide(command, reviews.State(), NONE_ON, agreement, NOW))
-    assert describe(event, agreement) == sentence
+def test_history_tells_it_in_words(command, sentence):
+    c = scenario()
+    [event] = recorded(c.decided(command))
+    assert c.subject.describe(event, AGREEMENT) == sentence
 
 
-def test_history_tells_the_answers_in_words(agreement):
-    state = after(agreement, reviews.Propose({"voice": True}), reviews.Hold("note"))
+def test_history_tells_the_answers_in_words():
+    c = after(ProposeChanges({"voice": True}), RecordReview("note", (ACTION,)))
     told = [
-        describe(recorded(reviews.decide(c, state, NONE_ON, agreement, NOW))[0], agreement)
-        for c in (reviews.Accept(1), reviews.Reject(1), reviews.Confirm(2))
+        c.subject.describe(recorded(c.decided(command))[0], AGREEMENT)
+        for command in (AcceptProposal(1), RejectProposal(1), ConfirmReview(2))
     ]
     assert told == ["Accepted proposal 1", "Rejected proposal 1", "Confirmed the actions agreed in review 2"]
+
+
+def test_what_is_open():
+    whenever = Action(what="Look at {the list}", side="customer")
+    c = after(
+        RecordReview("", (ACTION,)),
+        RecordReview("", (whenever, ACTION)),
+        ProposeChanges({"voicebot": True, "voice": True}),
+    )
+    found = list(reviews.tasks(c.state, c.context()))
+    assert [(t.key, *c.subject.title_of(t), t.waits_for, t.due) for t in found] == [
+        ("review/3", "Proposal", "Voice on, Voicebot on", "customer", None),
+        ("review/2/1", "Agreed action", "Look at {the list} (the customer)", "customer", None),
+        (
+            "review/2/2",
+            "Agreed action",
+            "Send the list (the provider)",
+            "provider",
+            dates.end_of(date(2026, 12, 1)),
+        ),
+        (
+            "review/2",
+            "Review",
+            "The customer’s admin has not confirmed the agreed actions",
+            "customer",
+            None,
+        ),
+    ]
+    assert [(t.entry, t.by, t.opened_at, t.clause) for t in found] == [
+        (3, "eva", NOW, "3.1(i)"),
+        *[(2, "eva", NOW, "Art. 28(3)(h) GDPR")] * 3,
+    ]
+    assert {c.subject.step_of(t) for t in found} == {""}
+    c.go(ConfirmReview(2))
+    c.go(AcceptProposal(3))
+    assert c.open_tasks() == [("customer", ""), ("provider", "")]
+
+
+class Reviews(RuleBasedStateMachine):
+    """No course of steps confirms or answers anything twice."""
+
+    @initialize()
+    def begin(self):
+        self.scenario = scenario(datetime(2026, 11, 24, 14, tzinfo=UTC))
+        self.answers = []
+
+    @rule(days=st.integers(1, 30))
+    def time_passes(self, days):
+        self.scenario.until(self.scenario.now + timedelta(days=days))
+
+    @rule(notes=st.sampled_from(["", "All well."]), number=st.integers(0, 2))
+    def hold(self, notes, number):
+        today = dates.local_day(self.scenario.now)
+        action = Action(what="Look", side="customer", due=today)
+        assert self.scenario.attempt(RecordReview(notes, (action,) * number)) == bool(notes or number)
+
+    @rule(voice=st.booleans(), voicebot=st.booleans())
+    def propose(self, voice, voicebot):
+        self.scenario.attempt(ProposeChanges({"voice": voice, "voicebot": voicebot}))
+
+    @rule(on=st.sets(st.sampled_from(["voice", "voicebot"])))
+    def switch(self, on):
+        switched(self.scenario, *on)
+
+    @rule(id=st.integers(1, 8), step=st.sampled_from([ConfirmReview, AcceptProposal, RejectProposal]))
+    def answer(self, id, step):
+        if self.scenario.attempt(step(id)):
+            self.answers.append(id)
+
+    @invariant()
+    def what_is_offered_is_what_is_accepted(self):
+        state = self.scenario.state
+        for review in state.held:
+            self.scenario.check_steps(review, [ConfirmReview(review.sequence)])
+        for proposal in state.proposals:
+            examples = [AcceptProposal(proposal.sequence), RejectProposal(proposal.sequence)]
+            self.scenario.check_steps(proposal, examples)
+
+    @invariant()
+    def nothing_is_answered_twice(self):
+        assert len(set(self.answers)) == len(self.answers)
+
+
+TestReviews = Reviews.TestCase
+TestReviews.settings = settings(max_examples=40, stateful_step_count=25)

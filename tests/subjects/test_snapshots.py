@@ -5,21 +5,29 @@ from datetime import timedelta
 
 import pytest
 
-from dpa_core.subjects import Refusal, describe, snapshots
-from tests.conftest import NOW, recorded
+from dpa_core.subjects import snapshots
+from dpa_core.subjects.common import Refusal
+from dpa_core.subjects.subject import Context
+from tests.conftest import NOW, VERSION, recorded
+from tests.frozen import frozen_agreements
 
-TAKE = snapshots.Take(NOW.date(), NOW, 3, "ab" * 32)
+CONTEXT = Context(frozen_agreements()[VERSION], NOW, sequence=3)
+
+TAKE = snapshots.RecordSnapshot(NOW.date(), NOW, 3, "ab" * 32)
 
 
 def test_a_snapshot_is_put_on_file(agreement):
-    [event] = recorded(snapshots.decide(TAKE, snapshots.State(), 3, NOW), after=3)
-    assert snapshots.evolve(snapshots.State(), event).taken == {"ab" * 32: 4}
-    assert describe(event, agreement) == "Took a snapshot as at 24 Nov 2026, digest abababababab…"
+    [event] = recorded(snapshots.decide(TAKE, snapshots.State(), CONTEXT), after=3)
+    assert snapshots.SNAPSHOTS.evolve(snapshots.State(), event).taken == {"ab" * 32: 4}
+    assert (
+        snapshots.SNAPSHOTS.describe(event, agreement)
+        == "Took a snapshot as at 24 Nov 2026, digest abababababab…"
+    )
 
 
 def test_the_same_one_is_refused_and_points_to_the_first():
     with pytest.raises(Refusal, match="as entry 4"):
-        snapshots.decide(TAKE, snapshots.State(taken={TAKE.digest: 4}), 3, NOW)
+        snapshots.decide(TAKE, snapshots.State(taken={TAKE.digest: 4}), CONTEXT)
 
 
 @pytest.mark.parametrize(
@@ -34,4 +42,4 @@ def test_the_same_one_is_refused_and_points_to_the_first():
 )
 def test_what_is_no_snapshot_of_the_customer_is_refused(wrong):
     with pytest.raises(Refusal, match="no snapshot"):
-        snapshots.decide(wrong, snapshots.State(), 3, NOW)
+        snapshots.decide(wrong, snapshots.State(), CONTEXT)

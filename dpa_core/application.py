@@ -1,7 +1,7 @@
 """The one door to the ledger: authorise, load, decide, append, all in one transaction.
 
-Whoever reads a customer's matters gets a `CustomerFile` here, after the check; questions (`views`)
-are asked of that file, so that none can be asked of a customer that was not opened.
+Whoever reads a customer gets a `CustomerFile` here, after the check; questions (`views`) are asked of that
+file, so that none can be asked of a customer that was not opened.
 """
 
 from __future__ import annotations
@@ -11,15 +11,24 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 import pyarrow as pa
 from cachetools import LRUCache
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from dpa_core import subjects
-from dpa_core.access import EXPIRED, SIGNED_OUT, Action, Forbidden, Person, SignInAgain, may, require
+from dpa_core.access import (
+    EXPIRED,
+    SIGNED_OUT,
+    Forbidden,
+    Person,
+    SignInAgain,
+    acting_side,
+    looking_side,
+    may,
+    require,
+)
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.downloads import Downloads, File
@@ -27,23 +36,11 @@ from dpa_core.files import MAX_BYTES, FileStore
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger import verify as verify_ledger
-from dpa_core.locale import day
-from dpa_core.subjects import (
-    CustomerState,
-    ProviderState,
-    assistance,
-    audits,
-    customers,
-    data_return,
-    features,
-    grants,
-    incidents,
-    retention,
-    reviews,
-    snapshots,
-    sub_processors,
-)
-from dpa_core.subjects.common import PROCESSOR, FileRef, Matter, NewEvent, Refusal, Side
+from dpa_core.readers import CustomerReader, PortfolioReader
+from dpa_core.subjects import customers, grants, incidents, policies, registry, sub_processors
+from dpa_core.subjects.common import PROCESSOR, FileRef, Refusal, Refusals, Side
+from dpa_core.subjects.registry import STATE_SCHEMA, CustomerState, ProviderState
+from dpa_core.subjects.subject import Action, Body, Command, Context, Task
 
 DEMO = "@demo"
 """The ledger of the demo clock; a store that has it is a demo store."""
@@ -58,33 +55,8 @@ T = TypeVar("T")
 _ATTEMPTS = 200
 _PAUSE = (0.0025, 0.0075)
 """Seconds between attempts, about what another's commit takes; no two wait alike, so as not to meet again."""
-
-ByCustomer = (
-    features.Instruct
-    | retention.Command
-    | audits.ByCustomer
-    | sub_processors.ByCustomer
-    | data_return.ByCustomer
-    | assistance.ByCustomer
-    | incidents.ByCustomer
-    | reviews.Command
-    | snapshots.Take
-)
-"""What a customer's admin may command, and what needs a right of its own (see `_NEEDS`)."""
-ByProvider = audits.ByProvider | sub_processors.ByProvider | data_return.ByProvider | assistance.ByProvider
-"""What the provider may command in a customer's matters."""
-ByBoth = audits.ByBoth | sub_processors.ByBoth
-"""What either may."""
-Instruction = ByCustomer | ByProvider | ByBoth
-OwnCommand = sub_processors.ProviderCommand | incidents.ProviderCommand
-"""What the provider may command in its own ledger."""
-
-_NEEDS: dict[type, Action] = {
-    snapshots.Take: "take_snapshot",
-    reviews.Hold: "hold_review",
-    reviews.Propose: "hold_review",
-}
-"""What a command needs to be allowed, where that is not `instruct`."""
+_BATCH = 200
+"""Ledgers whose derived rows are made anew in one transaction."""
 
 
 class Changed(Exception):
@@ -118,32 +90,57 @@ class Receipt:
     recorded_at: datetime
 
 
+class _Opened:
+    """What was opened at a moment: the version that bound then, and how far the ledger had come."""
+
+    context: Context
+
+    @property
+    def agreement(self) -> Agreement:
+        """The version that binds, with the list of sub-processors that counts at the moment looked at."""
+        return self.context.agreement
+
+    @property
+    def now(self) -> datetime:
+        """The moment looked at, in UTC: the present, or the past one of a customer's `as_of`."""
+        return self.context.now
+
+    @property
+    def sequence(self) -> int:
+        """Sequence of the last event that counts at that moment; 0 where there is none yet."""
+        return self.context.sequence
+
+
 @dataclass(frozen=True)
-class CustomerFile:
+class CustomerFile(_Opened):
     """One customer, opened by one person who may, as it stands at one moment."""
 
     person: Person
     customer_id: str
     state: CustomerState
-    agreement: Agreement
-    now: datetime
-    """The moment looked at, in UTC: the present, or the past one of `as_of`."""
-    sequence: int
-    """Sequence of the last event that counts at that moment."""
+    context: Context
+    """What decisions about the customer rest on at that moment, for the side for which the person acts."""
     as_of: datetime | None
-    changes: Mapping[int, sub_processors.Published]
-    """Published changes to the list of sub-processors, by identifier."""
-    incidents: Mapping[int, incidents.Incident]
-    """The incidents this customer was told of, with its own notices only."""
-    ledger: Ledger = field(repr=False)
+    reader: CustomerReader = field(repr=False)
+    """This customer's rows."""
     agreements: Mapping[str, Agreement] = field(repr=False)
     files: FileStore = field(repr=False)
-    answers: Answers = field(repr=False)
+    queries: QueryCache = field(repr=False)
 
     @property
     def name(self) -> str:
         """The customer's name."""
         return self.state.customer.name
+
+    @property
+    def changes(self) -> Mapping[int, sub_processors.Published]:
+        """Published changes to the list of sub-processors, by identifier."""
+        return self.context.changes
+
+    @property
+    def incidents(self) -> Mapping[int, incidents.Incident]:
+        """The incidents this customer was told of, with its own notices only."""
+        return self.context.incidents
 
     @property
     def role(self) -> grants.Role | None:
@@ -154,85 +151,83 @@ class CustomerFile:
         """Whether the person may do this here. The past cannot be changed by anybody."""
         return (action == "read" or self.as_of is None) and may(self.person, action, self.customer_id).allowed
 
+    @cached_property
+    def acts(self) -> bool:
+        """Whether the person may take steps here, for either side."""
+        return self.allows("instruct") or self.allows("respond")
+
     def version(self, version: str, at: datetime | None = None) -> Agreement:
         """A version of the agreement, to read an old event by: with the list that counted `at` then (UTC)."""
         agreement = _version(self.agreements, version)
         if at is None:
             return agreement
-        changes = sub_processors.ProviderState(published=dict(self.changes))
+        changes = sub_processors.State(published=dict(self.changes))
         return sub_processors.in_effect(agreement, changes, at)
 
     def attached(self, sha256: str) -> File:
-        """A file that this customer's matters name. Raises Refusal where they do not, or it is damaged.
+        """A file attached to something of this customer. Raises Refusal where it is not, or is damaged.
 
         Clause: Art. 32(1)(b) GDPR
         """
         named = [
-            *subjects.files(self.state),
+            *registry.files(self.state),
             *(f for i in self.incidents.values() for n in i.notices for f in n.files),
         ]
         return _attached(self.files, named, sha256)
 
-    def kept(self, question: Hashable, answer: Callable[[], T]) -> T:
+    def cached(self, question: Hashable, answer: Callable[[], T]) -> T:
         """The answer to a question that rests on the customer's events alone, up to the file's moment.
 
         Computed once for each customer, sequence and moment: what lies in a ledger does not change.
         """
-        return self.answers.get((self.customer_id, self.sequence, self.as_of, question), answer)
+        return self.queries.get((self.customer_id, self.sequence, self.as_of, question), answer)
 
 
 @dataclass(frozen=True)
-class ProviderFile:
-    """The provider's own matters, opened by one person who may, as they stand now."""
+class ProviderFile(_Opened):
+    """The provider's own ledger, opened by one person who may, as it stands now."""
 
     person: Person
     state: ProviderState
-    agreement: Agreement
-    """The newest version, with the list of sub-processors that counts now."""
-    now: datetime
-    sequence: int
-    """Sequence of the last event; 0 where there is none yet."""
+    context: Context
+    """With the newest version, and the list of sub-processors that counts now."""
     ledger: Ledger = field(repr=False)
+    """Of all customers: whoever opens this may read every one."""
     files: FileStore = field(repr=False)
 
     def attached(self, sha256: str) -> File:
-        """A file that the provider's matters name. Raises Refusal where they do not, or it is damaged."""
-        return _attached(self.files, list(subjects.provider_files(self.state)), sha256)
+        """A file that the provider's ledger names. Raises Refusal where it does not, or it is damaged."""
+        return _attached(self.files, list(registry.files(self.state)), sha256)
 
 
 def _attached(store: FileStore, named: Sequence[FileRef], sha256: str) -> File:
     ref = next((f for f in named if f.sha256 == sha256), None)
     content = store.read(sha256) if ref else None
     if ref is None or content is None:
-        raise Refusal(
-            "Art. 32(1)(b) GDPR",
-            "This file is not there, or is no longer what was attached.",
-            "Ask the provider's privacy officer.",
-            "file",
-        )
+        raise refuse("no_file", "Art. 32(1)(b) GDPR", "file")
     return File(ref.name, ref.media_type or "application/octet-stream", content)
 
 
-class Answers:
-    """Answers given lately. Reached through an opened file only, and kept by customer."""
+class QueryCache:
+    """Answers of queries asked lately. Reached through an opened file only, and kept by customer."""
 
     MOST = 500
 
     def __init__(self) -> None:
-        self._given: LRUCache[Hashable, Any] = LRUCache(self.MOST)
+        self._queries: LRUCache[Hashable, Any] = LRUCache(self.MOST)
         self._lock = threading.Lock()
         self.roles_changed = 0
         """How many roles were given or taken since the start: part of a question about roles."""
 
     def get(self, key: Hashable, answer: Callable[[], T]) -> T:
-        """The answer kept under this key, or else the one computed now, which is kept."""
+        """The answer known under this key, or else the one computed now, which is remembered."""
         with self._lock:
-            if key in self._given:
-                found: T = self._given[key]
+            if key in self._queries:
+                found: T = self._queries[key]
                 return found
         computed = answer()
         with self._lock:
-            self._given[key] = computed
+            self._queries[key] = computed
         return computed
 
 
@@ -245,7 +240,8 @@ class Portfolio:
     """None: every customer."""
     now: datetime
     provider: ProviderState
-    ledger: Ledger = field(repr=False)
+    reader: PortfolioReader = field(repr=False)
+    """The rows of these customers."""
     agreements: Mapping[str, Agreement] = field(repr=False)
 
     def version(self, version: str) -> Agreement:
@@ -261,39 +257,27 @@ def _version(agreements: Mapping[str, Agreement], version: str) -> Agreement:
         raise AgreementMissing(version) from None
 
 
-def fold_ledger(customer_id: str, events: Iterable[Event]) -> str:
+def fold_ledger(ledger_id: str, events: Iterable[Event]) -> str:
     """The state of any ledger in the store, as JSON, the way its head holds it."""
-    if customer_id.startswith(_PERSON):
-        return subjects.fold_grants(events).model_dump_json()
-    if customer_id == PROVIDER:
-        return subjects.fold_provider(events).model_dump_json()
-    if customer_id == DEMO:
+    if ledger_id.startswith(_PERSON):
+        return registry.fold_person(events).model_dump_json()
+    if ledger_id == PROVIDER:
+        return registry.fold_provider(events).model_dump_json()
+    if ledger_id == DEMO:
         return json.dumps({"days": sum(int(e.body["days"]) for e in events)})
-    return subjects.fold(events).model_dump_json()
+    return registry.fold(events).model_dump_json()
 
 
-@dataclass(frozen=True)
-class _About:
-    """What a decision on one customer rests on."""
-
-    customer_id: str
-    state: CustomerState
-    sequence: int
-    provider: ProviderState
-    agreement: Agreement
-    now: datetime
-    side: Side
-
-
-def matter_row(matter: Matter, customer_name: str) -> tuple[str | datetime | None, ...]:
-    """A matter as the ledger keeps it beside the heads, in `replace_matters`' order."""
-    m = matter
+def task_row(task: Task, customer_name: str) -> tuple[str | int | datetime | None, ...]:
+    """An open task as the ledger keeps it beside the heads, in `replace_tasks`' order."""
+    t = task
     return (
-        customer_name, m.key, m.page, m.title, m.waits_for, m.next_step, m.clause, m.due, m.begins, m.ends,
+        customer_name, t.key, t.subject, t.about, t.step, json.dumps(t.parameters, ensure_ascii=False),
+        t.waits_for, t.clause, t.due, t.begins, t.ends, t.opened_at, t.by, t.entry,
     )  # fmt: skip
 
 
-class Office:
+class Application:
     """The door. One per process; every method is safe to call from any thread."""
 
     def __init__(
@@ -312,11 +296,33 @@ class Office:
         self._parsed_grants = lru_cache(1_000)(grants.State.model_validate_json)
         self._parsed_provider = lru_cache(4)(ProviderState.model_validate_json)
         self._listed = lru_cache(100)(self._query_directory)
-        self._answers = Answers()
+        self._queries = QueryCache()
         self._signed_out: set[tuple[str, datetime | None]] = set()
         self._openings = 0
         """How many customers were opened since the start: the directory of before counts no more."""
         self._downloads = Downloads()
+        if ledger.derived_schema != STATE_SCHEMA:
+            self._derive_anew()
+
+    def _derive_anew(self) -> None:
+        """Make the folded states and open tasks of every ledger anew: a version of another shape wrote them.
+
+        In batches, so that a store of any size does it in little memory; the mark comes last, so that one
+        that was interrupted begins again.
+        """
+        ids = [id for (id,) in self.ledger.rows("SELECT customer_id FROM heads ORDER BY customer_id")]
+        provider = registry.fold_provider(self.ledger.events(PROVIDER))
+        for start in range(0, len(ids), _BATCH):
+            with self.ledger.transaction() as tx:
+                for id in ids[start : start + _BATCH]:
+                    events = self.ledger.events(id)
+                    tx.replace_state(id, fold_ledger(id, events), STATE_SCHEMA)
+                    if id == PROVIDER:
+                        self._put_provider_tasks(tx, provider, self.clock.now())
+                    elif not id.startswith("@"):
+                        self._put_tasks(tx, id, registry.fold(events), provider, self.clock.now())
+        with self.ledger.transaction() as tx:
+            tx.mark_derived(STATE_SCHEMA)
 
     # --- people ----------------------------------------------------------------------------------
 
@@ -336,19 +342,15 @@ class Office:
         if (person.email, person.expires) in self._signed_out:
             raise SignInAgain(SIGNED_OUT)
         own = _PERSON + person.email
-        # An “@” begins the ledgers that are no customer's.
+        # An “@” begins the identifier of every ledger that is not a customer's.
         wanted = customer_id if customer_id and not customer_id.startswith("@") else own
         heads = self.ledger.heads(own, wanted)
         if not person.is_operator:
-            person = replace(person, grants=self._grants(own, heads.get(own)).grants)
+            person = replace(person, grants=self._grants(heads.get(own)).grants)
         return person, heads.get(wanted) if wanted != own else None
 
-    def _grants(self, ledger_id: str, head: Head | None) -> grants.State:
-        if head is None:
-            return grants.State()
-        if head.state_schema != subjects.STATE_SCHEMA:
-            return subjects.fold_grants(self.ledger.events(ledger_id))
-        return self._parsed_grants(head.state)
+    def _grants(self, head: Head | None) -> grants.State:
+        return self._parsed_grants(head.state) if head else grants.State()
 
     def sign_out(self, person: Person) -> None:
         """End this sign-in in all the person's tabs: each keeps what it knew when it was opened."""
@@ -356,14 +358,13 @@ class Office:
         current = {(email, ends) for email, ends in self._signed_out if ends and ends > now}
         self._signed_out = current | {(person.email, person.expires)}
 
-    def change_access(self, person: Person, command: grants.Command) -> Receipt:
+    def change_access(self, person: Person, command: grants.ChangeAccess) -> Receipt:
         """Give or take a role. Raises Forbidden, Refusal.
 
         A customer's admin gives roles of its own customer; the provider's privacy officer any.
         """
         person, _ = self._enter(person)
-        own = command.role in ("customer_admin", "customer_reader") and command.customer_id
-        require(person, "grant_customer_roles" if own else "grant_any_role", command.customer_id)
+        side = acting_side(person, command, command.customer_id)
         customer = command.customer_id
         if customer and (customer.startswith("@") or not self.ledger.head(customer)):
             raise _unknown(customer)
@@ -371,15 +372,15 @@ class Office:
 
         def write(tx: Transaction) -> list[Event]:
             now, head = self.clock.now(), tx.head(ledger_id)
-            state = self._grants(ledger_id, head)
-            drafts = grants.decide(command, state, now)
-            events = self._chain(ledger_id, head, drafts, person, command.customer_id, "", now)
-            new = subjects.fold_grants(events, state)
-            tx.append(head, events, new.model_dump_json(), subjects.STATE_SCHEMA)
+            state = self._grants(head)
+            bodies = grants.decide(command, state, Context(self._newest_version, now, side))
+            by = _Signature(person, side, customer, "", now)
+            events = by.sign(ledger_id, head, bodies)
+            tx.append(head, events, registry.fold_person(events, state).model_dump_json(), STATE_SCHEMA)
             return events
 
         receipt = self._until_written(write)
-        self._answers.roles_changed += 1
+        self._queries.roles_changed += 1
         return receipt
 
     def _until_written(self, write: Callable[[Transaction], list[Event]]) -> Receipt:
@@ -404,29 +405,28 @@ class Office:
 
     # --- customers -------------------------------------------------------------------------------
 
-    def open_customer(self, person: Person, command: customers.Open, version: str | None = None) -> Receipt:
+    def open_customer(
+        self, person: Person, command: customers.OpenCustomer, version: str | None = None
+    ) -> Receipt:
         """Bind a new customer to a version of the agreement, the newest by default."""
         person, _ = self._enter(person)
-        require(person, "open_customer", None)
-        agreement = _version(self.agreements, version or max(self.agreements))
+        side = acting_side(person, command, None)
+        agreement = _version(self.agreements, version) if version else self._newest_version
 
         def write(tx: Transaction) -> list[Event]:
-            # An “@” begins the ledgers that are no customer's; the rules refuse it as an identifier.
+            # An “@” begins the identifier of every ledger that is not a customer's; the rules refuse it.
             head = None if command.customer_id.startswith("@") else tx.head(command.customer_id)
-            now, state = self.clock.now(), self._state(command.customer_id, head)
-            drafts = customers.decide(command, state.customer, agreement, now)
-            return self._write(tx, command.customer_id, head, state, drafts, person, agreement, now)[0]
+            now, state = self.clock.now(), self._state(head)
+            bodies = registry.decide(command, state, Context(agreement, now, side))
+            by = _Signature(person, side, command.customer_id, agreement.version, now)
+            return self._write(tx, command.customer_id, head, state, by, bodies)[0]
 
         receipt = self._until_written(write)
         self._openings += 1
         return receipt
 
-    def _state(self, customer_id: str, head: Head | None) -> CustomerState:
-        if head is None:
-            return CustomerState()
-        if head.state_schema != subjects.STATE_SCHEMA:
-            return subjects.fold(self.ledger.events(customer_id))
-        return self._parsed(head.state)
+    def _state(self, head: Head | None) -> CustomerState:
+        return self._parsed(head.state) if head else CustomerState()
 
     def open(self, person: Person, customer_id: str, as_of: datetime | None = None) -> CustomerFile:
         """A customer as it stands now, or stood at a past moment (UTC), for reading.
@@ -441,20 +441,12 @@ class Office:
                 f"There is no customer “{customer_id[:60]}” that you may open. "
                 "Check the address, or ask your privacy officer for access."
             )
-        state, sequence, now = self._state(customer_id, head), head.sequence, self.clock.now()
+        state, sequence, now = self._state(head), head.sequence, self.clock.now()
         if as_of is not None:
-            began = state.customer.since
             events = self.ledger.events(customer_id, until=as_of)
             if as_of > now or not events:
-                raise Refusal(
-                    "3.1(i)",
-                    "That day is still to come."
-                    if as_of > now
-                    else f"Nothing is recorded of {state.customer.name} for that date.",
-                    f"Choose a date from {day(began)} until today." if began else "Choose another date.",
-                    "as_of",
-                )
-            state, sequence, now = subjects.fold(events), events[-1].sequence, as_of
+                raise _no_such_day(state, future=as_of > now)
+            state, sequence, now = registry.fold(events), events[-1].sequence, as_of
         return self._file(person, customer_id, state, sequence, now, as_of)
 
     def _file(
@@ -466,22 +458,32 @@ class Office:
         now: datetime,
         as_of: datetime | None,
     ) -> CustomerFile:
-        provider = self._provider_at(as_of)
-        bound = _version(self.agreements, state.customer.agreement_version)
         return CustomerFile(
             person=person,
             customer_id=customer_id,
             state=state,
-            agreement=sub_processors.in_effect(bound, provider.sub_processors, now),
-            now=now,
-            sequence=sequence,
+            context=self._context(
+                customer_id, state, self._provider_at(as_of), sequence, now, looking_side(person, customer_id)
+            ),
             as_of=as_of,
-            changes=provider.sub_processors.published,
-            incidents=incidents.for_customer(provider.incidents, customer_id),
-            ledger=self.ledger,
+            reader=CustomerReader(self.ledger, customer_id),
             agreements=self.agreements,
             files=self.files,
-            answers=self._answers,
+            queries=self._queries,
+        )
+
+    def _context(
+        self,
+        customer_id: str,
+        state: CustomerState,
+        provider: ProviderState,
+        sequence: int,
+        now: datetime,
+        side: Side = "customer",
+    ) -> Context:
+        bound = _version(self.agreements, state.customer.agreement_version)
+        return registry.context_of(
+            state, provider, bound, now, customer_id=customer_id, sequence=sequence, side=side
         )
 
     def reopen(self, person: Person, customer_id: str, sequence: int, moment: datetime) -> CustomerFile:
@@ -492,10 +494,8 @@ class Office:
         file = self.open(person, customer_id)
         events = [e for e in self.ledger.events(customer_id, until=moment) if e.sequence <= sequence]
         if not events or events[-1].sequence != sequence:
-            raise Refusal(
-                "3.1(i)", f"{file.name} has no entry {sequence} by then.", "Choose another one.", "sequence"
-            )
-        return self._file(file.person, customer_id, subjects.fold(events), sequence, moment, moment)
+            raise refuse("no_entry", "3.1(i)", "sequence", name=file.name, entry=str(sequence))
+        return self._file(file.person, customer_id, registry.fold(events), sequence, moment, moment)
 
     def portfolio(self, person: Person) -> Portfolio:
         """Every customer that the person looks after for the provider, as they stand.
@@ -507,7 +507,14 @@ class Office:
             raise Forbidden("The portfolio is for account managers and privacy officers of the provider.")
         mine = {g.customer_id for g in person.grants if may(person, "hold_review", g.customer_id).allowed}
         ids = None if person.sees_all else tuple(sorted(id for id in mine if id))
-        return Portfolio(person, ids, self.clock.now(), self._provider_at(None), self.ledger, self.agreements)
+        return Portfolio(
+            person,
+            ids,
+            self.clock.now(),
+            self._provider_at(None),
+            PortfolioReader(self.ledger, ids),
+            self.agreements,
+        )
 
     def directory(self, person: Person, text: str = "", limit: int = 20) -> list[tuple[str, str]]:
         """Customers the person may open, as (identifier, name), sorted by name.
@@ -519,7 +526,7 @@ class Office:
         if person.sees_all:
             return list(self._listed(self._openings, text, limit))
         heads = self.ledger.heads(*person.customer_ids).values()
-        named = [(h.customer_id, self._state(h.customer_id, h).customer.name) for h in heads]
+        named = [(h.customer_id, self._state(h).customer.name) for h in heads]
         wanted = text.lower()
         found = [(id, name) for id, name in named if wanted in name.lower() or wanted in id]
         return sorted(found, key=lambda row: (row[1].lower(), row[0]))[:limit]
@@ -537,9 +544,9 @@ class Office:
     # --- instructions ----------------------------------------------------------------------------
 
     def carry_out(
-        self, person: Person, customer_id: str, command: Instruction, expected_sequence: int
+        self, person: Person, customer_id: str, command: Command, expected_sequence: int
     ) -> Receipt:
-        """Record a documented instruction, or a review or snapshot, durable when this returns.
+        """Record a documented instruction, or another step in a customer's ledger, durable when this returns.
 
         `expected_sequence`: what the person had before their eyes. Raises Forbidden, Refusal, Changed
         (with what was recorded since), StoreError.
@@ -548,106 +555,44 @@ class Office:
 
         def write(tx: Transaction) -> list[Event]:
             present, head = self._enter(person, customer_id)
-            responds = isinstance(command, ByProvider) or (
-                isinstance(command, ByBoth) and not may(present, "instruct", customer_id).allowed
-            )
-            needed = _NEEDS.get(type(command), "respond" if responds else "instruct")
-            require(present, needed, customer_id)
-            instructs = not responds and may(present, "instruct", customer_id).allowed
-            side: Side = "customer" if instructs else "provider"
+            side = acting_side(present, command, customer_id)
             if head is None:
                 raise _unknown(customer_id)
             if head.sequence != expected_sequence:
                 raise Changed(self.ledger.events(customer_id, after=expected_sequence))
-            state, now = self._state(customer_id, head), self.clock.now()
+            state, now = self._state(head), self.clock.now()
             provider = self._provider(self.ledger.head(PROVIDER))
-            bound = _version(self.agreements, state.customer.agreement_version)
-            agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
-            about = _About(customer_id, state, head.sequence, provider, agreement, now, side)
-            drafts = self._decide(command, about)
-            events, new = self._write(tx, customer_id, head, state, drafts, present, agreement, now, side)
-            if any(getattr(new, part) is not getattr(state, part) for part in subjects.REQUESTS):
-                self._put_matters(tx, customer_id, new, provider, agreement)
+            context = self._context(customer_id, state, provider, head.sequence, now, side)
+            bodies = policies.decide(command, state, self._named(command, context))
+            by = _Signature(present, side, customer_id, context.agreement.version, now)
+            events, new = self._write(tx, customer_id, head, state, by, bodies)
+            if any(getattr(new, s.name) is not getattr(state, s.name) for s in registry.ON_DESK):
+                self._put_tasks(tx, customer_id, new, provider, now)
             return events
 
         # Two at the same instant: the second meets a row that is not committed yet, and cannot say what
         # the first did until it is. The next attempt finds it, and raises Changed.
         return self._until_written(write)
 
-    def _decide(self, command: Instruction, about: _About) -> list[NewEvent]:
-        """What a command brings about, by the rules of its subject, and of another where it reaches there."""
-        state, agreement, now = about.state, about.agreement, about.now
-        match command:
-            case features.Instruct():
-                return features.decide(command, state.features, agreement, now)
-            case retention.SetPeriod() | retention.CancelShortening():
-                return retention.decide(command, state.retention, agreement, now)
-            case retention.PlaceHold() | retention.ReleaseHold():
-                return retention.decide(command, state.retention, agreement, now)
-            case snapshots.Take():
-                return snapshots.decide(command, state.snapshots, about.sequence, now)
-            case reviews.Accept():
-                # One step: the instruction that the proposal becomes, then the answer.
-                answer = reviews.decide(command, state.reviews, state.features.on, agreement, now)
-                left = state.reviews.proposal(command.proposal).remaining(state.features.on)
-                instruct = features.Instruct(left, command.reason, command.acknowledged)
-                return features.decide(instruct, state.features, agreement, now) + answer
-            case reviews.Hold() | reviews.Confirm() | reviews.Propose() | reviews.Reject():
-                return reviews.decide(command, state.reviews, state.features.on, agreement, now)
-        if isinstance(command, audits.Command):
-            return audits.decide(command, state.audits, agreement, now, about.side)
-        if isinstance(command, data_return.Command):
-            held = retention.held(state.retention, agreement)
-            return data_return.decide(command, state.data_return, agreement, now, held)
-        if isinstance(command, incidents.Command):
-            told = incidents.for_customer(about.provider.incidents, about.customer_id)
-            return incidents.decide(command, state.incidents, told, agreement, now)
-        if isinstance(command, assistance.Command):
-            return self._assist(command, about)
-        published, on = about.provider.sub_processors.published, state.features.on
-        drafts = sub_processors.decide(command, state.sub_processors, published, on, agreement, now)
-        if isinstance(command, sub_processors.EndFeatures):
-            ends = sub_processors.affected(published[command.change], on, agreement)
-            off = features.Instruct(dict.fromkeys(ends, False), command.reason)
-            drafts += features.decide(off, state.features, agreement, now)
-        return drafts
+    def _named(self, command: Command, context: Context) -> Context:
+        """The context with what the command itself names: an entry, or customers."""
+        if command.cited_entry is not None:
+            context = replace(context, cited=self.ledger.event(context.customer_id, command.cited_entry))
+        if command.named_customers:
+            exist = {c for c in command.named_customers if not c.startswith("@") and self.ledger.head(c)}
+            context = replace(context, existing_customers=frozenset(exist))
+        return context
 
-    def _assist(self, command: assistance.Command, about: _About) -> list[NewEvent]:
-        """A withdrawn instruction takes with it what it switched on, and a shortening that still waits.
-
-        Clause: 3.1(i)
-        """
-        state, agreement, now = about.state, about.agreement, about.now
-        instructed = None
-        if isinstance(command, assistance.FlagInstruction):
-            sequence = command.instruction
-            found = self.ledger.events(about.customer_id, after=sequence - 1) if sequence > 0 else []
-            if found and found[0].sequence == sequence and found[0].on_behalf_of != PROCESSOR:
-                instructed = subjects.describe(found[0], agreement)
-        drafts = assistance.decide(command, state.assistance, agreement, now, instructed)
-        if isinstance(command, assistance.AnswerFlag) and not command.confirm:
-            flagged = state.assistance.flags[command.flag].instruction
-            switches = state.features.switches
-            on = {id: False for id, s in switches.items() if s.on and s.sequence == flagged}
-            if on:
-                off = features.Instruct(on, command.reason)
-                drafts += features.decide(off, state.features, agreement, now)
-            for period in retention.periods(state.retention, agreement, now):
-                if period.pending and period.pending.sequence == flagged:
-                    stop = retention.CancelShortening(period.data_type.id, command.reason)
-                    drafts += retention.decide(stop, state.retention, agreement, now)
-        return drafts
-
-    def _put_matters(
-        self,
-        tx: Transaction,
-        customer_id: str,
-        state: CustomerState,
-        provider: ProviderState,
-        agreement: Agreement,
+    def _put_tasks(
+        self, tx: Transaction, customer_id: str, state: CustomerState, provider: ProviderState, now: datetime
     ) -> None:
-        open_ones = subjects.requests(state, provider, agreement)
-        tx.replace_matters(customer_id, [matter_row(m, state.customer.name) for m in open_ones])
+        context = self._context(customer_id, state, provider, 0, now)
+        rows = [task_row(t, state.customer.name) for t in registry.desk_tasks(state, context)]
+        tx.replace_tasks(customer_id, rows)
+
+    def _put_provider_tasks(self, tx: Transaction, state: ProviderState, now: datetime) -> None:
+        context = self._provider_context(state, 0, now)
+        tx.replace_tasks(PROVIDER, [task_row(t, "") for t in registry.desk_tasks(state, context)])
 
     def _write(
         self,
@@ -655,48 +600,20 @@ class Office:
         customer_id: str,
         head: Head | None,
         state: CustomerState,
-        drafts: list[NewEvent],
-        person: Person,
-        agreement: Agreement,
-        now: datetime,
-        side: Side | None = None,
+        by: _Signature,
+        bodies: Sequence[Body],
     ) -> tuple[list[Event], CustomerState]:
-        events = self._chain(customer_id, head, drafts, person, customer_id, agreement.version, now, side)
-        new = subjects.fold(events, state)
-        tx.append(head, events, new.model_dump_json(), subjects.STATE_SCHEMA)
+        events = by.sign(customer_id, head, bodies)
+        new = registry.fold(events, state)
+        tx.append(head, events, new.model_dump_json(), STATE_SCHEMA)
         return events, new
-
-    def _chain(
-        self,
-        ledger_id: str,
-        head: Head | None,
-        drafts: list[NewEvent],
-        person: Person,
-        customer_id: str | None,
-        version: str,
-        now: datetime,
-        side: Side | None = None,
-    ) -> list[Event]:
-        """`side`: on whose behalf; None: by the person's role."""
-        by_customer = side == "customer" or (
-            side is None and person.role_for(customer_id) in ("customer_admin", "customer_reader")
-        )
-        return chain(
-            head,
-            [(d.kind, d.body.model_dump(mode="json")) for d in drafts],
-            customer_id=ledger_id,
-            recorded_at=now,
-            actor=person.email,
-            on_behalf_of=str(customer_id) if by_customer else PROCESSOR,
-            agreement_version=version,
-        )
 
     # --- downloads -------------------------------------------------------------------------------
 
     def offer_download(self, person: Person, customer_id: str | None, browser: str, file: File) -> str:
         """The address under which this browser can fetch a file once, within a minute.
 
-        `customer_id`: whose matters the file tells of; None for the provider's own. `browser`: the
+        `customer_id`: whom the file tells of; None for the provider's own. `browser`: the
         secret in the browser's cookie. Raises Forbidden.
         Clause: Art. 32(4) GDPR
         """
@@ -717,9 +634,9 @@ class Office:
     # --- files -----------------------------------------------------------------------------------
 
     def attach(self, person: Person, customer_id: str | None, name: str, content: bytes) -> FileRef:
-        """Keep a file that is to be attached in a customer's matters (None: in the provider's own).
+        """Keep a file that is to be attached to something of a customer (None: of the provider's own ledger).
 
-        Raises Forbidden, Refusal (empty, too large, of a lying type), StoreError.
+        Raises Forbidden, Refusal (empty, too large, not of the type that its name says), StoreError.
         Clause: Art. 32(1)(b) GDPR
         """
         person, _ = self._enter(person)
@@ -734,41 +651,35 @@ class Office:
                 f"The file could not be kept: {error.strerror}. Nothing was recorded."
             ) from error
 
-    # --- the provider's matters ------------------------------------------------------------------
+    # --- the provider's own ledger ---------------------------------------------------------------
 
     def _provider(self, head: Head | None) -> ProviderState:
-        if head is None:
-            return ProviderState()
-        if head.state_schema != subjects.STATE_SCHEMA:
-            return subjects.fold_provider(self.ledger.events(PROVIDER))
-        return self._parsed_provider(head.state)
+        return self._parsed_provider(head.state) if head else ProviderState()
 
     def _provider_at(self, as_of: datetime | None) -> ProviderState:
         if as_of is None:
             return self._provider(self.ledger.head(PROVIDER))
-        return subjects.fold_provider(self.ledger.events(PROVIDER, until=as_of))
+        return registry.fold_provider(self.ledger.events(PROVIDER, until=as_of))
 
-    def _newest(self, provider: ProviderState, now: datetime) -> Agreement:
-        newest = _version(self.agreements, max(self.agreements))
-        return sub_processors.in_effect(newest, provider.sub_processors, now)
+    @property
+    def _newest_version(self) -> Agreement:
+        """The newest version of the agreement, as published."""
+        return self.agreements[max(self.agreements)]
+
+    def _provider_context(self, state: ProviderState, sequence: int, now: datetime) -> Context:
+        agreement = sub_processors.in_effect(self._newest_version, state.sub_processors, now)
+        return Context(agreement, now, "provider", sequence=sequence)
 
     def open_provider(self, person: Person) -> ProviderFile:
-        """The provider's own matters, for a privacy officer. Raises Forbidden. Clause: 3.1(v), 3.1(x)"""
+        """The provider's own ledger, for a privacy officer. Raises Forbidden. Clause: 3.1(v), 3.1(x)"""
         person, _ = self._enter(person)
         require(person, "govern", None)
-        head, now = self.ledger.head(PROVIDER), self.clock.now()
+        head = self.ledger.head(PROVIDER)
         state = self._provider(head)
-        return ProviderFile(
-            person=person,
-            state=state,
-            agreement=self._newest(state, now),
-            now=now,
-            sequence=head.sequence if head else 0,
-            ledger=self.ledger,
-            files=self.files,
-        )
+        context = self._provider_context(state, head.sequence if head else 0, self.clock.now())
+        return ProviderFile(person, state, context, self.ledger, self.files)
 
-    def govern(self, person: Person, command: OwnCommand, expected_sequence: int) -> Receipt:
+    def govern(self, person: Person, command: Command, expected_sequence: int) -> Receipt:
         """Record a step in the provider's own ledger, durable when this returns.
 
         Raises Forbidden, Refusal, Changed, StoreError. Clause: Sch. 2 1.1, 3.1(x)
@@ -776,44 +687,36 @@ class Office:
 
         def write(tx: Transaction) -> list[Event]:
             present, _ = self._enter(person)
-            require(present, "govern", None)
+            side = acting_side(present, command, None)
             head, now = tx.head(PROVIDER), self.clock.now()
-            if (head.sequence if head else 0) != expected_sequence:
+            sequence = head.sequence if head else 0
+            if sequence != expected_sequence:
                 raise Changed(self.ledger.events(PROVIDER, after=expected_sequence))
             state = self._provider(head)
-            agreement = self._newest(state, now)
-            if isinstance(command, sub_processors.ProviderCommand):
-                drafts = sub_processors.decide_provider(command, state.sub_processors, agreement, now)
-            else:
-                self._check_customers(command)
-                drafts = incidents.decide_provider(command, state.incidents, agreement, now)
-            events = self._chain(PROVIDER, head, drafts, present, None, agreement.version, now, "provider")
-            new = subjects.fold_provider(events, state)
-            tx.append(head, events, new.model_dump_json(), subjects.STATE_SCHEMA)
-            tx.replace_matters(
-                PROVIDER, [matter_row(m, "") for m in subjects.provider_matters(new, agreement)]
+            context = self._named(command, self._provider_context(state, sequence, now))
+            bodies = registry.decide(command, state, context)
+            events = _Signature(present, side, None, context.agreement.version, now).sign(
+                PROVIDER, head, bodies
             )
-            if isinstance(command, sub_processors.WithdrawChange):
-                self._put_objectors(tx, command.change, new, now)
+            new = registry.fold_provider(events, state)
+            tx.append(head, events, new.model_dump_json(), STATE_SCHEMA)
+            self._put_provider_tasks(tx, new, now)
+            self._put_objectors(tx, state, new, now)
             return events
 
         return self._until_written(write)
 
-    def _check_customers(self, command: incidents.ProviderCommand) -> None:
-        if isinstance(command, incidents.RecordIncident | incidents.Widen):
-            for customer_id in command.customers:
-                if customer_id.startswith("@") or not self.ledger.head(customer_id):
-                    raise _unknown(customer_id)
-
-    def _put_objectors(self, tx: Transaction, change: int, provider: ProviderState, now: datetime) -> None:
+    def _put_objectors(
+        self, tx: Transaction, before: ProviderState, provider: ProviderState, now: datetime
+    ) -> None:
         """Objections to a change that was taken back no longer wait for anyone."""
-        for (customer_id,) in self.ledger.rows(
-            "SELECT DISTINCT customer_id FROM matters WHERE key = ?", [f"notices/{change}"]
-        ):
-            state = self._state(customer_id, tx.head(customer_id))
-            bound = _version(self.agreements, state.customer.agreement_version)
-            agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
-            self._put_matters(tx, customer_id, state, provider, agreement)
+        old, new = before.sub_processors.published, provider.sub_processors.published
+        for change in (id for id, published in new.items() if id in old and published != old[id]):
+            for (customer_id,) in self.ledger.rows(
+                "SELECT DISTINCT customer_id FROM tasks WHERE key = ?", [f"notices/{change}"]
+            ):
+                state = self._state(tx.head(customer_id))
+                self._put_tasks(tx, customer_id, state, provider, now)
 
     def import_usage(self, person: Person, figures: pa.Table) -> None:
         """Store monthly figures, all or none; those of the same month are replaced."""
@@ -828,9 +731,7 @@ class Office:
         if not isinstance(clock, DemoClock):
             raise Forbidden("The date can be moved in the demo only.")
         if not 1 <= days <= 366:
-            raise Refusal(
-                "demo", f"The clock cannot be moved by {days} days.", "Choose from 1 to 366 days.", "days"
-            )
+            raise refuse("clock_range", "demo", "days", days=days)
 
         def write(tx: Transaction) -> list[Event]:
             head = tx.head(DEMO)
@@ -844,7 +745,7 @@ class Office:
                 agreement_version="",
             )
             before = json.loads(head.state)["days"] if head else 0
-            tx.append(head, events, json.dumps({"days": before + days}), subjects.STATE_SCHEMA)
+            tx.append(head, events, json.dumps({"days": before + days}), STATE_SCHEMA)
             return events
 
         self._until_written(write)
@@ -852,7 +753,7 @@ class Office:
 
     def verify(self) -> list[Fault]:
         """The first fault of every ledger that has one, and every file that is missing or was changed."""
-        return [*verify_ledger(self.ledger, fold_ledger, subjects.STATE_SCHEMA), *self._file_faults()]
+        return [*verify_ledger(self.ledger, fold_ledger, STATE_SCHEMA), *self._file_faults()]
 
     def _file_faults(self) -> Iterator[Fault]:
         heads = self.ledger.rows(
@@ -862,9 +763,9 @@ class Office:
         for (customer_id,) in heads:
             head = self.ledger.head(customer_id)
             if head and customer_id == PROVIDER:
-                named = list(subjects.provider_files(self._provider(head)))
+                named = list(registry.files(self._provider(head)))
             else:
-                named = list(subjects.files(self._state(customer_id, head)))
+                named = list(registry.files(self._state(head)))
             for ref in named:
                 if head and self.files.read(ref.sha256) is None:
                     why = f"the attached file “{ref.name}” is missing or was changed ({ref.sha256})"
@@ -877,15 +778,43 @@ def demo_days(ledger: Ledger) -> int | None:
     return int(json.loads(head.state)["days"]) if head else None
 
 
+@dataclass(frozen=True)
+class _Signature:
+    """Who records something, for which side, under which version of the agreement, and when (UTC)."""
+
+    person: Person
+    side: Side
+    customer_id: str | None
+    version: str
+    now: datetime
+
+    def sign(self, ledger_id: str, head: Head | None, bodies: Sequence[Body]) -> list[Event]:
+        """The bodies as entries behind a ledger's head."""
+        return chain(
+            head,
+            [(b.kind, b.model_dump(mode="json")) for b in bodies],
+            customer_id=ledger_id,
+            recorded_at=self.now,
+            actor=self.person.email,
+            on_behalf_of=str(self.customer_id) if self.side == "customer" else PROCESSOR,
+            agreement_version=self.version,
+        )
+
+
 def _unknown(customer_id: str) -> Refusal:
-    return Refusal(
-        customers.CLAUSE,
-        f"There is no customer “{customer_id[:60]}”.",
-        "`dpa customers` lists them.",
-        "customer",
-    )
+    return customers.refuse("unknown", customers.CLAUSE, "customer", id=customer_id[:60])
+
+
+def _no_such_day(state: CustomerState, *, future: bool) -> Refusal:
+    began = state.customer.since
+    code = "day_to_come" if future else "nothing_recorded"
+    name, first = state.customer.name, began or ""
+    return refuse(code, "3.1(i)", "as_of", name=name, began=first)
 
 
 def _receipt(events: Sequence[Event]) -> Receipt:
     last = events[-1]
     return Receipt(last.customer_id, last.sequence, last.digest, last.recorded_at)
+
+
+refuse = Refusals("application")

@@ -1,0 +1,101 @@
+"""Questions about a store, each bound to what the person who asks has opened.
+
+The ledger holds all customers; whoever reads a customer, or several, gets one of these in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from dpa_core.ledger import Event, Fault, Ledger, check_chain
+from dpa_core.subjects import grants
+
+
+class CustomerReader:
+    """The rows of one customer, and of no other."""
+
+    def __init__(self, ledger: Ledger, customer_id: str) -> None:
+        self._ledger = ledger
+        self._customer_id = customer_id
+
+    def events(
+        self, *, after: int = 0, upto: int | None = None, until: datetime | None = None
+    ) -> list[Event]:
+        """Its events in order: after a sequence, up to and with another, or with a moment in UTC."""
+        found = self._ledger.events(self._customer_id, after=after, until=until)
+        return [e for e in found if upto is None or e.sequence <= upto]
+
+    def event(self, sequence: int) -> Event | None:
+        """One entry; None where there is none of that number."""
+        return self._ledger.event(self._customer_id, sequence)
+
+    def events_named(self, sequences: Iterable[int]) -> dict[int, Event]:
+        """Some entries, by their numbers; without those that there are not."""
+        return {e.sequence: e for e in self._ledger.events_named(self._customer_id, sequences)}
+
+    def events_of(self, kind: str, upto: int) -> list[Event]:
+        """Its events of one kind up to and with a sequence, newest first."""
+        return self._ledger.events_of(self._customer_id, kind, upto)
+
+    def fault(self) -> Fault | None:
+        """The first entry of its whole ledger that was tampered with; None where all fit."""
+        return check_chain(self._ledger, self._customer_id)
+
+    def usage(self, data_type: str, until: date) -> list[tuple[date, int, int]]:
+        """Monthly figures of one data type, oldest first, up to a day: first of the month, records, bytes."""
+        rows = self._ledger.rows(
+            "SELECT month_start, records, bytes FROM usage_figures "
+            "WHERE customer_id = ? AND data_type = ? AND month_start <= ? ORDER BY month_start",
+            [self._customer_id, data_type, until],
+        )
+        return [(month, records, size) for month, records, size in rows]
+
+    def grants(self) -> list[tuple[str, grants.Grant]]:
+        """Who has a role for this customer now: address and grant, in no order."""
+        rows = self._ledger.rows(
+            "SELECT state FROM heads WHERE customer_id LIKE '@person:%' AND contains(state, ?)",
+            [f'"{self._customer_id}"'],
+        )
+        people = [grants.State.model_validate_json(state) for (state,) in rows]
+        return [(p.email, g) for p in people for g in p.grants if g.customer_id == self._customer_id]
+
+
+@dataclass(frozen=True)
+class PortfolioReader:
+    """The rows of the customers that one person looks after, and of no others."""
+
+    _ledger: Ledger
+    _customer_ids: tuple[str, ...] | None
+    """None: every customer."""
+
+    def facts(self, paths: Sequence[str]) -> list[tuple[str, list[str]]]:
+        """Parts of each customer's folded state: identifier, and the JSON or text at each path."""
+        listed = ", ".join("?" * len(paths))
+        return [
+            (id, parts)
+            for id, parts in self._ledger.rows(
+                f"SELECT customer_id, json_extract_string(state, [{listed}]) FROM heads "  # noqa: S608
+                f"WHERE {self._mine}",
+                [*paths, *self._values],
+            )
+        ]
+
+    def tasks(self, where: str, values: Sequence[Any]) -> pa.Table:
+        """The open tasks of these customers that fit a condition with `?` for its values."""
+        return self._ledger.table(
+            f"SELECT * FROM tasks WHERE {self._mine} AND ({where}) ORDER BY customer_id, due, key",  # noqa: S608
+            [*self._values, *values],
+        )
+
+    @property
+    def _mine(self) -> str:
+        return "customer_id NOT LIKE '@%' AND (? OR list_contains(?::VARCHAR[], customer_id))"
+
+    @property
+    def _values(self) -> list[Any]:
+        return [self._customer_ids is None, list(self._customer_ids or ())]

@@ -1,0 +1,226 @@
+"""Which subjects there are, each named once; and what follows from their declarations.
+
+The subjects do not know each other; this is the one place that knows them all. The state of a ledger, the
+sentences of its events, its open tasks, its files, labels and navigation are derived from these lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from dpa_core.agreement import Agreement
+from dpa_core.subjects import (
+    assistance,
+    audits,
+    customers,
+    data_return,
+    features,
+    grants,
+    incidents,
+    objections,
+    retention,
+    reviews,
+    snapshots,
+    sub_processors,
+)
+from dpa_core.subjects.assistance import State as _Assistance
+from dpa_core.subjects.audits import State as _Audits
+from dpa_core.subjects.common import FileRef, Record, RecordedEvent, Side
+from dpa_core.subjects.customers import State as _Customer
+from dpa_core.subjects.data_return import State as _DataReturn
+from dpa_core.subjects.features import State as _Features
+from dpa_core.subjects.incidents import ProviderState as _ProviderIncidents
+from dpa_core.subjects.incidents import State as _Incidents
+from dpa_core.subjects.objections import State as _Objections
+from dpa_core.subjects.retention import State as _Retention
+from dpa_core.subjects.reviews import State as _Reviews
+from dpa_core.subjects.snapshots import State as _Snapshots
+from dpa_core.subjects.sub_processors import State as _SubProcessors
+from dpa_core.subjects.subject import Body, Command, Context, Subject, Task
+
+STATE_SCHEMA = 3
+"""Raised whenever the folded state changes its shape; heads of an older shape are folded anew."""
+
+OF_CUSTOMER: tuple[Subject[Any], ...] = (
+    customers.CUSTOMERS,
+    features.FEATURES,
+    retention.RETENTION,
+    audits.AUDITS,
+    data_return.DATA_RETURN,
+    assistance.ASSISTANCE,
+    objections.OBJECTIONS,
+    incidents.INCIDENTS,
+    reviews.REVIEWS,
+    snapshots.SNAPSHOTS,
+)
+"""The subjects of a customer's ledger."""
+OF_PROVIDER: tuple[Subject[Any], ...] = (sub_processors.SUB_PROCESSORS, incidents.PROVIDER_INCIDENTS)
+"""The subjects of the provider's own ledger."""
+OF_PERSON: tuple[Subject[Any], ...] = (grants.GRANTS,)
+"""The subject of a person's ledger."""
+ALL = (*OF_CUSTOMER, *OF_PROVIDER, *OF_PERSON)
+
+
+class CustomerState(Record):
+    """All that a customer's ledger says, folded: a field a subject, under its name."""
+
+    customer: _Customer = _Customer()
+    features: _Features = _Features()
+    retention: _Retention = _Retention()
+    audits: _Audits = _Audits()
+    data_return: _DataReturn = _DataReturn()
+    assistance: _Assistance = _Assistance()
+    objections: _Objections = _Objections()
+    incidents: _Incidents = _Incidents()
+    reviews: _Reviews = _Reviews()
+    snapshots: _Snapshots = _Snapshots()
+
+
+class ProviderState(Record):
+    """All that the provider's own ledger says, folded."""
+
+    sub_processors: _SubProcessors = _SubProcessors()
+    incidents: _ProviderIncidents = _ProviderIncidents()
+
+
+# --- by name, kind and command -------------------------------------------------------------------
+
+_BY_KIND = {kind: subject for subject in ALL for kind in subject.kinds}
+_BY_COMMAND = {command: subject for subject in ALL for command in subject.commands}
+
+ON_DESK: tuple[Subject[Any], ...] = tuple(s for s in (*OF_CUSTOMER, *OF_PROVIDER) if s.on_desk)
+"""The subjects whose open tasks lie in the table that the provider's desk reads."""
+
+
+def by_name(name: str) -> Subject[Any]:
+    """The subject of that name, a customer's where the provider has one of the same name. KeyError."""
+    return next(s for s in ALL if s.name == name)
+
+
+def by_kind(kind: str) -> Subject[Any] | None:
+    """The subject that writes events of a kind; None for a kind that no subject declares."""
+    return _BY_KIND.get(kind)
+
+
+def by_command(command: type[Command]) -> Subject[Any]:
+    """The subject that decides a command. KeyError."""
+    return _BY_COMMAND[command]
+
+
+# --- what a ledger says --------------------------------------------------------------------------
+
+_State = TypeVar("_State", CustomerState, ProviderState)
+
+
+def evolve(state: _State, event: RecordedEvent) -> _State:
+    """The state after one more event; an event of a kind that nobody declares leaves it as it is."""
+    subject = _BY_KIND.get(event.kind)
+    if subject is None or subject.name not in type(state).model_fields:
+        return state
+    part = subject.evolve(getattr(state, subject.name), event)
+    return state.but(**{subject.name: part})
+
+
+def fold(events: Iterable[RecordedEvent], state: CustomerState | None = None) -> CustomerState:
+    """A customer's state after all these events."""
+    return _folded(events, state or CustomerState())
+
+
+def fold_provider(events: Iterable[RecordedEvent], state: ProviderState | None = None) -> ProviderState:
+    """The provider's state after all these events of its own ledger."""
+    return _folded(events, state or ProviderState())
+
+
+def _folded(events: Iterable[RecordedEvent], state: _State) -> _State:
+    for event in events:
+        state = evolve(state, event)
+    return state
+
+
+def fold_person(events: Iterable[RecordedEvent], state: grants.State | None = None) -> grants.State:
+    """The roles a person holds after all these events."""
+    state = state or grants.State()
+    for event in events:
+        state = grants.GRANTS.evolve(state, event)
+    return state
+
+
+def describe(event: RecordedEvent, agreement: Agreement) -> str:
+    """An event in a sentence, in the names of an agreement version. ValueError where it cannot be read."""
+    subject = _BY_KIND.get(event.kind)
+    return subject.describe(event, agreement) if subject else event.kind
+
+
+def decide(command: Command, state: CustomerState | ProviderState, context: Context) -> list[Body]:
+    """What a command wants recorded, by the rules of its own subject. Raises Refusal."""
+    subject = by_command(type(command))
+    return subject.decide(command, getattr(state, subject.name), context)
+
+
+# --- what a decision rests on --------------------------------------------------------------------
+
+
+def context_of(
+    state: CustomerState,
+    provider: ProviderState,
+    bound: Agreement,
+    now: datetime,
+    *,
+    customer_id: str,
+    sequence: int,
+    side: Side,
+) -> Context:
+    """What decisions about one customer rest on at a moment (UTC), but for what a command names.
+
+    `bound`: the version that the customer is bound to, as published.
+    """
+    agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
+    return Context(
+        agreement=agreement,
+        now=now,
+        side=side,
+        customer_id=customer_id,
+        sequence=sequence,
+        features_on=state.features.on,
+        held=retention.held(state.retention, agreement),
+        changes=provider.sub_processors.published,
+        incidents=incidents.for_customer(provider.incidents, customer_id),
+    )
+
+
+# --- what is open, and files ---------------------------------------------------------------------
+
+
+def tasks(state: CustomerState, context: Context) -> Iterator[Task]:
+    """Everything open for a customer, each for the time it stands."""
+    for subject in OF_CUSTOMER:
+        part = getattr(state, subject.name)
+        yield from subject.tasks(part, context)
+        yield from subject.notices(part, context)
+
+
+def desk_tasks(state: CustomerState | ProviderState, context: Context) -> Iterator[Task]:
+    """What is open by a ledger's own events and lies in the table that the provider's desk reads."""
+    for subject in _of(state):
+        if subject.on_desk:
+            yield from subject.tasks(getattr(state, subject.name), context)
+
+
+def files(state: CustomerState | ProviderState) -> Iterator[FileRef]:
+    """Every file that a ledger names."""
+    for subject in _of(state):
+        yield from subject.files(getattr(state, subject.name))
+
+
+def _of(state: CustomerState | ProviderState) -> Sequence[Subject[Any]]:
+    return OF_CUSTOMER if isinstance(state, CustomerState) else OF_PROVIDER
+
+
+_BY_TASK = {(s.name, about): s for s in ALL for about in s.about}
+
+
+def of_task(task: Task) -> Subject[Any]:
+    """The subject that a task belongs to. KeyError for codes that no subject declares."""
+    return _BY_TASK[task.subject, task.about]

@@ -1,0 +1,214 @@
+"""Open tasks: what waits for whom, by when, in one customer's ledger and over all customers.
+
+Clauses: 3.1(i), 3.1(viii) to (xii), Sch. 1 2, Sch. 2 1.1, Sch. 2 1.2
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from dpa_core.application import CustomerFile, Portfolio, ProviderFile
+from dpa_core.locale import STOCKHOLM, gaps
+from dpa_core.subjects import registry
+from dpa_core.subjects.subject import Task
+
+Standing = Literal["overdue", "in_time", "no_date"]
+STANDING: dict[Standing, str] = {"overdue": "Overdue", "in_time": "In time", "no_date": "No date"}
+"""How a task stands to its date."""
+
+
+# --- one task in words ---------------------------------------------------------------------------
+
+
+def kind(task: Task) -> str:
+    """What such a thing is called: `Audit`."""
+    return registry.of_task(task).title_of(task)[0]
+
+
+def title(task: Task) -> str:
+    """The very thing: `Audit 12 of OpenAI`."""
+    return registry.of_task(task).title_of(task)[1]
+
+
+def next_step(task: Task) -> str:
+    """What is to be done: `File the report`; empty where only time has to pass."""
+    return registry.of_task(task).step_of(task)
+
+
+def what(task: Task) -> str:
+    """The thing and the next step: `Audit 12 of OpenAI · File the report`."""
+    return " · ".join(filter(None, (title(task), next_step(task))))
+
+
+def page(task: Task) -> str:
+    """The page on which it is settled."""
+    return registry.of_task(task).page
+
+
+def due_at(task: Task) -> datetime | None:
+    """Until when something has to be done, or when it comes about by itself.
+
+    A period that is over at midnight is shown by its last minute, so that it reads as its last day.
+    """
+    at = task.due
+    if at and task.waits_for and at.astimezone(STOCKHOLM).time() == time():
+        return at - timedelta(minutes=1)
+    return at
+
+
+# --- one customer --------------------------------------------------------------------------------
+
+
+def open_tasks(file: CustomerFile) -> list[Task]:
+    """What is open for a customer at the file's moment, what is due first coming first."""
+    told = (
+        # Titles name the sub-processors of the list that counts.
+        tuple((p.id, p.withdrawn_at, p.effective_at <= file.now) for p in file.changes.values()),
+        tuple((i.id, len(i.notices)) for i in file.incidents.values()),
+    )
+    found = file.cached(("tasks", told), lambda: list(registry.tasks(file.state, file.context)))
+    return in_order(t for t in found if t.stands(file.now))
+
+
+def in_order(tasks: Iterable[Task]) -> list[Task]:
+    """What is due first coming first, undated last. The same tasks always come in the same order."""
+
+    def place(t: Task) -> tuple[bool, float, int, str, str]:
+        at = due_at(t) or t.opened_at
+        return t.due is None, at.timestamp() if at else 0.0, t.entry or 0, kind(t), what(t)
+
+    return sorted(tasks, key=place)
+
+
+# --- all customers -------------------------------------------------------------------------------
+
+_STANDS = "(begins IS NULL OR begins <= ?) AND (ends IS NULL OR ? < ends)"
+
+
+def of_provider(
+    file: ProviderFile,
+    *,
+    waits_for: str | None = "provider",
+    subjects: Collection[str] = (),
+    text: str = "",
+    overdue_only: bool = False,
+) -> pa.Table:
+    """Everything open over all customers, overdue first, then by due date, undated last.
+
+    `waits_for`: customer, provider, or None for both. `subjects`: names; none: all. `text`: a part of the
+    customer's name or the title, in any case. Columns: customer_id, customer, subject, key, title, next_step,
+    waits_for, clause, due (UTC), standing (`overdue`, `in_time`, `no_date`).
+    """
+    bind = _Values()
+    now = bind(_naive(file.now))
+    overdue = f"due IS NOT NULL AND due <= {now}"
+    where = [_STANDS.replace("?", now)]
+    if waits_for:
+        where.append(f"waits_for = {bind(waits_for)}")
+    if subjects:
+        where.append(f"list_contains({bind(sorted(subjects))}::VARCHAR[], subject)")
+    if text.strip():
+        part = bind(text.strip().lower())
+        where.append(f"(contains(lower(customer_name), {part}) OR contains(lower(title), {part}))")
+    if overdue_only:
+        where.append(overdue)
+    sql = (
+        f"WITH worded AS (SELECT *, {_words_in_sql(bind)} FROM tasks) "  # noqa: S608
+        "SELECT customer_id, customer_name customer, subject, key, title, next_step, waits_for, clause, due, "
+        f"CASE WHEN due IS NULL THEN 'no_date' WHEN {overdue} THEN 'overdue' ELSE 'in_time' END AS standing "
+        f"FROM worded WHERE {' AND '.join(where)} ORDER BY due IS NULL, due, customer_name, key"
+    )
+    return _in_utc(file.ledger.table(sql, bind.values))
+
+
+class _Values:
+    """The values of a query, each bound to a name of its own."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def __call__(self, value: Any) -> str:
+        """The name under which a value is bound: `$v3`."""
+        name = f"v{len(self.values)}"
+        self.values[name] = value
+        return f"${name}"
+
+
+def _words_in_sql(bind: _Values) -> str:
+    """The title and next step of a row, as SQL over its codes and parameters: so they can be searched."""
+
+    def case(column: str, templates: Iterable[tuple[str, str, str]]) -> str:
+        branches = [
+            f"WHEN subject = {bind(name)} AND {column} = {bind(code)} THEN {_filled(template, bind)}"
+            for name, code, template in templates
+        ]
+        return f"CASE {' '.join(branches)} ELSE '' END"
+
+    titles = [(s.name, code, words[1]) for s in registry.ON_DESK for code, words in s.about.items()]
+    steps = [(s.name, code, words) for s in registry.ON_DESK for code, words in s.next_steps.items()]
+    return f"{case('about', titles)} AS title, {case('step', steps)} AS next_step"
+
+
+def _filled(template: str, bind: _Values) -> str:
+    filled = f"{bind(template)}::VARCHAR"
+    for gap in gaps(template):
+        value = f"json_extract_string(parameters, {bind(f'$.{gap}')})"
+        filled = f"replace({filled}, {bind(f'{{{gap}}}')}, {value})"
+    return filled
+
+
+def load(file: ProviderFile) -> pa.Table:
+    """How much waits for the provider, by subject: subject, open, overdue."""
+    now = _naive(file.now)
+    sql = (
+        "SELECT subject, count(*) AS open, count(*) FILTER (WHERE due IS NOT NULL AND due <= ?) AS overdue "  # noqa: S608
+        f"FROM tasks WHERE waits_for = 'provider' AND {_STANDS} GROUP BY subject ORDER BY subject"
+    )
+    return file.ledger.table(sql, [now, now, now])
+
+
+def of_customers(file: Portfolio) -> Iterator[tuple[str, Task]]:
+    """What is open by their own ledgers for a portfolio's customers, each with the customer's identifier."""
+    now = _naive(file.now)
+    for row in _in_utc(file.reader.tasks(_STANDS, [now, now])).to_pylist():
+        yield row["customer_id"], _task(row)
+
+
+def _task(row: dict[str, Any]) -> Task:
+    same = (
+        "key",
+        "subject",
+        "about",
+        "step",
+        "waits_for",
+        "clause",
+        "due",
+        "begins",
+        "ends",
+        "opened_at",
+        "entry",
+    )
+    return Task(
+        **{name: row[name] for name in same}, parameters=json.loads(row["parameters"]), by=row["opened_by"]
+    )
+
+
+_TIMES = ("due", "begins", "ends", "opened_at")
+
+
+def _in_utc(table: pa.Table) -> pa.Table:
+    """With its times in UTC, where the columns hold no zone."""
+    for at, name in enumerate(table.schema.names):
+        if name in _TIMES:
+            table = table.set_column(at, name, table[name].cast(pa.timestamp("us", "UTC")))
+    return table
+
+
+def _naive(at: datetime) -> datetime:
+    """UTC without a zone, as the column holds it."""
+    return at.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,30 @@
+"""What is handed over of return and deletion. Clause: 3.1(xi)"""
+
+import pytest
+
+from dpa_core import documents
+from dpa_core.views.data_return import deletion_certificate
+from tests.test_requests import HELP, ORDER, act, deleted
+
+
+def download(application, people, number):
+    file = application.open(people.anna, "nordfrakt")
+    return deletion_certificate(file, file.state.data_return.orders[number])
+
+
+def test_a_certificate_is_the_same_after_further_entries_and_carries_the_digest_of_its_own(
+    application, people
+):
+    file, number = deleted(application, people)
+    order, own = file.state.data_return.orders[number], file.reader.event(file.sequence)
+    assert own.kind == "data_return.deleted"
+    first = download(application, people, number)
+    act(application, people.anna, HELP)
+    assert download(application, people, number) == first
+    assert first == documents.deletion_certificate(order, file.name, file.agreement, own.digest)
+
+
+def test_there_is_nothing_to_certify_before_the_deletion(application, people):
+    number = act(application, people.anna, ORDER)
+    with pytest.raises(ValueError, match="nothing was deleted"):
+        download(application, people, number)
