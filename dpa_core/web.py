@@ -47,7 +47,7 @@ from dpa_core.snapshots.sign import KeyFileError, KeyRing, key_ring
 if TYPE_CHECKING:
     from dpa_core.demo import Persona
 
-log = logging.getLogger("dpa_site")
+log = logging.getLogger("dpa_desk")
 
 
 @dataclass(frozen=True)
@@ -336,7 +336,7 @@ def _plain_page(title: str, sentence: str, status: int) -> HTMLResponse:
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>{escape(title)}</title><style>body{{font:16px/1.5 system-ui;max-width:36rem;"
         f"margin:15vh auto;padding:0 1rem;color-scheme:light dark}}</style>"
-        f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p><p><a href='/'>Back to DPA Site</a></p></html>",
+        f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p><p><a href='/'>Back to DPA Desk</a></p></html>",
         status_code=status,
     )
 

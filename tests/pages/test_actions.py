@@ -172,7 +172,7 @@ def test_a_receipt_says_what_its_number_whose_turn_it_is_and_by_when(
     assert "by 8 Dec 2026 (in 14 days)." in said
 
 
-def test_a_reply_says_where_its_matter_stands(application: Application, people: People) -> None:
+def test_a_reply_says_where_its_request_stands(application: Application, people: People) -> None:
     number = act(application, people.anna, HELP)
     act(application, people.anna, AUDIT)
     at = visit("assistance", application, people.anna, "nordfrakt")
