@@ -177,9 +177,6 @@ def _features(scope: Scope, data: Data) -> None:
     scope.link("features", "Switch features", ":material/arrow_forward:")
 
 
-_NAMES = {"notices": "changes", "data_return": "return and deletion"}
-
-
 def _waits(scope: Scope, data: Data) -> None:
     now = scope.file.now
     st.subheader("Waiting or in force", anchor=False)
@@ -197,7 +194,7 @@ def _waits(scope: Scope, data: Data) -> None:
             else:
                 st.markdown(":material/event: **No date in the agreement**")
             st.markdown(w.what)
-            label = f"Open {_NAMES.get(w.page, w.page)} ({w.clause})"
+            label = f"Open {scope.pages[w.page].title.lower()} ({w.clause})"
             scope.link(w.page, label, ":material/arrow_forward:")
 
 
