@@ -111,7 +111,7 @@ def _flag(scope: Scope, flag: Flag, what: str) -> None:
         )
         show.quoted(flag.opinion)
         if flag.outcome != "open":
-            st.caption(f"Answered by {words.plain(flag.answered_by)}")
+            st.caption(f"Answered by {words.address(flag.answered_by)}")
             show.quoted(flag.answer)
         elif file.acts and assistance.AnswerFlag in assistance.steps_open(
             flag, file.state.assistance, file.context

@@ -166,7 +166,7 @@ def _card(scope: Scope, order: Order) -> None:
         if order.deleted_on and order.certified_at:
             st.markdown(
                 f":material/delete_forever: Deleted on **{words.day(order.deleted_on)}**, recorded "
-                f"{words.minute(order.certified_at)} by {words.plain(order.deleted_by)}."
+                f"{words.minute(order.certified_at)} by {words.address(order.deleted_by)}."
             )
             download.button(
                 scope,

@@ -88,7 +88,7 @@ def _notice(scope: Scope, incident: Incident) -> None:
             _one_notice(scope, incident, notice, f"told.{incident.id}")
         st.markdown(f"**Your decision:** {DECISIONS[handling.decision]}")
         if handling.decided_at:
-            st.caption(f"{words.minute(handling.decided_at)}, by {words.plain(handling.decided_by)}")
+            st.caption(f"{words.minute(handling.decided_at)}, by {words.address(handling.decided_by)}")
         show.quoted(handling.reason)
         if handling.decision == "undecided" and incident.kind == "breach":
             st.caption(
