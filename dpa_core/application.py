@@ -7,6 +7,7 @@ file, so that none can be asked of a customer that was not opened.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,8 @@ from dpa_core.subjects import customers, grants, incidents, policies, registry, 
 from dpa_core.subjects.common import PROCESSOR, FileRef, Refusal, Refusals, Side
 from dpa_core.subjects.registry import STATE_SCHEMA, CustomerState, ProviderState
 from dpa_core.subjects.subject import Action, Body, Command, Context, Task
+
+log = logging.getLogger("dpa_desk")
 
 DEMO = "@demo"
 """The ledger of the demo clock; a store that has it is a demo store."""
@@ -301,28 +304,37 @@ class Application:
         self._openings = 0
         """How many customers were opened since the start: the directory of before counts no more."""
         self._downloads = Downloads()
-        if ledger.derived_schema != STATE_SCHEMA:
-            self._derive_anew()
+        if outdated := ledger.outdated(STATE_SCHEMA):
+            self._derive_anew(outdated)
 
-    def _derive_anew(self) -> None:
-        """Make the folded states and open tasks of every ledger anew: a version of another shape wrote them.
+    def _derive_anew(self, ids: Sequence[str]) -> None:
+        """Make the folded states and open tasks of ledgers anew: a version of another shape wrote them.
 
-        In batches, so that a store of any size does it in little memory; the mark comes last, so that one
-        that was interrupted begins again.
+        In batches, so that a store of any size does it in little memory, and goes on where it was stopped.
+        A ledger that cannot be folded is left as it is; `dpa ledger verify` says what is wrong with it.
         """
-        ids = [id for (id,) in self.ledger.rows("SELECT customer_id FROM heads ORDER BY customer_id")]
-        provider = registry.fold_provider(self.ledger.events(PROVIDER))
+        own = self._folded(PROVIDER)
+        provider = ProviderState.model_validate_json(own) if own else ProviderState()
         for start in range(0, len(ids), _BATCH):
             with self.ledger.transaction() as tx:
                 for id in ids[start : start + _BATCH]:
-                    events = self.ledger.events(id)
-                    tx.replace_state(id, fold_ledger(id, events), STATE_SCHEMA)
+                    state = self._folded(id)
+                    if state is None:
+                        continue
+                    tx.replace_state(id, state, STATE_SCHEMA)
                     if id == PROVIDER:
                         self._put_provider_tasks(tx, provider, self.clock.now())
                     elif not id.startswith("@"):
-                        self._put_tasks(tx, id, registry.fold(events), provider, self.clock.now())
-        with self.ledger.transaction() as tx:
-            tx.mark_derived(STATE_SCHEMA)
+                        parsed = CustomerState.model_validate_json(state)
+                        self._put_tasks(tx, id, parsed, provider, self.clock.now())
+
+    def _folded(self, ledger_id: str) -> str | None:
+        """The state of a ledger, folded from its events; None, and a line in the log, where it can't be."""
+        try:
+            return fold_ledger(ledger_id, self.ledger.events(ledger_id))
+        except (LookupError, StoreError, TypeError, ValueError):
+            log.exception("%s cannot be read. `dpa ledger verify` says more.", ledger_id)
+            return None
 
     # --- people ----------------------------------------------------------------------------------
 

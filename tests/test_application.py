@@ -366,7 +366,6 @@ def test_the_state_kept_is_always_the_state_replayed_and_the_chain_always_fits(
 
 _AS_BEFORE = """
 DROP TABLE tasks;
-DROP TABLE derived;
 CREATE TABLE matters (customer_id VARCHAR, title VARCHAR);
 DELETE FROM migrations WHERE name = '0003_tasks.sql';
 UPDATE heads SET state_schema = 2, state = '{"of": "another shape"}' WHERE customer_id <> '@demo';
@@ -402,5 +401,17 @@ def test_a_store_of_an_older_version_shows_the_same_states_and_tasks(store, agre
 def test_derived_rows_are_made_anew_once_and_then_left_alone(store, agreement, clock, monkeypatch):
     with Ledger.open(store) as ledger:
         Application(ledger, {VERSION: agreement}, clock)
-        monkeypatch.setattr(Application, "_derive_anew", lambda self: pytest.fail("made anew"))
+        monkeypatch.setattr(Application, "_derive_anew", lambda self, ids: pytest.fail("made anew"))
         Application(ledger, {VERSION: agreement}, clock)
+
+
+def test_a_ledger_that_cannot_be_read_keeps_no_other_from_being_opened(store, agreement, clock):
+    with duckdb.connect(str(store)) as connection:
+        connection.execute("UPDATE events SET body = '5' WHERE customer_id = 'solsidan'")
+        connection.execute("UPDATE heads SET state_schema = 2, state = '{}'")
+    with Ledger.open(store) as ledger:
+        application = Application(ledger, {VERSION: agreement}, clock)
+        assert (
+            application.open(application.person(email("anna")), "nordfrakt").name == "Nordfrakt Logistik AB"
+        )
+        assert [fault.customer_id for fault in application.verify()] == ["solsidan"]

@@ -182,11 +182,6 @@ class Transaction:
         if row:
             self.written[customer_id] = Head(*row)
 
-    def mark_derived(self, state_schema: int) -> None:
-        """Say that every derived row is of this shape of the folded state."""
-        self._cursor.execute("DELETE FROM derived")
-        self._cursor.execute("INSERT INTO derived VALUES (?)", [state_schema])
-
     def replace_usage(self, figures: pa.Table) -> None:
         """Put monthly figures in, over those of the same customer, data type and month.
 
@@ -375,11 +370,10 @@ class Ledger:
         with _plain_errors(), self._cursor() as cursor:
             return cursor.execute(sql, values).to_arrow_table()
 
-    @property
-    def derived_schema(self) -> int | None:
-        """The shape of the folded state that the derived rows are of; None where that is not known."""
-        found = self.rows("SELECT state_schema FROM derived")
-        return int(found[0][0]) if found else None
+    def outdated(self, state_schema: int) -> list[str]:
+        """The ledgers whose folded state is of another shape than this one, in order."""
+        sql = "SELECT customer_id FROM heads WHERE state_schema <> ? ORDER BY customer_id"
+        return [id for (id,) in self.rows(sql, [state_schema])]
 
     def check_writable(self) -> None:
         """Read and write once, leaving nothing behind. Raises StoreError."""

@@ -309,6 +309,8 @@ class Subject(Generic[S]):
         """
         if event.kind not in self.kinds:
             return None
+        if not isinstance(event.body, Mapping):  # tampered with
+            raise ValueError(f"{event.kind} has no body")
         version = event.body.get("v")
         body = self._bodies.get((event.kind, version))  # type: ignore[arg-type]  # a stranger's may be anything
         if body is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from dpa_core.application import Application
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
-from dpa_core.subjects.features import Instruct
+from dpa_core.subjects.features import SetFeatures
 from tests.frozen import frozen_agreements
 
 store, address, customer = sys.argv[1:]
@@ -17,5 +17,5 @@ application = Application(Ledger.open(Path(store)), frozen_agreements(), Clock()
 anna = application.person(address)
 while True:
     file = application.open(anna, customer)
-    toggle = Instruct({"voice": "voice" not in file.state.features.on})
+    toggle = SetFeatures({"voice": "voice" not in file.state.features.on})
     print(application.carry_out(anna, customer, toggle, file.sequence).sequence, flush=True)

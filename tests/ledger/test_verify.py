@@ -8,10 +8,10 @@ import json
 import duckdb
 import pytest
 
-from dpa_core import subjects
 from dpa_core.application import Application, fold_ledger
 from dpa_core.ledger import GENESIS, Ledger, check_chain, verify
 from dpa_core.ledger.chain import Event, canonical, digest_of
+from dpa_core.subjects.registry import STATE_SCHEMA
 from dpa_core.subjects.retention import PlaceHold, SetPeriod
 from dpa_core.views import history
 from tests.conftest import NOW as AT
@@ -42,7 +42,7 @@ def tamper(file, *statements):
 
 def faults(file):
     with Ledger.open(file) as ledger:
-        found = list(verify(ledger, fold_ledger, subjects.STATE_SCHEMA))
+        found = list(verify(ledger, fold_ledger, STATE_SCHEMA))
         # The check of one ledger, which the history page makes, sees the same in rows and head.
         for fault in found:
             if "folded state" not in fault.why:
@@ -243,7 +243,7 @@ def test_a_state_folded_by_an_older_version_of_the_program_is_no_tampering(file,
         assert application.open(anna, "nordfrakt").state.features.on == {"speech_analytics"}
         # The next instruction writes the state in its present shape.
         carry_out(application, anna, "nordfrakt", voice=True)
-        assert ledger.head("nordfrakt").state_schema == subjects.STATE_SCHEMA
+        assert ledger.head("nordfrakt").state_schema == STATE_SCHEMA
         assert application.verify() == []
 
 

@@ -19,7 +19,3 @@ CREATE TABLE tasks (
     entry BIGINT
 );
 CREATE INDEX tasks_by_customer ON tasks (customer_id);
--- Which shape of the folded state the derived tables (heads' states, tasks) were made from.
-CREATE TABLE derived (
-    state_schema INTEGER NOT NULL
-);
