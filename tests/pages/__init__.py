@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -83,3 +84,14 @@ def receipt(at: AppTest) -> str:
 def labels(at: AppTest) -> list[str]:
     """The buttons on the page, by label."""
     return [b.label for b in at.button]
+
+
+def offered(page: str, application: Application, person: Person, only: Collection[str] = ()) -> list[str]:
+    """The buttons of the steps that a page offers; an asterisk marks the main one.
+
+    `only`: their labels; none: those that open a dialog.
+    """
+    at = visit(page, application, person, "nordfrakt")
+    assert not at.exception, at.exception
+    found = [b for b in at.button if (b.label in only if only else (b.key or "").startswith("open."))]
+    return [b.label + "*" * (b.proto.type == "primary") for b in found]

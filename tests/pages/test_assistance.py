@@ -8,7 +8,7 @@ from dpa_core.agreement import Agreement
 from dpa_core.application import Application
 from dpa_core.subjects import assistance, features, retention
 from tests.conftest import People, carry_out
-from tests.pages import labels, shown, visit
+from tests.pages import labels, offered, shown, visit
 from tests.pages.test_requests import press
 from tests.test_requests import HELP, act
 
@@ -16,10 +16,7 @@ STEPS = ("Send", "Send the answer", "Ask the customer", "Close the request", "Wi
 
 
 def steps(application: Application, people: People, who: str) -> list[str]:
-    """The buttons of the steps; an asterisk marks the main one."""
-    at = visit("assistance", application, getattr(people, who), "nordfrakt")
-    assert not at.exception, at.exception
-    return [b.label + "*" * (b.proto.type == "primary") for b in at.button if b.label in STEPS]
+    return offered("assistance", application, getattr(people, who), STEPS)
 
 
 # --- requests ------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from dpa_core.application import Application
 from dpa_core.subjects import audits, dates
 from dpa_core.subjects.common import FileRef
 from tests.conftest import People, SettableClock
-from tests.pages import confirm, visit
+from tests.pages import confirm, offered, visit
 from tests.pages.test_requests import errors, field, press
 from tests.test_requests import AUDIT, DAY, act
 
@@ -22,11 +22,7 @@ PDF = b"%PDF-1.7\n%%EOF\n"
 
 
 def steps(application: Application, people: People, who: str) -> list[str]:
-    """The buttons of the steps; an asterisk marks the main one."""
-    at = visit("audits", application, getattr(people, who), "nordfrakt")
-    assert not at.exception, at.exception
-    cards = [b for b in at.button if b.key and b.key.startswith("open.")]
-    return [b.label + "*" * (b.proto.type == "primary") for b in cards]
+    return offered("audits", application, getattr(people, who))
 
 
 def test_each_side_finds_its_own_steps_while_dates_are_agreed(

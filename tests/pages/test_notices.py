@@ -7,17 +7,13 @@ from datetime import timedelta
 from dpa_core.application import Application
 from dpa_core.subjects import dates, features, objections, sub_processors
 from tests.conftest import NOW, People, SettableClock, carry_out
-from tests.pages import confirm, shown, visit
+from tests.pages import confirm, offered, shown, visit
 from tests.pages.test_requests import errors, field, press
 from tests.test_requests import TALVOX, act, announce, govern
 
 
 def steps(application: Application, people: People, who: str) -> list[str]:
-    """The buttons of the steps; an asterisk marks the main one."""
-    at = visit("notices", application, getattr(people, who), "nordfrakt")
-    assert not at.exception, at.exception
-    cards = [b for b in at.button if b.key and b.key.startswith("open.")]
-    return [b.label + "*" * (b.proto.type == "primary") for b in cards]
+    return offered("notices", application, getattr(people, who))
 
 
 # --- a customer's notices ------------------------------------------------------------------------
