@@ -63,8 +63,3 @@ def business_days_later(at: datetime, days: int) -> datetime:
 def month_later(day: date) -> date:
     """The same day of the next month, or its last day where it has none. Art. 12(3) GDPR, Reg. 1182/71"""
     return day + relativedelta(months=1)
-
-
-def in_words(day: date) -> str:
-    """`23 Nov 2026`."""
-    return locale.day(day)

@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from dpa_core import locale
 from dpa_core.subjects import data_return, dates
 from dpa_core.subjects.common import FileRef
 from dpa_core.subjects.data_return import (
@@ -224,7 +225,7 @@ def test_fourteen_days_to_ask_for_a_return_then_deletion_is_assumed(ends, last):
     assert (assumed.assumed, assumed.categories, status(assumed)) == (True, ALL, "deletion_due")
     refusal = c.refused(wish())
     assert refusal.field == "wish"
-    assert dates.in_words(last) in refusal.message
+    assert locale.day(last) in refusal.message
 
 
 def test_the_last_moment_to_ask_is_in_time_and_spares_those_categories():

@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from dpa_core.locale import day
 from dpa_core.subjects import dates, objections
 from dpa_core.subjects.common import MESSAGE_STEPS, FileRef
 from dpa_core.subjects.objections import (
@@ -131,7 +132,7 @@ def test_sixty_days_to_resolve_then_either_side_may_end_the_affected_features(at
     assert stands(c) == "objected"
     refusal = c.refused(EndFeatures(1))
     assert refusal.clause == "Sch. 2 1.2"
-    assert f"for 60 days first, until the end of {dates.in_words(last)}" in refusal.message
+    assert f"for 60 days first, until the end of {day(last)}" in refusal.message
     c.until(dates.end_of(last))
     assert stands(c) == "unresolved"
     for side in ("customer", "provider"):
