@@ -23,6 +23,7 @@ from dpa_core.application import DEMO, Application, demo_days
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.ledger import Ledger, chain
 from dpa_core.locale import local_day
+from dpa_core.people import Name
 from dpa_core.settings import ROOT, STORE, SettingsError, data_folder
 from dpa_core.subjects import (
     assistance,
@@ -142,18 +143,19 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
     for entry in entries:
         application.open_customer(operates, customers.OpenCustomer(entry["id"], entry["name"]))
     for person in _read("people"):
+        _name(application, person["email"], person["name"])
         for role, *of in person["grants"]:
             application.change_access(operates, grants.GrantAccess(person["email"], role, *of))
     for entry in entries:
-        email = admins.get(entry["id"], f"admin@{entry['id']}.example")
-        admin = Person(email, email, (_admin_grant(entry["id"], now),))
         if entry["id"] not in admins:
+            email = f"admin@{entry['id']}.example"
             application.change_access(operates, grants.GrantAccess(email, "customer_admin", entry["id"]))
+        admin = application.person(admins.get(entry["id"], f"admin@{entry['id']}.example"))
         for feature, days_ago in sorted(entry["on"], key=lambda on: -on[1]):
             go_to(days_ago, hour=11)
             _instruct(application, admin, entry["id"], feature)
         _set_retention(application, admin, entry["id"], go_to)
-    script = _Script(application, operates, now, go_to)
+    script = _Script(application, operates, now, go_to, admins)
     for part in (_ask_for_help, _ask_for_audits_and_data, _announce_a_change, _tell_of_incidents):
         part(script)
     clock.at = now
@@ -171,8 +173,11 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
     application.import_usage(operates, usage_figures(now.date()))
 
 
-def _admin_grant(customer_id: str, now: datetime) -> grants.Grant:
-    return grants.Grant(role="customer_admin", customer_id=customer_id, since=now, by="operator")
+def _name(application: Application, email: str, name: str) -> None:
+    """Enter somebody in the directory by name, as a first sign-in would."""
+    with application.ledger.transaction() as tx:
+        application.people.add(tx, Name(application.clock.now(), email, name))
+    application.people.written()
 
 
 def _instruct(application: Application, admin: Person, customer_id: str, feature: str) -> None:
@@ -207,10 +212,12 @@ class _Script:
     now: datetime
     go_to: Callable[..., None]
     """`go_to(days_ago, hour=9)` moves the clock there."""
+    admins: Mapping[str, str]
+    """The address of each customer's admin that is one of the people."""
 
     def act(self, customer_id: str, command: Command, person: Person | None = None) -> int:
         """A step of a customer's admin, or of another person: the entry it is recorded as."""
-        admin = Person(f"admin@{customer_id}.example", "Admin", (_admin_grant(customer_id, self.now),))
+        admin = self.application.person(self.admins.get(customer_id, f"admin@{customer_id}.example"))
         sequence = self.application.open(self.operates, customer_id).sequence
         return self.application.carry_out(person or admin, customer_id, command, sequence).sequence
 

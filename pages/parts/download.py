@@ -1,4 +1,4 @@
-"""A file for this person and this browser only: a button that makes it, then a link that works once."""
+"""A file for this person in this sign-in only: a button that makes it, then a link that works once."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from dpa_core.downloads import File
 from pages.parts import actions
 from pages.parts.scope import Scope
 
-BROWSER = "dpa_browser"
-"""The cookie that the server sets at sign-in."""
-
 
 @st.fragment
 def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon: str | None = None) -> None:
@@ -22,21 +19,13 @@ def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon
     """
     if not st.button(label, key=key, icon=icon or ":material/download:"):
         return
-    browser = st.context.cookies.get(BROWSER, "")
-    if not browser:
-        st.error(
-            "To download, sign out and in again: this browser no longer has the cookie that download links "
-            "are bound to.",
-            icon=":material/error:",
-        )
-        return
     customer = actions.reopened(scope)
     with st.spinner("Making the file"):
         file = actions.attempt(make)
     if file is None:
         return
     address = actions.attempt(
-        lambda: scope.application.offer_download(customer.person, customer.customer_id, browser, file)
+        lambda: scope.application.offer_download(customer.person, customer.customer_id, file)
     )
     if address is None:
         return

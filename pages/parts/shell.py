@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dpa_core.access import Forbidden, Person, SignInAgain, identity, may
+from dpa_core.access import Forbidden, Person, SignInAgain, may
 from dpa_core.application import AgreementMissing, CustomerFile, refuse
 from dpa_core.clock import end_of
 from dpa_core.subjects import registry
@@ -65,6 +65,7 @@ PROVIDERS = {
     "portfolio": Listed(":material/work:", portfolio.page, "Portfolio"),
 }
 START = "overview"
+SIGN_OUT = "/auth/logout"
 SECTIONS = {
     "": {START: Listed(":material/dashboard:", overview.page, "Overview")},
     "Configuration": {
@@ -144,64 +145,40 @@ def entered(site: Site, file: CustomerFile) -> tuple[Scope, dict[str, list[Strea
 # --- who -----------------------------------------------------------------------------------------
 
 
-def claims() -> Mapping[str, Any]:
-    """What the identity provider said of whoever is at the browser."""
-    return st.user.to_dict()
+def secret(site: Site) -> str:
+    """The secret of whoever is at the browser, as the cookie had it when this page was opened."""
+    return st.context.cookies.get(site.cookie.name, "")
 
 
 def _person(site: Site) -> Person:
     """The signed-in person with a grant; draws the page that helps on, and stops, for anyone else."""
-    said = claims()
-    if not said.get("is_logged_in"):
-        _sign_in_page(site)
-        st.stop()
     try:
-        # The real time, not the demo's: a sign-in does not last longer because a date was moved.
-        who = identity(said, site.application.clock.real_now())
-        person = site.application.person(who.email, who.name, who.expires)
+        person = site.application.person_of(site.application.session(secret(site)))
     except SignInAgain as again:
-        _message("Please sign in again", str(again), "Sign in again")
+        with _narrow():
+            st.title("Please sign in again")
+            st.write(str(again))
+            if st.button("Sign in again", type="primary"):
+                site.leave_for("/sign-in")
         st.stop()
     if not person.grants:
         _message(
+            site,
             "You have no access yet",
-            f"You are signed in as {words.address(who.email)}, but nobody has given you access "
+            f"You are signed in as {words.address(person.email)}, but nobody has given you access "
             "to a customer. "
             f"Ask your company’s admin of DPA Desk, or write to {words.address(site.contact)}.",
-            "Sign out",
         )
         st.stop()
     return person
 
 
-def _sign_in_page(site: Site) -> None:
-    with _narrow():
-        st.title("DPA Desk")
-        st.write(
-            "See which sub-processors touch your data and where, switch features, and set how long "
-            "data is kept. Every change is a documented instruction under your Data Processing Agreement."
-        )
-        if st.query_params.get("sign_in") == "failed":
-            st.error("Signing in did not work. Try again in a minute.", icon=":material/error:")
-        if st.button("Sign in", type="primary", icon=":material/login:"):
-            st.login()
-        if site.personas:
-            st.caption("This is a demo. The next page lists these invented people; click one to sign in.")
-            st.table(
-                [
-                    {"Sign in as": words.address(p.email), "Who that is": f"{p.name}, {p.about}"}
-                    for p in site.personas
-                ],
-                border="horizontal",
-            )
-
-
-def _message(title: str, sentence: str, button: str) -> None:
+def _message(site: Site, title: str, sentence: str) -> None:
     with _narrow():
         st.title(title)
         st.write(sentence)
-        if st.button(button, type="primary"):
-            st.logout()
+        if st.button("Sign out", type="primary"):
+            site.leave_for(SIGN_OUT)
 
 
 def _narrow() -> st.delta_generator.DeltaGenerator:
@@ -218,9 +195,7 @@ def _customer(site: Site, person: Person) -> CustomerFile:
     if wanted is None:
         first = site.application.directory(person, limit=1)
         if not first:
-            _message(
-                "No customers yet", "Add one with `dpa customers add`, then load this page anew.", "Sign out"
-            )
+            _message(site, "No customers yet", "Add one with `dpa customers add`, then load this page anew.")
             st.stop()
         wanted = first[0][0]
     day = query.get("as_of") or state.get("as_of")
@@ -272,8 +247,7 @@ def _side_bar(site: Site, file: CustomerFile) -> None:
     role = ROLES[file.role] if file.role else "No role"
     st.caption(f"{words.plain(person.name)}  \n{role}", help=person.email)
     if st.button("Sign out", icon=":material/logout:", type="tertiary"):
-        site.application.sign_out(person)
-        st.logout()
+        site.leave_for(SIGN_OUT)
     if site.is_demo:
         _demo_clock(site, person)
 

@@ -1,0 +1,194 @@
+"""What the web server needs of us: the open application, sign-in settings, routes, and plain error pages.
+
+The only module that knows Streamlit.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import tomllib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+from starlette.middleware import Middleware
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
+
+from dpa_core.access import Forbidden, SignInAgain
+from dpa_core.agreement import AgreementError
+from dpa_core.application import Application, demo_days
+from dpa_core.clock import Clock
+from dpa_core.ledger import Ledger, StoreError
+from dpa_core.settings import (
+    ROOT,
+    STORE,
+    Settings,
+    SettingsError,
+    data_folder,
+    load_agreements,
+    read_settings,
+    signing_key,
+)
+from dpa_core.snapshots.sign import KeyFileError, KeyRing, key_ring
+from dpa_core.web.cookies import SessionCookie
+from dpa_core.web.guard import Guard
+from dpa_core.web.routes import routes
+
+if TYPE_CHECKING:
+    from dpa_core.demo import Persona
+
+log = logging.getLogger("dpa_desk")
+
+
+@dataclass(frozen=True)
+class Site:
+    """What every visit shares: the open application and whom to ask for access."""
+
+    application: Application
+    contact: str
+    keys: KeyRing
+    """Signs the snapshots."""
+    cookie: SessionCookie
+    """Holds the secret of a sign-in."""
+    personas: tuple[Persona, ...] = ()
+    """The demo's invented people; none in production."""
+
+    def leave_for(self, path: str) -> None:
+        """Have the browser of this run leave Streamlit's page for a path of the same server."""
+        context = get_script_run_ctx()
+        if context is not None:
+            message = ForwardMsg()
+            message.auth_redirect.url = path
+            context.enqueue(message)
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether this is the demo."""
+        return bool(self.personas)
+
+
+_site: Site | None = None
+
+
+def site() -> Site:
+    """The one site of this process. RuntimeError where the server was not started through `serving`."""
+    if _site is None:
+        raise RuntimeError("the server was started without its settings")
+    return _site
+
+
+def config(address: str, port: int) -> dict[str, Any]:
+    """Streamlit's settings: those of `.streamlit/config.toml`, which `streamlit run` reads by itself,
+    and where to listen."""
+    with (ROOT / ".streamlit" / "config.toml").open("rb") as file:
+        chosen = dict(_flat(tomllib.load(file)))
+    return {**chosen, "server.address": address, "server.port": port}
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def serving(settings: Settings) -> dict[str, Any]:
+    """Open the store for production and give the arguments of `st.App`.
+
+    Raises SettingsError (a demo store), StoreError, AgreementError, KeyFileError.
+    """
+    agreements = load_agreements()
+    keys = key_ring(settings.data_dir, signing_key())
+    ledger = Ledger.open(settings.data_dir / STORE)
+    if demo_days(ledger) is not None:
+        ledger.close()
+        raise SettingsError(f"{settings.data_dir} holds demo data. Name another folder with DPA_DATA_DIR.")
+    application = Application(ledger, agreements, Clock(), settings.max_file_mb * 1_000_000)
+    url = str(settings.public_url).rstrip("/")
+    cookie = SessionCookie(secure=url.startswith("https:"))
+    return _app(Site(application, settings.contact, keys, cookie), url)
+
+
+def serving_demo(port: int) -> dict[str, Any]:
+    """Open (and if need be fill) the demo store, start the demo's identity provider, and give the
+    arguments of `st.App`. Raises SettingsError (a store that is no demo, the extra `demo` not installed),
+    StoreError, AgreementError, KeyFileError.
+    """
+    from dpa_core import demo  # production neither needs nor loads it
+
+    provider = demo.identity_provider()
+    application = demo.open_application(load_agreements())
+    keys = key_ring(data_folder())
+    provider.__enter__()
+    opened = Site(
+        application, "eva.sund@connectel.example", keys, SessionCookie(secure=False), demo.personas()
+    )
+    return _app(opened, f"http://localhost:{port}", also=provider)
+
+
+def from_environment() -> dict[str, Any]:
+    """What `streamlit run app.py` serves: production by its settings, the demo with `DPA_DEMO=true`.
+
+    Ends the process with one line where it cannot start.
+    """
+    try:
+        if os.environ.get("DPA_DEMO", "").lower() in ("1", "true", "yes"):
+            return serving_demo(int(st.get_option("server.port")))
+        return serving(read_settings())
+    except (AgreementError, KeyFileError, SettingsError, StoreError) as error:
+        raise SystemExit(f"{error} (For the demo: `dpa demo`.)") from error
+
+
+def _app(opened: Site, public_url: str, also: AbstractContextManager[Any] | None = None) -> dict[str, Any]:
+    global _site
+    _site = opened
+    # Until the first call of st.navigation, Streamlit would run a file in pages/ straight from its
+    # address, past the sign-in gate of app.py.
+    PagesManager.uses_pages_directory = False
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            if also is not None:
+                also.__exit__(None, None, None)
+            opened.application.ledger.close()
+
+    own = routes(opened.application, opened.keys, opened.cookie)
+    return {
+        "middleware": [
+            Middleware(
+                Guard,
+                application=opened.application,
+                cookie=opened.cookie,
+                own=own,
+                public_url=public_url,
+            )
+        ],
+        "lifespan": lifespan,
+        "on_script_error": _on_script_error,
+    }
+
+
+def _on_script_error(error: Exception) -> bool:
+    """Log what happened under a number that the person can quote; show a sentence, no traceback."""
+    if isinstance(error, (Forbidden, SignInAgain, StoreError)):
+        st.error(str(error), icon=":material/error:")
+        log.warning("%s", error)
+        return True
+    number = secrets.token_hex(4)
+    log.error("error %s", number, exc_info=error)
+    st.error(
+        f"Something went wrong on our side, and nothing was recorded. Try again; if it stays, "
+        f"quote number {number} to whoever runs this server.",
+        icon=":material/error:",
+    )
+    return True
