@@ -1,5 +1,5 @@
-"""The directory of people, beside the ledgers: whom an identifier in an entry means, by which address and name
-they were known when, and by which account they sign in.
+"""The directory of people, beside the ledgers: whom an identifier in an entry means, by which address and
+name they were known when, and by which account they sign in.
 
 Ledgers name a person by an identifier that says nothing. So a name can be corrected, and a mailbox can
 move, without any entry changing; entries from before there was a directory name their actor by address.
@@ -126,11 +126,9 @@ class People:
         return self._accounts("status = 'waiting'", [])
 
     def _accounts(self, where: str, values: list[str]) -> list[Account]:
-        rows = self._ledger.rows(
-            "SELECT issuer, subject, person_id, address, name, status, since, decided_by FROM accounts "
-            f"WHERE {where} ORDER BY since, issuer, subject",  # constants of this class
-            values,
-        )
+        columns = "issuer, subject, person_id, address, name, status, since, decided_by"
+        sql = f"SELECT {columns} FROM accounts WHERE {where} ORDER BY since, issuer, subject"  # noqa: S608
+        rows = self._ledger.rows(sql, values)
         return [
             Account(issuer, subject, person, address, name, status, since.replace(tzinfo=UTC), by)
             for issuer, subject, person, address, name, status, since, by in rows

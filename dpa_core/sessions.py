@@ -83,7 +83,7 @@ class Sessions:
     # --- writing: in the caller's transaction; `written` once it is committed ------------------------
 
     def begin(self, tx: Transaction, session: Session) -> tuple[str, Session]:
-        """Keep a new sign-in, whose `id` is given here. Returns the secret for the cookie, kept nowhere else."""
+        """Keep a new sign-in, whose `id` is given here; with the secret for the cookie, kept nowhere else."""
         secret = secrets.token_urlsafe(_SECRET_BYTES)
         s = replace(session, id=id_of(secret))
         tx.execute(

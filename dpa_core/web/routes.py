@@ -1,4 +1,4 @@
-"""What is served beside the pages: health, public keys, the schema, and files behind a link that works once."""
+"""What is served beside the pages: health, keys, the schema, and files behind a link that works once."""
 
 from __future__ import annotations
 
