@@ -368,6 +368,14 @@ def identity_provider() -> AbstractContextManager[HTTPServer]:
     return server
 
 
+def keep_accounts(application: Application, port: int) -> None:
+    """Let the accounts bound in earlier runs go along with the demo's identity provider: it listens on
+    another port each time, and is another issuer by that."""
+    with application.ledger.transaction() as tx:
+        tx.execute("UPDATE accounts SET issuer = ?", [f"http://localhost:{port}"])
+    application.people.written()
+
+
 def as_provider(port: int) -> Provider:
     """The demo's identity provider, running on a port of this machine, as the settings would name it."""
     return Provider(

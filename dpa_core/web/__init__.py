@@ -113,7 +113,12 @@ def serving(settings: Settings) -> dict[str, Any]:
     if demo_days(ledger) is not None:
         ledger.close()
         raise SettingsError(f"{settings.data_dir} holds demo data. Name another folder with DPA_DATA_DIR.")
-    application = Application(ledger, agreements, Clock(), settings.max_file_mb * 1_000_000, settings.session)
+    reach = {
+        p.name: None if p.customers is None else frozenset(p.customers) for p in settings.identity_providers
+    }
+    application = Application(
+        ledger, agreements, Clock(), settings.max_file_mb * 1_000_000, settings.session, reach
+    )
     url = str(settings.public_url).rstrip("/")
     opened = Site(application, settings.contact, keys, SessionCookie(secure=url.startswith("https:")))
     secret = settings.cookie_secret.get_secret_value()
@@ -130,12 +135,14 @@ def serving_demo(port: int) -> dict[str, Any]:
     running = demo.identity_provider()
     application = demo.open_application(load_agreements(), session_length())
     keys = key_ring(data_folder())
-    provider = demo.as_provider(running.__enter__().server_port)
+    provider_port = running.__enter__().server_port
+    demo.keep_accounts(application, provider_port)
     opened = Site(
         application, "eva.sund@connectel.example", keys, SessionCookie(secure=False), demo.personas()
     )
     secret = secrets.token_hex(32)
-    return _app(opened, (provider,), f"http://localhost:{port}", secret, also=running)
+    providers = (demo.as_provider(provider_port),)
+    return _app(opened, providers, f"http://localhost:{port}", secret, also=running)
 
 
 def from_environment() -> dict[str, Any]:

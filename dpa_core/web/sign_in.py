@@ -114,7 +114,7 @@ class SignIn:
         cause = _cause(request)
         if self.application.is_open(session) and cause is None:
             return RedirectResponse(wanted, status_code=302)
-        if cause in _OPENS_NOTHING:
+        if cause is not None and cause in _OPENS_NOTHING:
             title, sentence = _OPENS_NOTHING[cause], SENTENCES[cause]
             return page.unconfirmed(title, sentence, self.contact, with_next(SIGN_IN, wanted))
         typed = query.get("email", "").strip()
