@@ -308,7 +308,11 @@ class Application:
         clock: Clock,
         max_file_bytes: int = MAX_BYTES,
         session: timedelta = SESSION,
+        reach: Mapping[str, frozenset[str] | None] | None = None,
     ) -> None:
+        """`session`: how long a sign-in lasts at the most. `reach`: the identity providers there are, by
+        name, with the only customers that a sign-in through each opens (None: all). Where it is not given,
+        every sign-in opens all that the person has roles for."""
         self.ledger = ledger
         self.agreements = agreements
         self.clock = clock
@@ -322,6 +326,7 @@ class Application:
         self.people = People(ledger)
         self._sessions = Sessions(ledger)
         self._session = session
+        self._reach = reach
         self._openings = 0
         """How many customers were opened since the start: the directory of before counts no more."""
         self._downloads = Downloads()
@@ -393,16 +398,24 @@ class Application:
         The grants a person came with may be gone: a dialog outlives the page and its sign-in gate, so
         every step through this door asks again. Raises SignInAgain where the sign-in is over.
         """
-        if person.session_id is not None:
-            self._open_session(person.session_id)
+        session = self._open_session(person.session_id) if person.session_id is not None else None
         entry = self.people.entry(person.id)
         own = entry.ledger if entry else None
         # An “@” begins the identifier of every ledger that is not a customer's.
         wanted = customer_id if customer_id and not customer_id.startswith("@") else None
         heads = self.ledger.heads(*(id for id in (own, wanted) if id))
         if not person.is_operator:
-            person = replace(person, grants=self._grants(heads.get(own or "")).grants)
+            held = self._grants(heads.get(own or "")).grants
+            person = replace(person, grants=self._within_reach(session, held))
         return person, heads.get(wanted or "")
+
+    def _within_reach(
+        self, session: Session | None, held: tuple[grants.Grant, ...]
+    ) -> tuple[grants.Grant, ...]:
+        """The grants that a sign-in opens: a provider for some customers opens nothing else, whoever it
+        says is there."""
+        only = (self._reach or {}).get(session.provider) if session else None
+        return held if only is None else tuple(g for g in held if g.customer_id in only)
 
     def _grants(self, head: Head | None) -> grants.State:
         return self._parsed_grants(head.state) if head else grants.State()
@@ -506,12 +519,16 @@ class Application:
     def is_open(self, session: Session | None) -> bool:
         """Whether a sign-in counts at this moment."""
         # The real time, not the demo's: a sign-in does not last longer because a date was moved.
-        return session is not None and session.is_open(self.clock.real_now())
+        return session is not None and self._vouched(session) and session.is_open(self.clock.real_now())
+
+    def _vouched(self, session: Session) -> bool:
+        """Whether the provider that vouched for a sign-in is still one of the settings."""
+        return self._reach is None or session.provider in self._reach
 
     def _open_session(self, session_id: str) -> Session:
         """A sign-in that counts. Raises SignInAgain."""
         session = self._sessions.find(session_id)
-        if session is None or session.ended is not None:
+        if session is None or session.ended is not None or not self._vouched(session):
             raise SignInAgain(ENDED)
         if not self.is_open(session):
             raise SignInAgain(EXPIRED)
