@@ -31,6 +31,8 @@ class Name:
     since: datetime
     address: str
     name: str
+    corrected_by: str | None = None
+    """Whose word the name is, where it is not the identity provider's: that one does not change it."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,11 @@ class People:
         if not rows:
             return None
         names = self._ledger.rows(
-            "SELECT since, address, name FROM person_names WHERE person_id = ? ORDER BY since, rowid",
+            "SELECT since, address, name, corrected_by FROM person_names WHERE person_id = ? "
+            "ORDER BY since, rowid",
             [person_id],
         )
-        known = tuple(Name(since.replace(tzinfo=UTC), address, name) for since, address, name in names)
+        known = tuple(Name(since.replace(tzinfo=UTC), *said) for since, *said in names)
         return Entry(person_id, rows[0][0], known)
 
     def at_address(self, address: str) -> Entry | None:
@@ -123,9 +126,9 @@ class People:
         """Every account of a person, oldest first."""
         return self._accounts("person_id = ?", [person_id])
 
-    def waiting(self) -> list[Account]:
-        """The accounts that wait for somebody's word, oldest first."""
-        return self._accounts("status = 'waiting'", [])
+    def unbound(self) -> list[Account]:
+        """The accounts that wait for somebody's word, or were refused; oldest first."""
+        return self._accounts("status <> 'bound'", [])
 
     def _accounts(self, where: str, values: list[str]) -> list[Account]:
         columns = "issuer, subject, person_id, address, name, status, since, decided_by"
@@ -145,7 +148,7 @@ class People:
         is made, random where none are given. Raises Conflict where the address is somebody's."""
         id = f"p_{secrets.randbits(64) if bits is None else bits:016x}"
         entry = Entry(id, ledger_id or PREFIX + id, (name,))
-        tx.execute("INSERT INTO people VALUES (?, ?)", [id, entry.ledger])
+        tx.execute("INSERT INTO people VALUES (?, ?, 0)", [id, entry.ledger])
         tx.execute("INSERT INTO addresses VALUES (?, ?)", [name.address, id])
         self.rename(tx, id, name)
         return entry
@@ -153,7 +156,8 @@ class People:
     def rename(self, tx: Transaction, person_id: str, name: Name) -> None:
         """From a moment on, a person is known by another name; the address has to be its own."""
         tx.execute(
-            "INSERT INTO person_names VALUES (?, ?, ?, ?)", [person_id, name.since, name.address, name.name]
+            "INSERT INTO person_names VALUES (?, ?, ?, ?, ?)",
+            [person_id, name.since, name.address, name.name, name.corrected_by],
         )
 
     def move(self, tx: Transaction, entry: Entry, to: Name) -> None:
@@ -161,6 +165,13 @@ class People:
         tx.execute("DELETE FROM addresses WHERE person_id = ?", [entry.id])
         tx.execute("INSERT INTO addresses VALUES (?, ?)", [to.address, entry.id])
         self.rename(tx, entry.id, to)
+
+    def is_bound(self, tx: Transaction, person_id: str) -> bool:
+        """Whether an account is bound to the person. Until the transaction ends, no other one can bind one:
+        Conflict is raised in the second of two."""
+        tx.execute("UPDATE people SET accounts = accounts + 1 WHERE id = ?", [person_id])
+        rows = tx.rows("SELECT 1 FROM accounts WHERE person_id = ? AND status = 'bound'", [person_id])
+        return bool(rows)
 
     def put(self, tx: Transaction, account: Account) -> None:
         """An account as it stands from now on. Raises Conflict where another writer put it."""

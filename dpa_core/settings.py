@@ -28,6 +28,7 @@ from pydantic_settings import (
 )
 
 from dpa_core import ROOT as ROOT
+from dpa_core.access_log import DAYS as ACCESS_LOG_DAYS
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
 from dpa_core.providers import Provider, contradictions
 
@@ -113,6 +114,8 @@ class Settings(_Sessions, _Signing):
     """Signs the cookie of a sign-in that is under way: 32 random characters or more."""
     max_file_mb: int = Field(default=25, ge=1, le=200)
     """Megabytes an attached file may have."""
+    access_log_days: int = Field(default=ACCESS_LOG_DAYS, ge=1, le=3_660)
+    """Days for which a line of the access log is kept."""
     contact: str = "privacy@connectel.se"
     """Whom to ask for access."""
 

@@ -5,6 +5,7 @@ The only module that knows Streamlit.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import secrets
@@ -39,6 +40,7 @@ from dpa_core.settings import (
 )
 from dpa_core.snapshots.sign import KeyFileError, KeyRing, key_ring
 from dpa_core.web.cookies import SessionCookie
+from dpa_core.web.daily import daily
 from dpa_core.web.guard import Guard
 from dpa_core.web.routes import routes
 from dpa_core.web.sign_in import SignIn
@@ -117,7 +119,13 @@ def serving(settings: Settings) -> dict[str, Any]:
         p.name: None if p.customers is None else frozenset(p.customers) for p in settings.identity_providers
     }
     application = Application(
-        ledger, agreements, Clock(), settings.max_file_mb * 1_000_000, settings.session, reach
+        ledger,
+        agreements,
+        Clock(),
+        settings.max_file_mb * 1_000_000,
+        settings.session,
+        reach,
+        settings.access_log_days,
     )
     url = str(settings.public_url).rstrip("/")
     opened = Site(application, settings.contact, keys, SessionCookie(secure=url.startswith("https:")))
@@ -173,12 +181,14 @@ def _app(
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
+        tidying = asyncio.create_task(daily(opened.application.forget_old_access))
         try:
             yield
         finally:
+            tidying.cancel()
             if also is not None:
                 also.__exit__(None, None, None)
-            opened.application.ledger.close()
+            opened.application.close()
 
     sign_in = SignIn(
         opened.application,

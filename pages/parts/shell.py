@@ -155,7 +155,8 @@ def secret(site: Site) -> str:
 def _person(site: Site) -> Person:
     """The signed-in person with a grant; draws the page that helps on, and stops, for anyone else."""
     try:
-        person = site.application.person_of(site.application.session(secret(site)))
+        session = site.application.session(secret(site))
+        person = site.application.person_of(session, st.context.ip_address)
     except SignInAgain as again:
         with _narrow():
             st.title("Please sign in again")
