@@ -424,9 +424,10 @@ class Application:
             "AND customer_id NOT IN (SELECT ledger FROM people) ORDER BY customer_id",
             [PREFIX],
         )
-        for (ledger_id,) in rows:
-            text = ledger_id.removeprefix(PREFIX)
-            address = addresses.canonical(text)
+        texts = [ledger_id.removeprefix(PREFIX) for (ledger_id,) in rows]
+        # Of several spellings of one address, the one it has today comes first.
+        for text in sorted(texts, key=lambda text: addresses.canonical(text) != text):
+            ledger_id, address = PREFIX + text, addresses.canonical(text)
             if address is None or self.people.at_address(address):
                 log.warning("%r cannot sign in: its address is none, or somebody else's.", text)
                 continue
@@ -493,13 +494,13 @@ class Application:
         )
 
         def write(tx: Transaction) -> tuple[str, Session] | _Unopened:
-            known = self.people.account(identity.issuer, identity.subject)
+            known = self.people.account(identity.issuer, identity.subject, tx)
             entry, account = self._owner(tx, identity, known)
             if account.status != "bound":
                 if account is not known:
                     self._access_log.write(tx, replace(claimed, kind="account_waits", whom=entry.id))
                 return _Unopened(account, told=account is not known)
-            entry = self._known_as(tx, entry, known, identity, came_from)
+            entry = self._known_as(tx, entry, known if account is known else None, identity, came_from)
             if identity.roles is not None:
                 self._give_roles(tx, entry, identity.provider, identity.roles)
             self._sessions.forget_before(tx, now - _KEPT)
@@ -537,10 +538,10 @@ class Application:
 
     def _owner(self, tx: Transaction, identity: Identity, known: Account | None) -> tuple[Entry, Account]:
         """Whose account that is, and the account as it stands from now on. `known`: as it stood before."""
-        holder = self.people.at_address(identity.email)
+        holder = self.people.at_address(identity.email, tx)
         # One that is not bound speaks for whoever has its address: when either changes, it begins anew.
         if known is not None and (known.status == "bound" or (holder and holder.id == known.person_id)):
-            owner = self.people.entry(known.person_id)
+            owner = self.people.entry(known.person_id, tx)
             assert owner is not None  # noqa: S101  # no account is kept without its person
             return owner, known
         now = self.clock.now()
@@ -570,7 +571,7 @@ class Application:
         if known is not None and said != (known.address, known.name):
             self.people.put(tx, replace(known, address=identity.email, name=identity.name))
         moved = known is not None and identity.email != known.address
-        free = moved and self.people.at_address(identity.email) is None
+        free = moved and self.people.at_address(identity.email, tx) is None
         named = identity.name and not before.corrected_by and (known is None or identity.name != known.name)
         to = Name(
             self.clock.now(),
@@ -734,10 +735,10 @@ class Application:
         person, _ = self._enter(person)
         return self._unbound(person)
 
-    def _unbound(self, person: Person) -> list[Waiting]:
+    def _unbound(self, person: Person, tx: Transaction | None = None) -> list[Waiting]:
         found = []
-        for account in self.people.unbound():
-            owner = self.people.entry(account.person_id)
+        for account in self.people.unbound(tx):
+            owner = self.people.entry(account.person_id, tx)
             if owner is not None and self._may_speak_for(person, owner):
                 found.append(Waiting(account, owner, self._roles_of(owner)))
         return found
@@ -765,10 +766,9 @@ class Application:
         person, _ = self._enter(person)
 
         def write(tx: Transaction) -> None:
-            found = next((w for w in self._unbound(person) if w.account == account), None)
+            found = next((w for w in self._unbound(person, tx) if w.account == account), None)
             if found is None or account.status == status:
                 raise Forbidden("There is no account that waits for your word here. Look at the page again.")
-            self.people.is_bound(tx, found.owner.id)
             decided = replace(account, status=status, since=self.clock.now(), decided_by=person.id)
             self.people.put(tx, decided)
             kind: Kind = "account_confirmed" if status == "bound" else "account_refused"
@@ -796,7 +796,7 @@ class Application:
             raise refuse("unseen", _CORRECT, "name")
 
         def write(tx: Transaction) -> None:
-            entry = self.people.entry(person_id)
+            entry = self.people.entry(person_id, tx)
             if entry is None or not self._may_speak_for(person, entry):
                 raise Forbidden(_NOT_THEIRS)
             to = replace(entry.known(), since=self.clock.now(), name=name, corrected_by=person.id)
@@ -818,7 +818,7 @@ class Application:
         address = grants.normal_email(email)
 
         def write(tx: Transaction) -> None:
-            entry, holder = self.people.entry(person_id), self.people.at_address(address)
+            entry, holder = self.people.entry(person_id, tx), self.people.at_address(address, tx)
             if entry is None:
                 raise Forbidden(_NOT_THEIRS)
             if holder is not None:
@@ -853,7 +853,7 @@ class Application:
 
         def write(tx: Transaction) -> list[Event]:
             now = self.clock.now()
-            known = self.people.at_address(address)
+            known = self.people.at_address(address, tx)
             head = tx.head(known.ledger) if known else None
             state = self._grants(head)
             bodies = grants.decide(command, state, Context(self._newest_version, now, side))

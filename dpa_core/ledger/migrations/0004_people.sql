@@ -1,10 +1,10 @@
 -- Who people are, beside the ledgers, whose entries name them by an identifier. An address or a name that
 -- changes gets a row of its own, so that the past reads as it did.
--- `accounts` counts what was written of a person's accounts: two sign-ins at once meet there.
+-- `writes` counts what was written of a person here: two who write of one at once meet there.
 CREATE TABLE people (
     id VARCHAR PRIMARY KEY,
     ledger VARCHAR NOT NULL,
-    accounts INTEGER NOT NULL
+    writes INTEGER NOT NULL
 );
 CREATE TABLE person_names (
     person_id VARCHAR NOT NULL,
