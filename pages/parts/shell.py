@@ -36,8 +36,9 @@ from pages import (
     sub_processors,
     what_if,
 )
-from pages.parts import actions, words
+from pages.parts import actions, show, words
 from pages.parts.scope import RUNNING, Scope, look_at
+from pages.parts.words import md, note, say
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -165,9 +166,12 @@ def _person(site: Site) -> Person:
     if not person.grants:
         _message(
             "You have no access yet",
-            f"You are signed in as {words.address(who.email)}, but nobody has given you access "
-            "to a customer. "
-            f"Ask your company’s admin of DPA Desk, or write to {words.address(site.contact)}.",
+            md(
+                "You are signed in as {}, but nobody has given you access to a customer. "
+                "Ask your company’s admin of DPA Desk, or write to {}.",
+                words.address(who.email),
+                words.address(site.contact),
+            ),
             "Sign out",
         )
         st.stop()
@@ -177,7 +181,7 @@ def _person(site: Site) -> Person:
 def _sign_in_page(site: Site) -> None:
     with _narrow():
         st.title("DPA Desk")
-        st.write(
+        st.markdown(
             "See which sub-processors touch your data and where, switch features, and set how long "
             "data is kept. Every change is a documented instruction under your Data Processing Agreement."
         )
@@ -187,20 +191,19 @@ def _sign_in_page(site: Site) -> None:
             st.login()
         if site.personas:
             st.caption("This is a demo. The next page lists these invented people; click one to sign in.")
-            st.table(
+            show.table(
                 [
                     {"Sign in as": words.address(p.email), "Who that is": f"{p.name}, {p.about}"}
                     for p in site.personas
-                ],
-                border="horizontal",
+                ]
             )
 
 
 def _message(title: str, sentence: str, button: str) -> None:
     with _narrow():
-        st.title(title)
-        st.write(sentence)
-        if st.button(button, type="primary"):
+        st.title(words.plain(title))
+        st.markdown(words.plain(sentence))
+        if st.button(words.plain(button), type="primary"):
             st.logout()
 
 
@@ -219,7 +222,9 @@ def _customer(site: Site, person: Person) -> CustomerFile:
         first = site.application.directory(person, limit=1)
         if not first:
             _message(
-                "No customers yet", "Add one with `dpa customers add`, then load this page anew.", "Sign out"
+                "No customers yet",
+                md("Add one with `dpa customers add`, then load this page anew."),
+                "Sign out",
             )
             st.stop()
         wanted = first[0][0]
@@ -270,7 +275,7 @@ def _side_bar(site: Site, file: CustomerFile) -> None:
     person = file.person
     _customer_choice(site, file)
     role = ROLES[file.role] if file.role else "No role"
-    st.caption(f"{words.plain(person.name)}  \n{role}", help=person.email)
+    st.caption(md("{}  \n{}", person.name, role), help=words.address(person.email))
     if st.button("Sign out", icon=":material/logout:", type="tertiary"):
         site.application.sign_out(person)
         st.logout()
@@ -281,10 +286,10 @@ def _side_bar(site: Site, file: CustomerFile) -> None:
 def _customer_choice(site: Site, file: CustomerFile) -> None:
     few = site.application.directory(file.person, limit=FEW + 1)
     if len(few) == 1:
-        st.markdown(f"**{words.plain(file.name)}**")
+        say("**{}**", file.name)
         return
     if len(few) > FEW:
-        st.markdown(f"**{words.plain(file.name)}**")
+        say("**{}**", file.name)
         text = st.text_input("Find a customer", key="find_customer", placeholder="Part of its name")
         few = site.application.directory(file.person, text) if text else []
         if text and not few:
@@ -305,7 +310,7 @@ def _customer_choice(site: Site, file: CustomerFile) -> None:
 
 def _demo_clock(site: Site, person: Person) -> None:
     with st.expander("Demo clock", icon=":material/schedule:"):
-        st.write(f"Today is {words.day(site.application.clock.now())} in this demo.")
+        say("Today is {} in this demo.", words.day(site.application.clock.now()))
         with st.form("demo_clock", border=False):
             days = st.number_input("Move forward by days", min_value=1, max_value=366, value=7, step=1)
             if st.form_submit_button("Move the date"):
@@ -316,13 +321,15 @@ def _demo_clock(site: Site, person: Person) -> None:
 def _banners(site: Site, file: CustomerFile) -> None:
     if file.as_of is not None:
         st.warning(
-            f"**As it stood on {words.day(file.as_of)}.** You are looking at the past. "
-            "Nothing can be changed here.",
+            md(
+                "**As it stood on {}.** You are looking at the past. Nothing can be changed here.",
+                words.day(file.as_of),
+            ),
             icon=":material/history:",
         )
         st.button("Back to today", on_click=look_at, args=[None], type="primary", icon=":material/undo:")
     if site.is_demo:
         moved = site.application.clock.offset.days
-        note = f", moved forward by {words.count(moved, 'day')}" if moved else ""
+        by = md(", moved forward by {}", words.count(moved, "day")) if moved else ""
         today = words.day(site.application.clock.now())
-        st.caption(f":material/science: Demo with invented data. Today is {today}{note}.")
+        note(":material/science: Demo with invented data. Today is {}{}.", today, by)
