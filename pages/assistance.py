@@ -110,11 +110,11 @@ def _flag(scope: Scope, flag: Flag, what: str) -> None:
         note(
             "The provider’s opinion, {}, by {}. No legal advice.",
             words.minute(flag.at),
-            words.address(flag.by),
+            words.person(scope.file, flag.by),
         )
         show.quoted(flag.opinion)
         if flag.outcome != "open":
-            note("Answered by {}", words.address(flag.answered_by))
+            note("Answered by {}", words.person(scope.file, flag.answered_by))
             show.quoted(flag.answer)
         elif file.acts and assistance.AnswerFlag in assistance.steps_open(
             flag, file.state.assistance, file.context

@@ -182,7 +182,7 @@ def _card(scope: Scope, audit: Audit) -> None:
         if audit.refusal:
             st.markdown(":material/person_off: The provider does not accept the auditor:")
             show.quoted(audit.refusal)
-        _asked(audit)
+        _asked(scope, audit)
         if audit.report:
             steps.files(scope, [audit.report], f"audit.{audit.id}.report")
         for finding in audit.findings:
@@ -190,7 +190,7 @@ def _card(scope: Scope, audit: Audit) -> None:
         _next(scope, audit, open_steps)
 
 
-def _asked(audit: Audit) -> None:
+def _asked(scope: Scope, audit: Audit) -> None:
     with st.expander("What was asked for"):
         for label, text in (
             ("Scope", audit.scope),
@@ -201,7 +201,7 @@ def _asked(audit: Audit) -> None:
             if text:
                 say("**{}**", label)
                 st.text(text)
-        note("Notice of {}, by {}", words.minute(audit.requested_at), words.address(audit.by))
+        note("Notice of {}, by {}", words.minute(audit.requested_at), words.person(scope.file, audit.by))
 
 
 def _days(plan: audits.Plan) -> str:

@@ -162,7 +162,7 @@ def _card(scope: Scope, order: Order) -> None:
         title = "Deletion, assumed" if order.assumed else f"{WISHES[order.wish]}, order {order.id}"
         show.heading(title, show.Status(data_return.STATUS[stands], _LOOKS[stands]))
         say(":material/category: {}", _names(scope, order.categories))
-        by = md(", by {}", words.address(order.by)) if order.by else ", by clause 3.1(xi)"
+        by = md(", by {}", words.person(scope.file, order.by)) if order.by else ", by clause 3.1(xi)"
         note("{} {}{}", "Assumed since" if order.assumed else "Ordered", words.minute(order.at), by)
         show.quoted(order.reason)
         if order.mismatch:
@@ -175,7 +175,7 @@ def _card(scope: Scope, order: Order) -> None:
                 ":material/delete_forever: Deleted on **{}**, recorded {} by {}.",
                 words.day(order.deleted_on),
                 words.minute(order.certified_at),
-                words.address(order.deleted_by),
+                words.person(scope.file, order.deleted_by),
             )
             download.button(
                 scope,

@@ -42,7 +42,7 @@ def read(scope: Scope) -> list[Card]:
         since = md("")
         if switch:
             word = "On" if switch.on else "Off"
-            by = words.address(switch.by)
+            by = words.person(file, switch.by)
             since = md(
                 "{} since {}, by {} (instruction {})", word, words.day(switch.since), by, switch.sequence
             )

@@ -89,7 +89,7 @@ def _notice(scope: Scope, incident: Incident) -> None:
             _one_notice(scope, incident, notice, f"told.{incident.id}")
         say("**Your decision:** {}", DECISIONS[handling.decision])
         if handling.decided_at:
-            note("{}, by {}", words.minute(handling.decided_at), words.address(handling.decided_by))
+            note("{}, by {}", words.minute(handling.decided_at), words.person(file, handling.decided_by))
         show.quoted(handling.reason)
         if handling.decision == "undecided" and incident.kind == "breach":
             st.caption(

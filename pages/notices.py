@@ -173,7 +173,11 @@ def _where_it_stands(scope: Scope, notice: Notice) -> None:
         st.caption("Silence until then counts as acceptance.")
     if o:
         with st.container(border=True, gap="xsmall"):
-            say(":material/front_hand: **Objection** of {}, by {}", words.minute(o.at), words.address(o.by))
+            say(
+                ":material/front_hand: **Objection** of {}, by {}",
+                words.minute(o.at),
+                words.person(file, o.by),
+            )
             st.text(o.grounds)
             steps.files(scope, o.files, f"objection.{p.id}")
         steps.conversation(scope, o.said, f"cure.{p.id}")
@@ -316,7 +320,7 @@ def _published(scope: Scope, provider: ProviderFile, p: Published) -> None:
     say("**{}**", p.change.title)
     show.badge(show.Status(f"{sub_processors.STATUS[status]} {words.day(day)}", _STATUS[status]))
     if not p.withdrawn_at:
-        note("Published {}, by {}", words.minute(p.at), words.address(p.by))
+        note("Published {}, by {}", words.minute(p.at), words.person(provider, p.by))
     _own_steps(scope, provider, p)
 
 

@@ -98,7 +98,7 @@ def _row(scope: Scope, period: Period) -> None:
                 show.badge(show.Status("Provider’s default", (":material/settings:", "gray")))
             else:
                 show.badge(show.Status("Set by instruction", (":material/edit_calendar:", "blue")))
-                st.caption(_since(period))
+                st.caption(_since(period, scope.file))
         limits.caption(_limits(kind), help="The provider’s settings. The agreement names no periods.")
         if file.acts:
             with steps.container(horizontal=True, gap="small"):
@@ -117,11 +117,11 @@ def _status(period: Period) -> None:
         show.badge(show.Status("Shortening pending", (":material/schedule:", "orange")))
 
 
-def _since(period: Period) -> words.Markdown:
+def _since(period: Period, file: CustomerFile) -> words.Markdown:
     since, by = period.since, period.by
     if since is None or by is None or period.sequence is None:
         return md("")
-    return md("Since {}, by {} (instruction {:,})", words.day(since), words.address(by), period.sequence)
+    return md("Since {}, by {} (instruction {:,})", words.day(since), words.person(file, by), period.sequence)
 
 
 def _limits(kind: DataType) -> words.Markdown:
@@ -136,7 +136,7 @@ def _pending(period: Period, file: CustomerFile) -> words.Markdown:
         ":material/schedule: **{}** from {}, by {} (instruction {:,}). It can be cancelled until {}.",
         words.duration(pending.days),
         words.day_and_distance(pending.effective_at, file.now),
-        words.address(pending.by),
+        words.person(file, pending.by),
         pending.sequence,
         words.minute(pending.effective_at),
     )
@@ -150,7 +150,7 @@ def _held(period: Period, file: CustomerFile) -> None:
             "by {} (instruction {:,}): "
             "nothing is deleted until it is released.",
             words.day(hold.since),
-            words.address(hold.by),
+            words.person(file, hold.by),
             hold.sequence,
         )
         show.quoted(hold.reason)

@@ -65,14 +65,18 @@ def _held(scope: Scope, review: reviews.Review) -> None:
         say(
             "**{}** · held by {} · entry {}",
             words.day(review.held_at),
-            words.address(review.by),
+            words.person(file, review.by),
             review.sequence,
         )
         if review.notes:
             st.text(review.notes)
         _actions_table(review.actions)
         if review.confirmed_at:
-            by = md("Confirmed by {} on {}", review.confirmed_by, words.day(review.confirmed_at))
+            by = md(
+                "Confirmed by {} on {}",
+                words.person(file, review.confirmed_by),
+                words.day(review.confirmed_at),
+            )
             show.badge(show.Status(by, (":material/check_circle:", "green")))
         elif review.actions:
             show.badge(show.Status("Not confirmed yet", (":material/pending:", "orange")))
@@ -226,7 +230,7 @@ def _retention(scope: Scope) -> None:
                 "Kept for": words.duration(p.days),
                 "Set": "Provider’s default"
                 if p.is_default or not p.since
-                else f"{words.day(p.since)} by {p.by}",
+                else f"{words.day(p.since)} by {file.who(p.by or '')}",
                 "Coming": f"{p.pending.days:,} days from {words.day(p.pending.effective_at)}"
                 if p.pending
                 else "",
@@ -259,7 +263,7 @@ def _items(scope: Scope, found: list[Task], nothing: str) -> None:
                 "What": [tasks.what(t) for t in found],
                 "Waits for": [SIDES[t.waits_for].capitalize() if t.waits_for else "" for t in found],
                 "Since": [words.day(t.opened_at) if t.opened_at else "" for t in found],
-                "By": [t.by or "" for t in found],
+                "By": [scope.file.who(t.by) if t.by else "" for t in found],
                 "Date": [words.day_and_distance(at, now) if (at := tasks.due_at(t)) else "" for t in found],
                 "Clause": [t.clause for t in found],
             }
@@ -367,7 +371,7 @@ def _known(scope: Scope) -> int:
     """The last entry that the person knows: where the review began, or an own step right after it."""
     file, known = scope.file, int(st.session_state[BEGAN])
     for event in file.reader.events(after=known):
-        if event.actor != file.person.email:
+        if event.actor != file.person.id:
             break
         known = event.sequence
     return known

@@ -137,7 +137,8 @@ def _in_words(changed: Changed, file: CustomerFile) -> list[words.Markdown]:
         said = history.in_words(changed.events, file)
         told = [(e, i.what) for e, i in zip(changed.events, said, strict=True)]
     return [
-        md("- {}: {} ({})", words.address(e.actor), what, words.minute(e.recorded_at)) for e, what in told
+        md("- {}: {} ({})", words.person(file, e.actor), what, words.minute(e.recorded_at))
+        for e, what in told
     ]
 
 

@@ -1,4 +1,4 @@
-"""A file for this person and this browser only: a button that makes it, then a link that works once."""
+"""A file for this person in this sign-in only: a button that makes it, then a link that works once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from pages.parts import actions, words
 from pages.parts.scope import Scope
 from pages.parts.words import md
 
-BROWSER = "dpa_browser"
-"""The cookie that the server sets at sign-in."""
-
 
 @st.fragment
 def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon: str | None = None) -> None:
@@ -23,21 +20,13 @@ def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon
     """
     if not st.button(words.plain(label), key=key, icon=icon or ":material/download:"):
         return
-    browser = st.context.cookies.get(BROWSER, "")
-    if not browser:
-        st.error(
-            "To download, sign out and in again: this browser no longer has the cookie that download links "
-            "are bound to.",
-            icon=":material/error:",
-        )
-        return
     customer = actions.reopened(scope)
     with st.spinner("Making the file"):
         file = actions.attempt(make)
     if file is None:
         return
     address = actions.attempt(
-        lambda: scope.application.offer_download(customer.person, customer.customer_id, browser, file)
+        lambda: scope.application.offer_download(customer.person, customer.customer_id, file)
     )
     if address is None:
         return

@@ -36,7 +36,9 @@ def waiting(scope: Scope) -> None:
             what = reviews.proposed(proposal, file.agreement)
             say(":material/pending: **Proposal {}: {}**", proposal.sequence, what)
             note(
-                "{} · by {}", words.day_and_distance(proposal.saved_at, file.now), words.address(proposal.by)
+                "{} · by {}",
+                words.day_and_distance(proposal.saved_at, file.now),
+                words.person(file, proposal.by),
             )
             show.quoted(proposal.reason)
             if file.allows("instruct"):

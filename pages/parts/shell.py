@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode, urlsplit
 
 import streamlit as st
 
-from dpa_core.access import Forbidden, Person, SignInAgain, identity, may
+from dpa_core.access import Forbidden, Person, SignInAgain, may
 from dpa_core.application import AgreementMissing, CustomerFile, refuse
 from dpa_core.clock import end_of
 from dpa_core.subjects import registry
@@ -36,7 +37,7 @@ from pages import (
     sub_processors,
     what_if,
 )
-from pages.parts import actions, show, words
+from pages.parts import actions, words
 from pages.parts.scope import RUNNING, Scope, look_at
 from pages.parts.words import md, note, say
 
@@ -66,6 +67,8 @@ PROVIDERS = {
     "portfolio": Listed(":material/work:", portfolio.page, "Portfolio"),
 }
 START = "overview"
+SIGN_IN_AGAIN = "/sign-in?next={next}"
+SIGN_OUT = "/auth/logout"
 SECTIONS = {
     "": {START: Listed(":material/dashboard:", overview.page, "Overview")},
     "Configuration": {
@@ -145,66 +148,49 @@ def entered(site: Site, file: CustomerFile) -> tuple[Scope, dict[str, list[Strea
 # --- who -----------------------------------------------------------------------------------------
 
 
-def claims() -> Mapping[str, Any]:
-    """What the identity provider said of whoever is at the browser."""
-    return st.user.to_dict()
+def secret(site: Site) -> str:
+    """The secret of whoever is at the browser, as the cookie had it when this page was opened."""
+    return st.context.cookies.get(site.cookie.name, "")
 
 
 def _person(site: Site) -> Person:
     """The signed-in person with a grant; draws the page that helps on, and stops, for anyone else."""
-    said = claims()
-    if not said.get("is_logged_in"):
-        _sign_in_page(site)
-        st.stop()
     try:
-        # The real time, not the demo's: a sign-in does not last longer because a date was moved.
-        who = identity(said, site.application.clock.real_now())
-        person = site.application.person(who.email, who.name, who.expires)
+        person = site.application.person_of(site.application.session(secret(site)))
     except SignInAgain as again:
-        _message("Please sign in again", str(again), "Sign in again")
+        with _narrow():
+            st.title("Please sign in again")
+            st.markdown(words.plain(str(again)))
+            if st.button("Sign in again", type="primary"):
+                site.leave_for(SIGN_IN_AGAIN.format(next=quote(_here(), safe="")))
         st.stop()
     if not person.grants:
         _message(
+            site,
             "You have no access yet",
             md(
                 "You are signed in as {}, but nobody has given you access to a customer. "
                 "Ask your company’s admin of DPA Desk, or write to {}.",
-                words.address(who.email),
+                words.address(person.email),
                 words.address(site.contact),
             ),
-            "Sign out",
         )
         st.stop()
     return person
 
 
-def _sign_in_page(site: Site) -> None:
-    with _narrow():
-        st.title("DPA Desk")
-        st.markdown(
-            "See which sub-processors touch your data and where, switch features, and set how long "
-            "data is kept. Every change is a documented instruction under your Data Processing Agreement."
-        )
-        if st.query_params.get("sign_in") == "failed":
-            st.error("Signing in did not work. Try again in a minute.", icon=":material/error:")
-        if st.button("Sign in", type="primary", icon=":material/login:"):
-            st.login()
-        if site.personas:
-            st.caption("This is a demo. The next page lists these invented people; click one to sign in.")
-            show.table(
-                [
-                    {"Sign in as": words.address(p.email), "Who that is": f"{p.name}, {p.about}"}
-                    for p in site.personas
-                ]
-            )
+def _here() -> str:
+    """The path and query of the page that the person is on."""
+    query = urlencode(st.query_params.to_dict())
+    return (urlsplit(str(st.context.url or "")).path or "/") + (f"?{query}" if query else "")
 
 
-def _message(title: str, sentence: str, button: str) -> None:
+def _message(site: Site, title: str, sentence: str) -> None:
     with _narrow():
         st.title(words.plain(title))
         st.markdown(words.plain(sentence))
-        if st.button(words.plain(button), type="primary"):
-            st.logout()
+        if st.button("Sign out", type="primary"):
+            site.leave_for(SIGN_OUT)
 
 
 def _narrow() -> st.delta_generator.DeltaGenerator:
@@ -222,9 +208,9 @@ def _customer(site: Site, person: Person) -> CustomerFile:
         first = site.application.directory(person, limit=1)
         if not first:
             _message(
+                site,
                 "No customers yet",
                 md("Add one with `dpa customers add`, then load this page anew."),
-                "Sign out",
             )
             st.stop()
         wanted = first[0][0]
@@ -277,8 +263,7 @@ def _side_bar(site: Site, file: CustomerFile) -> None:
     role = ROLES[file.role] if file.role else "No role"
     st.caption(md("{}  \n{}", person.name, role), help=words.address(person.email))
     if st.button("Sign out", icon=":material/logout:", type="tertiary"):
-        site.application.sign_out(person)
-        st.logout()
+        site.leave_for(SIGN_OUT)
     if site.is_demo:
         _demo_clock(site, person)
 

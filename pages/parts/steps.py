@@ -64,7 +64,13 @@ def conversation(scope: Scope, said: Sequence[Message], key: str) -> None:
         name = scope.file.name if mine else scope.file.agreement.processor.name
         icon = words.icon(":material/person:" if mine else ":material/support_agent:")
         with st.container(border=True, gap="xsmall"):
-            say("{} **{}** · {} · {}", icon, name, words.address(message.by), words.minute(message.at))
+            say(
+                "{} **{}** · {} · {}",
+                icon,
+                name,
+                words.person(scope.file, message.by),
+                words.minute(message.at),
+            )
             if message.step:
                 say("**{}**", MESSAGE_STEPS[message.step])
             if message.text:

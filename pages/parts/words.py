@@ -29,7 +29,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import wraps
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 import streamlit as st
 
@@ -37,6 +37,9 @@ from dpa_core import locale
 from dpa_core.locale import STOCKHOLM as STOCKHOLM
 from dpa_core.locale import listed as listed
 from dpa_core.locale import local_day as local_day
+
+if TYPE_CHECKING:
+    from dpa_core.application import CustomerFile, ProviderFile
 
 _P = ParamSpec("_P")
 
@@ -191,6 +194,11 @@ def address(email: str) -> Markdown:
     if email == "operator":
         return Markdown("the provider’s operator")
     return Markdown(f"`{visible(email).replace('`', '')}`")
+
+
+def person(file: CustomerFile | ProviderFile, actor: str | None) -> Markdown:
+    """The actor of an entry, as known at the moment looked at."""
+    return address(file.who(actor or ""))
 
 
 def cell(text: str) -> str:
