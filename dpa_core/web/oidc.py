@@ -120,7 +120,12 @@ class Connection:
             client_id=provider.client_id,
             client_secret=provider.client_secret.get_secret_value(),
             server_metadata_url=str(provider.metadata_url),
-            client_kwargs={"scope": provider.scope, "code_challenge_method": "S256", "timeout": _TIMEOUT},
+            client_kwargs={
+                "scope": provider.scope,
+                "code_challenge_method": "S256",
+                "timeout": _TIMEOUT,
+                "leeway": 0,  # Authlib's minute would take an access token of a minute for expired
+            },
             user_agent="DPA-Desk",
         )
 
