@@ -107,6 +107,7 @@ class _Opened:
     """What was opened at a moment: the version that bound then, and how far the ledger had come."""
 
     context: Context
+    people: People
 
     @property
     def agreement(self) -> Agreement:
@@ -123,6 +124,11 @@ class _Opened:
         """Sequence of the last event that counts at that moment; 0 where there is none yet."""
         return self.context.sequence
 
+    def who(self, actor: str) -> str:
+        """The address under which an actor of the ledger was known at the moment looked at; the text
+        itself for one that the directory does not know, such as an address in an older entry."""
+        return self.people.who(actor, self.now).address
+
 
 @dataclass(frozen=True)
 class CustomerFile(_Opened):
@@ -134,6 +140,7 @@ class CustomerFile(_Opened):
     context: Context
     """What decisions about the customer rest on at that moment, for the side for which the person acts."""
     as_of: datetime | None
+    people: People = field(repr=False)
     reader: CustomerReader = field(repr=False)
     """This customer's rows."""
     agreements: Mapping[str, Agreement] = field(repr=False)
@@ -204,6 +211,7 @@ class ProviderFile(_Opened):
     state: ProviderState
     context: Context
     """With the newest version, and the list of sub-processors that counts now."""
+    people: People = field(repr=False)
     ledger: Ledger = field(repr=False)
     """Of all customers: whoever opens this may read every one."""
     files: FileStore = field(repr=False)
@@ -701,6 +709,7 @@ class Application:
                 customer_id, state, self._provider_at(as_of), sequence, now, looking_side(person, customer_id)
             ),
             as_of=as_of,
+            people=self.people,
             reader=CustomerReader(self.ledger, customer_id),
             agreements=self.agreements,
             files=self.files,
@@ -914,7 +923,7 @@ class Application:
         head = self.ledger.head(PROVIDER)
         state = self._provider(head)
         context = self._provider_context(state, head.sequence if head else 0, self.clock.now())
-        return ProviderFile(person, state, context, self.ledger, self.files)
+        return ProviderFile(person, state, context, self.people, self.ledger, self.files)
 
     def govern(self, person: Person, command: Command, expected_sequence: int) -> Receipt:
         """Record a step in the provider's own ledger, durable when this returns.

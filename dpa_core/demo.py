@@ -143,13 +143,15 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
     go_to(290)
     for entry in entries:
         application.open_customer(operates, customers.OpenCustomer(entry["id"], entry["name"]))
+    dice = random.Random(SEED)  # noqa: S311
     for person in _read("people"):
-        _name(application, person["email"], person["name"])
+        _name(application, person["email"], person["name"], dice)
         for role, *of in person["grants"]:
             application.change_access(operates, grants.GrantAccess(person["email"], role, *of))
     for entry in entries:
         if entry["id"] not in admins:
             email = f"admin@{entry['id']}.example"
+            _name(application, email, f"Admin of {entry['name']}", dice)
             application.change_access(operates, grants.GrantAccess(email, "customer_admin", entry["id"]))
         admin = application.person(admins.get(entry["id"], f"admin@{entry['id']}.example"))
         for feature, days_ago in sorted(entry["on"], key=lambda on: -on[1]):
@@ -174,10 +176,11 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
     application.import_usage(operates, usage_figures(now.date()))
 
 
-def _name(application: Application, email: str, name: str) -> None:
+def _name(application: Application, email: str, name: str, dice: random.Random) -> None:
     """Enter somebody in the directory by name, as a first sign-in would."""
     with application.ledger.transaction() as tx:
-        application.people.add(tx, Name(application.clock.now(), email, name))
+        known = Name(application.clock.now(), email, name)
+        application.people.add(tx, known, bits=dice.getrandbits(64))
     application.people.written()
 
 

@@ -6,11 +6,13 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
 from platformdirs import user_data_path
 from pydantic import (
+    BaseModel,
     Field,
     HttpUrl,
     SecretStr,
@@ -90,7 +92,24 @@ class _Sessions(_Folders):
         return timedelta(hours=self.session_hours)
 
 
-class Settings(_Sessions, _Signing):
+class Limits(BaseModel):
+    """How much of the server one session, one person or one address may take."""
+
+    connections_per_session: int = Field(default=20, ge=1)
+    """Pages open at once, each of which holds a websocket."""
+    connections_per_person: int = Field(default=60, ge=1)
+    connections_per_address: int = Field(default=400, ge=1)
+    """More: a whole company's people may come from one address."""
+    uploads_held_mb: int = Field(default=200, ge=1)
+    """Megabytes of one person's uploads in memory at once."""
+    uploads_held_in_all_mb: int = Field(default=1_000, ge=1)
+    uploads_per_hour_mb: int = Field(default=1_000, ge=1)
+    """Megabytes that one person may upload in an hour."""
+    sign_ins_per_minute: int = Field(default=300, ge=1)
+    """Requests to the pages of sign-in from one address."""
+
+
+class Settings(_Sessions, _Signing, Limits):
     """Read from `DPA_…` variables, then `.env`, then the TOML file named by `DPA_SETTINGS`."""
 
     address: str = "127.0.0.1"
@@ -114,10 +133,29 @@ class Settings(_Sessions, _Signing):
     oidc_scope: str = "openid email profile"
     cookie_secret: SecretStr = Field(min_length=32)
     """Signs the cookie of a sign-in that is under way: 32 random characters or more."""
+    trusted_proxies: str = "127.0.0.1,::1"
+    """Addresses or networks, separated by commas, whose word about the sender of a request counts."""
     max_file_mb: int = Field(default=25, ge=1, le=200)
     """Megabytes an attached file may have."""
     contact: str = "privacy@connectel.se"
     """Whom to ask for access."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_origin(cls, url: HttpUrl) -> HttpUrl:
+        if url.path not in (None, "", "/") or url.query or url.fragment or url.username or url.password:
+            raise ValueError("it has no path, query, fragment or user; give the app a host name of its own")
+        return url
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, text: str) -> str:
+        for part in text.split(",") if text != "none" else ():
+            try:
+                ip_network(part.strip())
+            except ValueError:
+                raise ValueError(f"{part.strip()} is no address or network, such as 10.0.0.0/24") from None
+        return text
 
     @field_validator("oidc_metadata_url", "oidc_client_id", "oidc_client_secret")
     @classmethod

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pytest
 
-from dpa_core.access import Forbidden, Identity, SignInAgain, acting_side, may, require
+from dpa_core.access import Forbidden, SignInAgain, acting_side, may, require
 from dpa_core.application import SESSION, Application, Changed, Refusal
 from dpa_core.ledger import Ledger
 from dpa_core.subjects import customers, registry, retention
@@ -16,7 +16,7 @@ from dpa_core.subjects.grants import ROLES, GrantAccess, RevokeAccess
 from dpa_core.views import history
 from dpa_core.views import people as who
 from dpa_core.views import usage as figures
-from tests.conftest import BEGAN, CUSTOMERS, NOW, carry_out, email
+from tests.conftest import BEGAN, CUSTOMERS, NOW, carry_out, email, sign_in
 
 OWN, OTHER = "nordfrakt", "solsidan"
 EVERYONE = {
@@ -157,7 +157,7 @@ def test_only_an_admin_of_the_customer_gives_instructions(prepared, people, name
 def test_each_instruction_is_recorded_under_the_admins_name_for_the_customer(application, people):
     receipt = carry_out(application, people.anna, OWN, voice=True)
     event = application.ledger.events(OWN)[-1]
-    assert (event.actor, event.on_behalf_of) == (email("anna"), OWN)
+    assert (event.actor, event.on_behalf_of) == (people.anna.id, OWN)
     assert (event.sequence, event.digest) == (receipt.sequence, receipt.digest)
 
 
@@ -215,39 +215,34 @@ def test_a_dialog_left_open_does_not_outlive_the_role_it_was_opened_under(applic
     assert application.ledger.head(OWN).sequence == 1
 
 
-def signed_in(application, name, subject=""):
-    """One of the people in a sign-in of their own."""
-    who = Identity("provider", "https://id.example", subject or name, email(name), name.title())
-    _, session = application.sign_in(who, "a browser")
-    return application.person_of(session)
-
-
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 def test_nor_the_sign_in(application, clock, step):
-    anna = signed_in(application, "anna")
-    clock.at += SESSION
+    _, anna = sign_in(application, "anna")
+    clock.at += SESSION - timedelta(microseconds=1)
+    application.open(anna, OWN)
+    clock.at += timedelta(microseconds=1)
     with pytest.raises(SignInAgain, match="expired"):
         step(application, anna)
     assert application.ledger.head(OWN).sequence == 1
-    clock.at -= timedelta(seconds=1)
-    step(application, anna)
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_signing_out_ends_the_sign_in_in_every_tab_and_no_other(application, step):
-    here, elsewhere, bo = (signed_in(application, name) for name in ("anna", "anna", "bo"))
-    application.sign_out(application._sessions.find(here.session_id))
-    with pytest.raises(SignInAgain, match="was ended"):
-        step(application, here)
-    step(application, elsewhere)
-    application.open(bo, OWN)
+def test_signing_out_in_one_tab_ends_the_others(application, step):
+    secret, here = sign_in(application, "anna")
+    elsewhere = application.person_of(application.session(secret))
+    _, in_another_browser = sign_in(application, "anna")
+    application.sign_out(application.session(secret))
+    for person in (here, elsewhere):
+        with pytest.raises(SignInAgain, match="was ended"):
+            step(application, person)
+    step(application, in_another_browser)
 
 
 def test_a_provider_for_some_customers_opens_nothing_else(store, agreement, clock):
     with Ledger.open(store) as ledger:
         reach = {"provider": frozenset({"fjallbank"}), "another": None}
         application = Application(ledger, {agreement.version: agreement}, clock, reach=reach)
-        henrik, eva = (signed_in(application, name) for name in ("henrik", "eva"))
+        (_, henrik), (_, eva) = (sign_in(application, name) for name in ("henrik", "eva"))
         assert [g.customer_id for g in henrik.grants] == ["fjallbank"]
         assert eva.grants == ()
         application.open(henrik, "fjallbank")
@@ -259,9 +254,8 @@ def test_a_provider_for_some_customers_opens_nothing_else(store, agreement, cloc
 
 def test_a_sign_in_through_a_provider_that_was_taken_away_is_over(store, agreement, clock):
     with Ledger.open(store) as ledger:
-        secret, _ = Application(ledger, {agreement.version: agreement}, clock).sign_in(
-            Identity("provider", "https://id.example", "anna", email("anna"), "Anna"), "a browser"
-        )
+        before = Application(ledger, {agreement.version: agreement}, clock)
+        secret, _ = sign_in(before, "anna")
         application = Application(ledger, {agreement.version: agreement}, clock, reach={"another": None})
         session = application.session(secret)
         assert not application.is_open(session)

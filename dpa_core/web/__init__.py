@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import sys
 import tomllib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -15,10 +16,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+import uvicorn
 from starlette.middleware import Middleware
+from streamlit import net_util
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
+from streamlit.web.bootstrap import load_config_options
 
 from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.agreement import AgreementError
@@ -29,6 +33,7 @@ from dpa_core.providers import Provider
 from dpa_core.settings import (
     ROOT,
     STORE,
+    Limits,
     Settings,
     SettingsError,
     data_folder,
@@ -42,11 +47,23 @@ from dpa_core.web.cookies import SessionCookie
 from dpa_core.web.guard import Guard
 from dpa_core.web.routes import routes
 from dpa_core.web.sign_in import SignIn
+from dpa_core.web.wellformed import MOST_HEADERS
 
 if TYPE_CHECKING:
     from dpa_core.demo import Persona
 
 log = logging.getLogger("dpa_desk")
+
+UVICORN: dict[str, Any] = {
+    "proxy_headers": False,  # the guard believes them, by the settings
+    "server_header": False,
+    "use_colors": False,
+    "http": "h11",
+    "h11_max_incomplete_event_size": 2 * MOST_HEADERS,  # so that the guard can say what is wrong
+    "ws": "websockets-sansio",
+    "ws_max_size": 1024 * 1024,  # what all fields of a page hold
+}
+"""How the server below is set up."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +111,16 @@ def config(address: str, port: int) -> dict[str, Any]:
     return {**chosen, "server.address": address, "server.port": port}
 
 
+def run(parts: dict[str, Any], address: str, port: int) -> None:
+    """Serve until the process is told to stop. `parts`: of `serving` or `serving_demo`."""
+    # Where `app.py` finds `pages`. Streamlit adds the folder only while a script runs, and takes it away
+    # again when the first of several has ended.
+    sys.path.insert(0, str(ROOT))
+    app = st.App(ROOT / "app.py", **parts)
+    load_config_options(config(address, port))
+    uvicorn.run(app, host=address, port=port, access_log=False, log_level="warning", **UVICORN)
+
+
 def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in table.items():
         if isinstance(value, dict):
@@ -122,7 +149,7 @@ def serving(settings: Settings) -> dict[str, Any]:
     url = str(settings.public_url).rstrip("/")
     opened = Site(application, settings.contact, keys, SessionCookie(secure=url.startswith("https:")))
     secret = settings.cookie_secret.get_secret_value()
-    return _app(opened, settings.identity_providers, url, secret)
+    return _app(opened, settings.identity_providers, url, secret, settings, settings.trusted_proxies)
 
 
 def serving_demo(port: int) -> dict[str, Any]:
@@ -142,7 +169,7 @@ def serving_demo(port: int) -> dict[str, Any]:
     )
     secret = secrets.token_hex(32)
     providers = (demo.as_provider(provider_port),)
-    return _app(opened, providers, f"http://localhost:{port}", secret, also=running)
+    return _app(opened, providers, f"http://localhost:{port}", secret, Limits(), also=running)
 
 
 def from_environment() -> dict[str, Any]:
@@ -163,6 +190,8 @@ def _app(
     providers: tuple[Provider, ...],
     public_url: str,
     secret: str,
+    limits: Limits,
+    trusted_proxies: str = "none",
     also: AbstractContextManager[Any] | None = None,
 ) -> dict[str, Any]:
     global _site
@@ -170,6 +199,9 @@ def _app(
     # Until the first call of st.navigation, Streamlit would run a file in pages/ straight from its
     # address, past the sign-in gate of app.py.
     PagesManager.uses_pages_directory = False
+    # Asked about an origin it does not know, Streamlit would ask an outside server for this one's address,
+    # and everybody would wait. The guard leaves it nothing to ask; this is what it would have been told.
+    net_util._internal_ip = net_util._external_ip = "127.0.0.1"
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -198,6 +230,8 @@ def _app(
                 cookie=opened.cookie,
                 own=own,
                 public_url=public_url,
+                limits=limits,
+                trusted_proxies=trusted_proxies,
             )
         ],
         "lifespan": lifespan,
