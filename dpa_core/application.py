@@ -107,6 +107,7 @@ class _Opened:
     """What was opened at a moment: the version that bound then, and how far the ledger had come."""
 
     context: Context
+    people: People
 
     @property
     def agreement(self) -> Agreement:
@@ -123,6 +124,11 @@ class _Opened:
         """Sequence of the last event that counts at that moment; 0 where there is none yet."""
         return self.context.sequence
 
+    def who(self, actor: str) -> str:
+        """The address under which an actor of the ledger was known at the moment looked at; the text
+        itself for one that the directory does not know, such as an address in an older entry."""
+        return self.people.who(actor, self.now).address
+
 
 @dataclass(frozen=True)
 class CustomerFile(_Opened):
@@ -134,6 +140,7 @@ class CustomerFile(_Opened):
     context: Context
     """What decisions about the customer rest on at that moment, for the side for which the person acts."""
     as_of: datetime | None
+    people: People = field(repr=False)
     reader: CustomerReader = field(repr=False)
     """This customer's rows."""
     agreements: Mapping[str, Agreement] = field(repr=False)
@@ -204,6 +211,7 @@ class ProviderFile(_Opened):
     state: ProviderState
     context: Context
     """With the newest version, and the list of sub-processors that counts now."""
+    people: People = field(repr=False)
     ledger: Ledger = field(repr=False)
     """Of all customers: whoever opens this may read every one."""
     files: FileStore = field(repr=False)
@@ -300,7 +308,11 @@ class Application:
         clock: Clock,
         max_file_bytes: int = MAX_BYTES,
         session: timedelta = SESSION,
+        reach: Mapping[str, frozenset[str] | None] | None = None,
     ) -> None:
+        """`session`: how long a sign-in lasts at the most. `reach`: the identity providers there are, by
+        name, with the only customers that a sign-in through each opens (None: all). Where it is not given,
+        every sign-in opens all that the person has roles for."""
         self.ledger = ledger
         self.agreements = agreements
         self.clock = clock
@@ -314,6 +326,7 @@ class Application:
         self.people = People(ledger)
         self._sessions = Sessions(ledger)
         self._session = session
+        self._reach = reach
         self._openings = 0
         """How many customers were opened since the start: the directory of before counts no more."""
         self._downloads = Downloads()
@@ -385,16 +398,24 @@ class Application:
         The grants a person came with may be gone: a dialog outlives the page and its sign-in gate, so
         every step through this door asks again. Raises SignInAgain where the sign-in is over.
         """
-        if person.session_id is not None:
-            self._open_session(person.session_id)
+        session = self._open_session(person.session_id) if person.session_id is not None else None
         entry = self.people.entry(person.id)
         own = entry.ledger if entry else None
         # An “@” begins the identifier of every ledger that is not a customer's.
         wanted = customer_id if customer_id and not customer_id.startswith("@") else None
         heads = self.ledger.heads(*(id for id in (own, wanted) if id))
         if not person.is_operator:
-            person = replace(person, grants=self._grants(heads.get(own or "")).grants)
+            held = self._grants(heads.get(own or "")).grants
+            person = replace(person, grants=self._within_reach(session, held))
         return person, heads.get(wanted or "")
+
+    def _within_reach(
+        self, session: Session | None, held: tuple[grants.Grant, ...]
+    ) -> tuple[grants.Grant, ...]:
+        """The grants that a sign-in opens: a provider for some customers opens nothing else, whoever it
+        says is there."""
+        only = (self._reach or {}).get(session.provider) if session else None
+        return held if only is None else tuple(g for g in held if g.customer_id in only)
 
     def _grants(self, head: Head | None) -> grants.State:
         return self._parsed_grants(head.state) if head else grants.State()
@@ -498,12 +519,16 @@ class Application:
     def is_open(self, session: Session | None) -> bool:
         """Whether a sign-in counts at this moment."""
         # The real time, not the demo's: a sign-in does not last longer because a date was moved.
-        return session is not None and session.is_open(self.clock.real_now())
+        return session is not None and self._vouched(session) and session.is_open(self.clock.real_now())
+
+    def _vouched(self, session: Session) -> bool:
+        """Whether the provider that vouched for a sign-in is still one of the settings."""
+        return self._reach is None or session.provider in self._reach
 
     def _open_session(self, session_id: str) -> Session:
         """A sign-in that counts. Raises SignInAgain."""
         session = self._sessions.find(session_id)
-        if session is None or session.ended is not None:
+        if session is None or session.ended is not None or not self._vouched(session):
             raise SignInAgain(ENDED)
         if not self.is_open(session):
             raise SignInAgain(EXPIRED)
@@ -684,6 +709,7 @@ class Application:
                 customer_id, state, self._provider_at(as_of), sequence, now, looking_side(person, customer_id)
             ),
             as_of=as_of,
+            people=self.people,
             reader=CustomerReader(self.ledger, customer_id),
             agreements=self.agreements,
             files=self.files,
@@ -897,7 +923,7 @@ class Application:
         head = self.ledger.head(PROVIDER)
         state = self._provider(head)
         context = self._provider_context(state, head.sequence if head else 0, self.clock.now())
-        return ProviderFile(person, state, context, self.ledger, self.files)
+        return ProviderFile(person, state, context, self.people, self.ledger, self.files)
 
     def govern(self, person: Person, command: Command, expected_sequence: int) -> Receipt:
         """Record a step in the provider's own ledger, durable when this returns.

@@ -68,6 +68,8 @@ class People:
         self._ledger = ledger
         self._entries: Remembered[Entry | None] = Remembered(_MOST)
         self._ids: Remembered[str | None] = Remembered(_MOST)
+        self.changes = 0
+        """How often the directory changed since the start: part of a question about names."""
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -136,10 +138,12 @@ class People:
 
     # --- writing: in the caller's transaction; `written` once it is committed ------------------------
 
-    def add(self, tx: Transaction, name: Name, ledger_id: str | None = None) -> Entry:
-        """A new person. `ledger_id`: where its roles lie already. Raises Conflict where the address is
-        somebody's."""
-        id = f"p_{secrets.token_hex(8)}"
+    def add(
+        self, tx: Transaction, name: Name, ledger_id: str | None = None, bits: int | None = None
+    ) -> Entry:
+        """A new person. `ledger_id`: where its roles lie already; `bits`: 64 of them, of which the identifier
+        is made, random where none are given. Raises Conflict where the address is somebody's."""
+        id = f"p_{secrets.randbits(64) if bits is None else bits:016x}"
         entry = Entry(id, ledger_id or PREFIX + id, (name,))
         tx.execute("INSERT INTO people VALUES (?, ?)", [id, entry.ledger])
         tx.execute("INSERT INTO addresses VALUES (?, ?)", [name.address, id])
@@ -169,5 +173,6 @@ class People:
 
     def written(self) -> None:
         """Read anew: a transaction that wrote to the directory has been committed."""
+        self.changes += 1
         self._entries.forget()
         self._ids.forget()

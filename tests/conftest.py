@@ -23,7 +23,7 @@ import hypothesis
 import pytest
 
 from dpa_core import access
-from dpa_core.access import Person
+from dpa_core.access import Identity, Person
 from dpa_core.agreement import Agreement
 from dpa_core.application import Application, Receipt
 from dpa_core.clock import Clock
@@ -144,6 +144,13 @@ def application(store: Path, agreement: Agreement, clock: SettableClock) -> Iter
 def people(application: Application) -> People:
     """The people with their roles as the ledger has them."""
     return People(**{name: application.person(email(name)) for name in ROLES})
+
+
+def sign_in(application: Application, name: str) -> tuple[str, Person]:
+    """One of the people signs in at an identity provider: the cookie's secret, and the person."""
+    who = Identity("test", "https://id.example", name, email(name), name.title())
+    secret, session = application.sign_in(who, "Test browser")
+    return secret, application.person_of(session)
 
 
 def switch(

@@ -29,6 +29,7 @@ from dpa_core.agreement import AgreementError
 from dpa_core.application import Application, demo_days
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger, StoreError
+from dpa_core.providers import Provider
 from dpa_core.settings import (
     ROOT,
     STORE,
@@ -38,12 +39,14 @@ from dpa_core.settings import (
     data_folder,
     load_agreements,
     read_settings,
+    session_length,
     signing_key,
 )
 from dpa_core.snapshots.sign import KeyFileError, KeyRing, key_ring
 from dpa_core.web.cookies import SessionCookie
 from dpa_core.web.guard import Guard
 from dpa_core.web.routes import routes
+from dpa_core.web.sign_in import SignIn
 from dpa_core.web.wellformed import MOST_HEADERS
 
 if TYPE_CHECKING:
@@ -137,11 +140,16 @@ def serving(settings: Settings) -> dict[str, Any]:
     if demo_days(ledger) is not None:
         ledger.close()
         raise SettingsError(f"{settings.data_dir} holds demo data. Name another folder with DPA_DATA_DIR.")
-    application = Application(ledger, agreements, Clock(), settings.max_file_mb * 1_000_000)
+    reach = {
+        p.name: None if p.customers is None else frozenset(p.customers) for p in settings.identity_providers
+    }
+    application = Application(
+        ledger, agreements, Clock(), settings.max_file_mb * 1_000_000, settings.session, reach
+    )
     url = str(settings.public_url).rstrip("/")
-    cookie = SessionCookie(secure=url.startswith("https:"))
-    opened = Site(application, settings.contact, keys, cookie)
-    return _app(opened, url, settings, settings.trusted_proxies)
+    opened = Site(application, settings.contact, keys, SessionCookie(secure=url.startswith("https:")))
+    secret = settings.cookie_secret.get_secret_value()
+    return _app(opened, settings.identity_providers, url, secret, settings, settings.trusted_proxies)
 
 
 def serving_demo(port: int) -> dict[str, Any]:
@@ -151,14 +159,17 @@ def serving_demo(port: int) -> dict[str, Any]:
     """
     from dpa_core import demo  # production neither needs nor loads it
 
-    provider = demo.identity_provider()
-    application = demo.open_application(load_agreements())
+    running = demo.identity_provider()
+    application = demo.open_application(load_agreements(), session_length())
     keys = key_ring(data_folder())
-    provider.__enter__()
+    provider_port = running.__enter__().server_port
+    demo.keep_accounts(application, provider_port)
     opened = Site(
         application, "eva.sund@connectel.example", keys, SessionCookie(secure=False), demo.personas()
     )
-    return _app(opened, f"http://localhost:{port}", Limits(), also=provider)
+    secret = secrets.token_hex(32)
+    providers = (demo.as_provider(provider_port),)
+    return _app(opened, providers, f"http://localhost:{port}", secret, Limits(), also=running)
 
 
 def from_environment() -> dict[str, Any]:
@@ -176,7 +187,9 @@ def from_environment() -> dict[str, Any]:
 
 def _app(
     opened: Site,
+    providers: tuple[Provider, ...],
     public_url: str,
+    secret: str,
     limits: Limits,
     trusted_proxies: str = "none",
     also: AbstractContextManager[Any] | None = None,
@@ -199,7 +212,16 @@ def _app(
                 also.__exit__(None, None, None)
             opened.application.ledger.close()
 
-    own = routes(opened.application, opened.keys, opened.cookie)
+    sign_in = SignIn(
+        opened.application,
+        opened.cookie,
+        providers,
+        public_url=public_url,
+        secret=secret,
+        contact=opened.contact,
+        personas=opened.personas,
+    )
+    own = [*routes(opened.application, opened.keys, opened.cookie), *sign_in.routes()]
     return {
         "middleware": [
             Middleware(

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode, urlsplit
 
 import streamlit as st
 
@@ -65,6 +66,7 @@ PROVIDERS = {
     "portfolio": Listed(":material/work:", portfolio.page, "Portfolio"),
 }
 START = "overview"
+SIGN_IN_AGAIN = "/sign-in?next={next}"
 SIGN_OUT = "/auth/logout"
 SECTIONS = {
     "": {START: Listed(":material/dashboard:", overview.page, "Overview")},
@@ -159,7 +161,7 @@ def _person(site: Site) -> Person:
             st.title("Please sign in again")
             st.write(str(again))
             if st.button("Sign in again", type="primary"):
-                site.leave_for("/sign-in")
+                site.leave_for(SIGN_IN_AGAIN.format(next=quote(_here(), safe="")))
         st.stop()
     if not person.grants:
         _message(
@@ -171,6 +173,12 @@ def _person(site: Site) -> Person:
         )
         st.stop()
     return person
+
+
+def _here() -> str:
+    """The path and query of the page that the person is on."""
+    query = urlencode(st.query_params.to_dict())
+    return (urlsplit(str(st.context.url or "")).path or "/") + (f"?{query}" if query else "")
 
 
 def _message(site: Site, title: str, sentence: str) -> None:

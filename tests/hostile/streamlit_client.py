@@ -66,7 +66,7 @@ def ask(
     body: bytes | Iterator[bytes] | None = None,
     **headers: str | None,
 ) -> Answer:
-    """One request as it stands, byte for byte. `x_header="…"` adds or replaces a header, None leaves one out."""
+    """One request as it stands, byte for byte. `x_header="…"` adds or replaces one, None leaves it out."""
     connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=PATIENCE)
     named: dict[str, str | None] = {"Host": address.host, **cookie(secret)}
     named |= {name.replace("_", "-").title(): value for name, value in headers.items()}

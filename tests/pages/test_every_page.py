@@ -6,9 +6,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from dpa_core.application import SESSION
 from dpa_core.web import Site
+from dpa_core.web.cookies import SessionCookie
 from pages.parts import shell
-from tests.conftest import CUSTOMERS, ROLES, email
+from tests.conftest import CUSTOMERS, ROLES, sign_in
 from tests.pages import KEYS, LISTED, shown
 
 OF_A_CUSTOMER = [name for name in LISTED if name not in shell.PROVIDERS]
@@ -19,22 +21,17 @@ OF_A_CUSTOMER = [name for name in LISTED if name not in shell.PROVIDERS]
 def visit(application, monkeypatch):
     """`visit(page, name, customer)`: the whole frame around one page, for somebody signed in."""
 
-    def look(page: str, name: str, customer: str, signed_in_for: float = 1) -> AppTest:
-        expires = application.clock.real_now() + timedelta(hours=signed_in_for)
-        claims = {
-            "is_logged_in": True,
-            "email": email(name),
-            "email_verified": True,
-            "exp": expires.timestamp(),
-        }
-        monkeypatch.setattr(shell, "claims", lambda: claims)
+    def look(page: str, name: str, customer: str, signed_in_for: timedelta | None = None) -> AppTest:
+        secret, _ = sign_in(application, name)
+        application.clock.at += signed_in_for or timedelta()
+        monkeypatch.setattr(shell, "secret", lambda _: secret)
 
         def script(site):
             from pages.parts import shell
 
             shell.visit(site)
 
-        site = Site(application, "privacy@people.example", KEYS)
+        site = Site(application, "privacy@people.example", KEYS, SessionCookie(secure=False))
         at = AppTest.from_function(script, args=(site,), default_timeout=30)
         at._page_hash = calc_hash(page)  # what the address says; AppTest finds only pages that are files
         at.query_params["customer"] = customer
@@ -68,6 +65,6 @@ def test_the_desk_is_open_to_the_privacy_officer_alone(visit, name):
 
 @pytest.mark.parametrize("page", LISTED)
 def test_nobody_sees_a_page_after_the_sign_in_has_expired(visit, page):
-    said = shown(visit(page, "anna", "nordfrakt", signed_in_for=0))
+    said = shown(visit(page, "anna", "nordfrakt", signed_in_for=SESSION))
     assert "Your sign-in has expired" in said
     assert CUSTOMERS["nordfrakt"] not in said
