@@ -201,7 +201,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         sender = scope.get("client")
-        proxied = bool(sender) and sender[0] in self._entered.trusted_hosts
+        proxied = sender is not None and sender[0] in self._entered.trusted_hosts
         await self._entered({**scope, _PROXIED: proxied}, receive, send)  # type: ignore[arg-type]
 
     async def _asked(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -26,8 +26,8 @@ _FROM_BROWSERS = frozenset(
 class Part(Enum):
     """A part of Streamlit's server, by what it needs."""
 
-    PAGE = re.compile(r"/(?!oauth2callback$)[A-Za-z0-9_-]*")
-    """The shell of a page, the same for all; not where Streamlit's own sign-in would end."""
+    PAGE = re.compile(r"/[A-Za-z0-9_-]*")
+    """The shell of a page, the same for all."""
     FILES = re.compile(r"/static/.+|/favicon\.png|/manifest\.json|/_stcore/(health|host-config)")
     """What a page is drawn with; nothing of anybody's."""
     MEDIA = re.compile(r"/media/[^/]+")

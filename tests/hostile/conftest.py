@@ -71,7 +71,7 @@ def desk(_filled: Path, agreement: Agreement, tmp_path_factory: pytest.TempPathF
         patch.setattr(streamlit_config, "_main_script_path", str(ROOT / "app.py"))
         patch.setattr(Runtime, "_instance", None)
         patch.setattr("dpa_core.web.relay.CHECKED_EVERY", 0.1)
-        app = st.App(ROOT / "app.py", **web._app(opened, (), address.origin, "x" * 32, LIMITS))
+        app = st.App(ROOT / "app.py", **web._app(opened, (), address.origin, "x" * 32, LIMITS, "127.0.0.1"))
         with running(app, listening):
             assert ask(address, "GET", "/livez").status == 200  # answered once all is up
             yield Desk(address, application, clock)

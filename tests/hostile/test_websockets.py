@@ -70,10 +70,11 @@ REFUSED: dict[str, tuple[dict[str, Any], int]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_websocket_is_refused(desk, anna, case):
+def test_a_websocket_is_refused(desk, anna, case, log):
     options, status = REFUSED[case]
     secret = None if "Cookie" in options else anna
     assert refused(desk.address, secret, **options) == status
+    assert "Traceback" not in "\n".join(log)
 
 
 @pytest.mark.parametrize("origin", ["HTTP://DESK.EXAMPLE", "http://desk.example:80"])
