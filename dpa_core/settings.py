@@ -77,6 +77,18 @@ class _Signing(_Folders):
     """The private Ed25519 key as a JWK; without it, one is made in the data folder."""
 
 
+class _Sessions(_Folders):
+    """What the demo needs to know of sign-ins, too."""
+
+    session_hours: float = Field(default=12, gt=0, le=24)
+    """When a sign-in ends at the latest. The longest is a day. Standard: NIST SP 800-63B 2.2.3"""
+
+    @property
+    def session(self) -> timedelta:
+        """When a sign-in ends at the latest."""
+        return timedelta(hours=self.session_hours)
+
+
 class Limits(BaseModel):
     """How much of the server one session, one person or one address may take."""
 
@@ -92,18 +104,6 @@ class Limits(BaseModel):
     """Megabytes that one person may upload in an hour."""
     sign_ins_per_minute: int = Field(default=300, ge=1)
     """Requests to the pages of sign-in from one address."""
-
-
-class _Sessions(_Folders):
-    """What the demo needs to know of sign-ins, too."""
-
-    session_hours: float = Field(default=12, gt=0, le=24)
-    """When a sign-in ends at the latest. The longest is a day. Standard: NIST SP 800-63B 2.2.3"""
-
-    @property
-    def session(self) -> timedelta:
-        """When a sign-in ends at the latest."""
-        return timedelta(hours=self.session_hours)
 
 
 class Settings(_Sessions, _Signing, Limits):
