@@ -42,8 +42,8 @@ li{padding:.35rem 0;border-top:1px solid var(--line);overflow-wrap:anywhere}
 .soft{color:var(--soft);font-size:.9rem}
 @media(max-width:480px){main{margin:0;min-height:100vh;border:0;border-radius:0;padding:1.5rem 1rem}}
 """
-# Forms are sent to this server only, which answers with a page, never with a way elsewhere.
 POLICY = policy(style_src=digest(_STYLE.encode()), form_action="'self'")
+"""What a browser may load and send for these pages: their own style, and their own form."""
 ABOUT = (
     "See which sub-processors touch your data and where, switch features, and set how long data is kept. "
     "Every change is a documented instruction under your Data Processing Agreement."
