@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -71,11 +72,10 @@ def serving(
 
 
 @contextmanager
-def demo_server(folder: Path) -> Iterator[str]:
-    """The same for `dpa demo`, begun without the time that its imports take."""
-    port = free_port()
+def dpa_serving(words: list[str], folder: Path, port: int, **environment: str) -> Iterator[str]:
+    """The same for the command `dpa` with these words, begun without the time that its imports take."""
     log = folder.with_name(folder.name + ".log")
-    process = forked.dpa(["demo", "--port", str(port)], log, {**os.environ, "DPA_DATA_DIR": str(folder)})
+    process = forked.dpa(words, log, {**os.environ, "DPA_DATA_DIR": str(folder), **environment})
     try:
         yield until_it_answers(port, lambda: process.exitcode is not None, log)
     finally:
@@ -126,7 +126,8 @@ def data(prepared: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def server(data: Path) -> Iterator[str]:
     """The address of a demo server of this test's own."""
-    with demo_server(data) as url:
+    port = free_port()
+    with dpa_serving(["demo", "--port", str(port)], data, port) as url:
         yield url
 
 
@@ -150,11 +151,11 @@ class Visit:
     page: Page
     url: str
 
-    def sign_in(self, email: str) -> None:
-        """Through the demo's provider, without a look at the page before it."""
-        self.page.goto(f"{self.url}/auth/login?provider=demo")
+    def sign_in(self, email: str, path: str = "/") -> None:
+        """Through the demo's provider, without a look at the page before it, and on to a path."""
+        self.page.goto(f"{self.url}/auth/login?provider=demo&next={quote(path, safe='')}")
         self.page.get_by_role("button", name=email).click()
-        self.page.wait_for_url(f"{self.url}/**")
+        self.arrive()
 
     def settle(self) -> None:
         """Wait until the script has run."""
@@ -163,6 +164,10 @@ class Visit:
     def open(self, path: str) -> None:
         """Type an address."""
         self.page.goto(self.url + path)
+        self.arrive()
+
+    def arrive(self) -> None:
+        """Wait for a page of ours, whole."""
         self.page.get_by_test_id("stMain").get_by_role("heading", level=1).wait_for()
         self.settle()
 
@@ -212,8 +217,7 @@ def sign_in(browser: Browser, server: str) -> Iterator[SignIn]:
         context = browser.new_context(**options)  # type: ignore[arg-type]
         contexts.append(context)
         visit = Visit(context.new_page(), server)
-        visit.sign_in(email)
-        visit.open(path)
+        visit.sign_in(email, path)
         return visit
 
     yield start
