@@ -138,8 +138,7 @@ def _form(scope: Scope) -> None:
     about = KINDS_OF_HELP[kind]
     due = dates.business_days_later(file.now, file.agreement.term("assistance").value)
     st.markdown(
-        f"{about.note} The provider answers until the end of **{words.day(steps.last_day(due))}** "
-        f"({about.clause})."
+        f"{about.note} The provider answers until the end of **{words.deadline(due)}** ({about.clause})."
     )
     rights, received = _data_subject(form) if kind == "data_subject" else ([], None)
     title = st.text_input(**form.field("title", "Title"), help="No names of data subjects, please.")

@@ -89,11 +89,11 @@ def _end(scope: Scope) -> None:
         st.markdown(f":material/event_busy: **The agreement {tense} on {words.day(end.on)}**")
         show.quoted(end.reason)
         if file.now < until:
-            last = steps.last_day(until)
-            left = (dates.local_day(last) - dates.local_day(file.now)).days
+            left = (words.last_day(until) - dates.local_day(file.now)).days
             st.metric("Days left to ask for a return", max(left, 0))
             st.markdown(
-                f"You can ask for a return until the end of **{words.day_and_distance(last, file.now)}**: "
+                "You can ask for a return until the end of "
+                f"**{words.deadline_and_distance(until, file.now)}**: "
                 f"{days} days after the end. Without that request, deletion is assumed to be your wish."
             )
         else:

@@ -94,7 +94,7 @@ def _notice(scope: Scope, incident: Incident) -> None:
             st.caption(
                 "Art. 33(1) GDPR gives you 72 hours from when you know; counted here from the first notice."
             )
-            steps.due(incident.notices[0].at + incidents.CONTROLLERS_HOURS, file.now, hours=True)
+            steps.due(incident.notices[0].at + incidents.CONTROLLERS_HOURS, file.now)
         fitting = incidents.steps_open(incident, state, file.context)
         if file.acts and fitting:
             _customers_steps(scope, incident, fitting)
@@ -183,7 +183,7 @@ def _clock(scope: Scope, incident: Incident) -> None:
     agreement, now = scope.file.agreement, scope.application.clock.now()
     until = min(incidents.notify_until(incident, c, agreement) for c in incident.waiting)
     st.markdown(f":material/timer: **{words.count(len(incident.waiting), 'customer')} not notified yet**")
-    steps.due(until, now, hours=True)
+    steps.due(until, now)
 
 
 def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from dpa_core.application import CustomerFile
 from dpa_core.subjects import features, retention
 from dpa_core.subjects.subject import Task
 from dpa_core.views import history, tasks
-from pages.parts import show, steps, words
+from pages.parts import show, words
 from pages.parts.scope import Scope
 
 
@@ -22,6 +22,9 @@ class Waiting:
 
     what: str
     by: datetime | None
+    """In UTC, to sort by."""
+    when: str
+    """The same in words, with how far off it is; empty without a date."""
     clause: str
     page: str
     overdue: bool = False
@@ -61,15 +64,22 @@ def read(scope: Scope) -> Data:
         engaged=engaged,
         places=places,
         latest=history.instructions(file, last=5),
-        waiting=_by_date([*_of_others(open_tasks, file), *_of_settings(periods, open_tasks)]),
+        waiting=_by_date([*_of_others(open_tasks, file), *_of_settings(periods, open_tasks, file.now)]),
         holds=sum(p.hold is not None for p in periods),
     )
 
 
-def _of_settings(periods: tuple[retention.Period, ...], found: list[Task]) -> list[Waiting]:
+def _of_settings(periods: tuple[retention.Period, ...], found: list[Task], now: datetime) -> list[Waiting]:
     """What reviews left open, and what is coming for retention."""
     waiting = [
-        Waiting(f"{tasks.kind(t)}: {words.plain(tasks.what(t))}.", tasks.due_at(t), t.clause, tasks.page(t))
+        Waiting(
+            f"{tasks.kind(t)}: {words.plain(tasks.what(t))}.",
+            t.due,
+            tasks.when_and_distance(t, now),
+            t.clause,
+            tasks.page(t),
+            overdue=bool(t.waits_for and t.due and t.due <= now),
+        )
         for t in found
         if t.subject == "reviews"
     ]
@@ -78,24 +88,26 @@ def _of_settings(periods: tuple[retention.Period, ...], found: list[Task]) -> li
         if p.pending:
             what = f"{name} will be kept for {words.count(p.pending.days, 'day')} instead of {p.days:,}"
             note = "; a legal hold stops the deletion" if p.hold else ""
-            waiting.append(
-                Waiting(
-                    f"{what}{note}. Can be cancelled.", p.pending.effective_at, retention.CLAUSE, "retention"
-                )
-            )
+            waiting.append(_coming(f"{what}{note}. Can be cancelled.", p.pending.effective_at, now))
         if p.hold:
             waiting.append(
                 Waiting(
                     f"{name}: a legal hold stops deletion until released.",
                     None,
+                    "",
                     retention.CLAUSE,
                     "retention",
                 )
             )
         if p.deletion_resumes_at:
             what = f"{name}: the legal hold is released; deletion resumes."
-            waiting.append(Waiting(what, p.deletion_resumes_at, retention.CLAUSE, "retention"))
+            waiting.append(_coming(what, p.deletion_resumes_at, now))
     return waiting
+
+
+def _coming(what: str, at: datetime, now: datetime) -> Waiting:
+    """What time alone brings about for retention."""
+    return Waiting(what, at, words.day_and_distance(at, now), retention.CLAUSE, "retention")
 
 
 def _of_others(found: list[Task], file: CustomerFile) -> list[Waiting]:
@@ -105,7 +117,8 @@ def _of_others(found: list[Task], file: CustomerFile) -> list[Waiting]:
         Waiting(
             f"**{words.plain(tasks.title(t))}** · {words.plain(sides[t.waits_for])}: "
             f"{words.plain(tasks.next_step(t))}",
-            t.due and steps.last_day(t.due),
+            t.due,
+            tasks.when_and_distance(t, file.now),
             t.clause,
             tasks.page(t),
             t.due is not None and t.due <= file.now,
@@ -178,7 +191,6 @@ def _features(scope: Scope, data: Data) -> None:
 
 
 def _waits(scope: Scope, data: Data) -> None:
-    now = scope.file.now
     st.subheader("Waiting or in force", anchor=False)
     if not data.waiting:
         st.markdown(":material/task_alt: Nothing is waiting.")
@@ -186,7 +198,7 @@ def _waits(scope: Scope, data: Data) -> None:
         with st.container(border=True):
             if w.by:
                 icon, word = (":material/warning:", "Overdue: ") if w.overdue else (":material/schedule:", "")
-                st.markdown(f"{icon} **{word}{words.day_and_distance(w.by, now)}**")
+                st.markdown(f"{icon} **{word}{w.when}**")
             elif w.page == "retention":
                 st.markdown(":material/lock: **In force**")
             elif w.page == "review":

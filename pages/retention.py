@@ -134,7 +134,8 @@ def _pending(period: Period, file: CustomerFile) -> str:
     return (
         f":material/schedule: **{words.duration(pending.days)}** from "
         f"{words.day_and_distance(pending.effective_at, file.now)}, by {words.address(pending.by)} "
-        f"(instruction {pending.sequence:,}). It can be cancelled until {words.minute(pending.effective_at)}."
+        f"(instruction {pending.sequence:,}). "
+        f"It can be cancelled until {words.deadline(pending.effective_at)}."
     )
 
 

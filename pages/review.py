@@ -262,7 +262,7 @@ def _items(scope: Scope, found: list[Task], nothing: str) -> None:
                 "Waits for": [SIDES[t.waits_for].capitalize() if t.waits_for else "" for t in found],
                 "Since": [words.day(t.opened_at) if t.opened_at else "" for t in found],
                 "By": [t.by or "" for t in found],
-                "Date": [words.day_and_distance(at, now) if (at := tasks.due_at(t)) else "" for t in found],
+                "Date": [tasks.when_and_distance(t, now) for t in found],
                 "Clause": [t.clause for t in found],
             }
         ),

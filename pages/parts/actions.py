@@ -468,13 +468,10 @@ def _as_sentences(found: Sequence[Task], whose: Mapping[str, str], now: datetime
 def _as_sentence(task: Task, whose: Mapping[str, str], now: datetime) -> str:
     """`Next, **Connectel AB**: Audit of Connectel AB · Accept the dates, by 8 Dec 2026 (in 14 days).`"""
     who = f"**{words.plain(whose[task.waits_for])}**" if task.waits_for else "by the calendar"
-    due = tasks.due_at(task)
-    if due is None:
+    if task.due is None:
         when = " (no date in the agreement)" if task.waits_for else ""
     else:
-        at = due.astimezone(words.STOCKHOLM)
-        day = words.day(at) if (at.hour, at.minute) in ((0, 0), (23, 59)) else words.minute(at)
-        when = f", {'by' if task.waits_for else 'on'} {day} ({words.distance(at, now)})"
+        when = f", {'by' if task.waits_for else 'on'} {tasks.when_and_distance(task, now)}"
     return f"Next, {who}: {words.plain(tasks.what(task))}{when}."
 
 

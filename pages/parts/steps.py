@@ -73,27 +73,20 @@ def conversation(scope: Scope, said: Sequence[Message], key: str) -> None:
             files(scope, message.files, f"{key}.{number}")
 
 
-def last_day(due: datetime) -> datetime:
-    """A moment on the last day before a period is over, to be shown as its day."""
-    return due - timedelta(microseconds=1)
-
-
-def due(at: datetime | None, now: datetime, *, hours: bool = False) -> None:
-    """Until when, and whether that is over: word, icon and colour. `hours`: show the minute."""
+def due(at: datetime | None, now: datetime) -> None:
+    """Until when, and whether that is over: word, icon and colour. `at`: the first moment too late."""
     if at is None:
         st.badge("No date in the agreement", icon=":material/event:", color="gray")
         return
-    when = words.minute(at) if hours else words.day(last_day(at))
+    when = words.deadline_and_distance(at, now)
     if now >= at:
-        st.badge(f"Overdue since {when}", icon=":material/warning:", color="red")
+        st.badge(f"Overdue: {when}", icon=":material/warning:", color="red")
         return
     left = at - now
-    if hours and left < timedelta(days=4):
+    if words.to_the_minute(at) and left < timedelta(days=4):
         whole = int(left.total_seconds() // 3600)
         minutes = int(left.total_seconds() % 3600 // 60)
-        note = f"{whole} h {minutes:02d} min left"
-    else:
-        note = words.distance(last_day(at), now)
+        when = f"{words.deadline(at)} ({whole} h {minutes:02d} min left)"
     soon = left < timedelta(days=3)
     icon = ":material/alarm:" if soon else ":material/schedule:"
-    st.badge(f"Due {when} ({note})", icon=icon, color="orange" if soon else "blue")
+    st.badge(f"Due {when}", icon=icon, color="orange" if soon else "blue")

@@ -10,13 +10,19 @@ from dpa_core.locale import clock_time as clock_time
 from dpa_core.locale import count as count
 from dpa_core.locale import day as day
 from dpa_core.locale import day_of_year as day_of_year
+from dpa_core.locale import deadline as deadline
+from dpa_core.locale import deadline_and_distance as deadline_and_distance
+from dpa_core.locale import deadline_hour as deadline_hour
 from dpa_core.locale import distance as distance
 from dpa_core.locale import duration as duration
+from dpa_core.locale import last_day as last_day
 from dpa_core.locale import listed as listed
 from dpa_core.locale import local_day as local_day
 from dpa_core.locale import minute as minute
 from dpa_core.locale import month as month
+from dpa_core.locale import part as part
 from dpa_core.locale import size as size
+from dpa_core.locale import to_the_minute as to_the_minute
 
 
 def day_and_distance(at: datetime, now: datetime) -> str:

@@ -358,7 +358,7 @@ def test_hours_that_run_out_ask_for_the_reasons(sign_in: SignIn) -> None:
     eva = sign_in(EVA, "/incidents?customer=nordfrakt")
     move_clock(eva, 4)
     eva.open("/incidents?customer=nordfrakt")
-    eva.sees("Overdue since")
+    eva.sees("Overdue: ")
     press(eva, "Notify the customers")
     write(eva, "(i) Nature of the breach", "Calls could not be routed.")
     eva.click("Notify")
