@@ -79,16 +79,14 @@ def _operator() -> Any:
     return operator(datetime.now(UTC))
 
 
-def _run(parts: dict[str, Any], address: str, port: int) -> None:
+def _run(parts: dict[str, Any], config: dict[str, Any]) -> None:
     # Imported here: the other commands do without a web server, and start in half the time.
     import streamlit as st
-
-    from dpa_core import web
 
     # Where `app.py` finds `pages`. Streamlit adds the folder only while a script runs, and takes it away
     # again when the first of several has ended.
     sys.path.insert(0, str(ROOT))
-    st.App(ROOT / "app.py", **parts).run(config=web.config(address, port))
+    st.App(ROOT / "app.py", **parts).run(config=config)
 
 
 def _check_port(address: str, port: int) -> None:
@@ -121,7 +119,7 @@ def demo_command(
 
     parts = web.serving_demo(port)
     typer.echo(f"DPA Desk with demo data: http://localhost:{port}")
-    _run(parts, "localhost", port)
+    _run(parts, web.config("localhost", port))
 
 
 @app.command()
@@ -133,7 +131,7 @@ def serve() -> None:
 
     parts = web.serving(settings)
     typer.echo(f"DPA Desk: {settings.public_url}")
-    _run(parts, settings.address, settings.port)
+    _run(parts, web.config(settings.address, settings.port, settings.max_file_mb))
 
 
 # --- agreement -----------------------------------------------------------------------------------

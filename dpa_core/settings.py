@@ -76,7 +76,7 @@ class Settings(_Signing):
     cookie_secret: SecretStr = Field(min_length=32)
     """Signs the identity cookie: 32 random characters or more."""
     max_file_mb: int = Field(default=25, ge=1, le=200)
-    """Megabytes an attached file may have."""
+    """Megabytes, of 1,048,576 bytes, that an attached file may have."""
     contact: str = "privacy@connectel.se"
     """Whom to ask for access."""
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import streamlit as st
+import streamlit.config
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -30,6 +31,7 @@ from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.agreement import AgreementError
 from dpa_core.application import Application, demo_days
 from dpa_core.clock import Clock
+from dpa_core.files import MAX_BYTES, MEGABYTE
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.settings import (
     ROOT,
@@ -77,12 +79,16 @@ def site() -> Site:
     return _site
 
 
-def config(address: str, port: int) -> dict[str, Any]:
+_LIMIT = "server.maxUploadSize"
+"""Streamlit's own limit for a file on its way here, in its megabytes, which are ours too."""
+
+
+def config(address: str, port: int, max_file_mb: int = MAX_BYTES // MEGABYTE) -> dict[str, Any]:
     """Streamlit's settings: those of `.streamlit/config.toml`, which `streamlit run` reads by itself,
-    and where to listen."""
+    where to listen, and how large a file may be."""
     with (ROOT / ".streamlit" / "config.toml").open("rb") as file:
         chosen = dict(_flat(tomllib.load(file)))
-    return {**chosen, "server.address": address, "server.port": port}
+    return {**chosen, "server.address": address, "server.port": port, _LIMIT: max_file_mb}
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -104,7 +110,7 @@ def serving(settings: Settings) -> dict[str, Any]:
     if demo_days(ledger) is not None:
         ledger.close()
         raise SettingsError(f"{settings.data_dir} holds demo data. Name another folder with DPA_DATA_DIR.")
-    application = Application(ledger, agreements, Clock(), settings.max_file_mb * 1_000_000)
+    application = Application(ledger, agreements, Clock(), settings.max_file_mb * MEGABYTE)
     url = str(settings.public_url).rstrip("/")
     auth = {
         "redirect_uri": f"{url}/oauth2callback",
@@ -145,8 +151,12 @@ def from_environment() -> dict[str, Any]:
     """
     try:
         if os.environ.get("DPA_DEMO", "").lower() in ("1", "true", "yes"):
-            return serving_demo(int(st.get_option("server.port")))
-        return serving(read_settings())
+            parts, most = serving_demo(int(st.get_option("server.port"))), MAX_BYTES // MEGABYTE
+        else:
+            settings = read_settings()
+            parts, most = serving(settings), settings.max_file_mb
+        streamlit.config.set_option(_LIMIT, most)
+        return parts
     except (AgreementError, KeyFileError, SettingsError, StoreError) as error:
         raise SystemExit(f"{error} (For the demo: `dpa demo`.)") from error
 

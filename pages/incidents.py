@@ -321,7 +321,7 @@ def _notify(provider: ProviderFile, incident: Incident, form: actions.Form) -> a
     first = [c for c in incident.waiting if c in who]
     if any(provider.now > incidents.notify_until(incident, c, provider.agreement) for c in first):
         delay = st.text_area(**form.field("delay", "Reasons for the delay, told with the notice"))
-    chosen = steps.uploads(form)
+    chosen = steps.choose_files(form)
     changed = {i: t for i, t in texts.items() if first or t.strip() != incident.items.get(i, "")}
     return lambda: incidents.NotifyCustomers(
         incident.id, changed, tuple(who), delay, steps.attach(form.scope, chosen, own=True)

@@ -222,7 +222,7 @@ def _object(notice: Notice, form: actions.Form) -> actions.Make:
         **form.field("grounds", "Grounds"), help="Reasonable and documented, relating to data protection."
     )
     relates = st.checkbox("These grounds relate to data protection.", key=form.key("relates"))
-    chosen = steps.uploads(form, "Documents (optional)")
+    chosen = steps.choose_files(form, "Documents (optional)")
     return lambda: objections.ObjectToChange(
         notice.published.id, grounds, relates, steps.attach(form.scope, chosen)
     )
@@ -231,7 +231,7 @@ def _object(notice: Notice, form: actions.Form) -> actions.Make:
 def _cure(notice: Notice, form: actions.Form) -> actions.Make:
     st.markdown("How to cure an objection is the provider’s choice. The customer accepts it or not.")
     text = st.text_area(**form.field("text", "Proposed cure"))
-    chosen = steps.uploads(form)
+    chosen = steps.choose_files(form)
     return lambda: objections.ProposeCure(notice.published.id, text, steps.attach(form.scope, chosen))
 
 

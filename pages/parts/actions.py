@@ -35,6 +35,7 @@ from dpa_core.subjects.subject import Command, Task
 from dpa_core.views import history, tasks
 from pages.parts import words
 from pages.parts.scope import Scope
+from pages.parts.uploads import Chosen
 
 Make = Callable[[], Command]
 """Makes the command once it is confirmed; may attach files first. May raise Refusal, StoreError."""
@@ -179,6 +180,8 @@ class Form:
     labels: dict[str, str] = field(default_factory=dict)
     told: st.delta_generator.DeltaGenerator | None = None
     """Where a refusal is shown; None: where the form has come to."""
+    files: list[Chosen] = field(default_factory=list)
+    """What is chosen in its uploaders: a file that did not arrive stops the sending."""
     others: list[tuple[str, Make, str]] = field(default_factory=list)
     leaves: list[tuple[str, Callable[[], object]]] = field(default_factory=list)
 
@@ -202,6 +205,11 @@ class Form:
 
     def field(self, field: str, label: str) -> Field:
         """Label and key of a field. `field`: what the rules call it in a refusal."""
+        self.labels[field] = label
+        return Field(label=label, key=self.key(field))
+
+    def labelled(self, field: str, label: str) -> Field:
+        """Label and key of a field that no draft keeps, such as one for files."""
         self.labels[field] = label
         return Field(label=label, key=self.key(field))
 
@@ -378,6 +386,8 @@ class _Told:
 
 def _record(form: Form, make: Make) -> _Told | Changed:
     """Send the command through its door of the application."""
+    for chosen in form.files:
+        chosen.check()
     scope, command = form.scope, make()
     try:
         if isinstance(command, grants.GrantAccess | grants.RevokeAccess):

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dpa_core.files import ENDINGS
+from dpa_core.files import CLAUSE, ENDINGS, MEGABYTE, refuse
 from dpa_core.subjects.common import MESSAGE_STEPS, FileRef, Message
-from pages.parts import actions, download, words
+from pages.parts import actions, download, uploads, words
 from pages.parts.scope import Scope
+from pages.parts.uploads import Chosen
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -21,16 +22,25 @@ if TYPE_CHECKING:
 # --- files ---------------------------------------------------------------------------------------
 
 
-def uploads(form: actions.Form, label: str = "Files (optional)", field: str = "files") -> list[UploadedFile]:
-    """A field for files to attach."""
+def choose_files(form: actions.Form, label: str = "Files (optional)", field: str = "files") -> Chosen:
+    """A field for files to attach, with what is wrong with the chosen ones. One of them that did not arrive
+    stops the form from being sent."""
     limit = form.scope.application.files.limit
-    return st.file_uploader(
-        **form.field(field, label),
-        accept_multiple_files=True,
-        # A little more than is taken, so that a file just too large is refused in our words.
-        max_upload_size=limit // 1_000_000 + 5,
-        help=f"{', '.join(ENDINGS)}; up to {words.size(limit)} each. Checked when you send.",
+    most = f"{limit // MEGABYTE} MB"
+    chosen = uploads.choose(
+        **form.labelled(field, label), limit=limit, help=f"{', '.join(ENDINGS)}; up to {most} each."
     )
+    form.files.append(chosen)
+    for name in chosen.failed:
+        st.error(
+            f"**{words.plain(name)}** was not uploaded: it is larger than {most}, or the connection broke. "
+            "Nothing can be sent while it is in the list: remove it there, or choose it again.",
+            icon=":material/upload_file:",
+        )
+    for file in chosen:
+        if refusal := uploads.wrong_with(file, limit):
+            st.error(actions.sentence(refusal), icon=":material/block:")
+    return chosen
 
 
 def attach(scope: Scope, files: Iterable[UploadedFile], *, own: bool = False) -> tuple[FileRef, ...]:
@@ -39,6 +49,13 @@ def attach(scope: Scope, files: Iterable[UploadedFile], *, own: bool = False) ->
     return tuple(
         scope.application.attach(scope.file.person, customer_id, f.name, f.getvalue()) for f in files
     )
+
+
+def without_files(text: str, chosen: Chosen) -> str:
+    """The text of a step that takes no files. Raises Refusal where some are chosen: they would be lost."""
+    if len(chosen):
+        raise refuse("not_with_this", CLAUSE, "files", names=tuple(f.name for f in chosen))
+    return text
 
 
 def files(scope: Scope, refs: Iterable[FileRef], key: str) -> None:
