@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
@@ -33,6 +33,7 @@ from dpa_core.access import (
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.downloads import Downloads, File
+from dpa_core.drafts import DAYS, Content, Draft, Drafts
 from dpa_core.files import MAX_BYTES, FileStore
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
@@ -58,6 +59,8 @@ T = TypeVar("T")
 _ATTEMPTS = 200
 _PAUSE = (0.0025, 0.0075)
 """Seconds between attempts, about what another's commit takes; no two wait alike, so as not to meet again."""
+_TYPING = timedelta(days=1)
+"""How long after a sign-in has ended by time what was typed under it can still be kept as a draft."""
 _BATCH = 200
 """Ledgers whose derived rows are made anew in one transaction."""
 
@@ -289,11 +292,13 @@ class Application:
         agreements: Mapping[str, Agreement],
         clock: Clock,
         max_file_bytes: int = MAX_BYTES,
+        draft_days: int = DAYS,
     ) -> None:
         self.ledger = ledger
         self.agreements = agreements
         self.clock = clock
         self.files = FileStore(ledger.folder / "files", max_file_bytes)
+        self._draft_days = draft_days
         # Kept by what they were read from, so that none is ever out of date.
         self._parsed = lru_cache(1_000)(CustomerState.model_validate_json)
         self._parsed_grants = lru_cache(1_000)(grants.State.model_validate_json)
@@ -391,17 +396,20 @@ class Application:
             tx.append(head, events, registry.fold_person(events, state).model_dump_json(), STATE_SCHEMA)
             return events
 
-        receipt = self._until_written(write)
+        receipt = self._record(write)
         self._queries.roles_changed += 1
         return receipt
 
-    def _until_written(self, write: Callable[[Transaction], list[Event]]) -> Receipt:
+    def _record(self, write: Callable[[Transaction], list[Event]]) -> Receipt:
+        """Write events until they are written; what was recorded."""
+        return _receipt(self._until_written(write))
+
+    def _until_written(self, write: Callable[[Transaction], T]) -> T:
         """Write, and once more where another writer got in between: each attempt decides anew."""
 
-        def attempt() -> Receipt:
+        def attempt() -> T:
             with self.ledger.transaction() as tx:
-                events = write(tx)
-            return _receipt(events)
+                return write(tx)
 
         # A new one each time: threads that share one through its decorator share its counters.
         retrying = Retrying(
@@ -433,7 +441,7 @@ class Application:
             by = _Signature(person, side, command.customer_id, agreement.version, now)
             return self._write(tx, command.customer_id, head, state, by, bodies)[0]
 
-        receipt = self._until_written(write)
+        receipt = self._record(write)
         self._openings += 1
         return receipt
 
@@ -584,7 +592,7 @@ class Application:
 
         # Two at the same instant: the second meets a row that is not committed yet, and cannot say what
         # the first did until it is. The next attempt finds it, and raises Changed.
-        return self._until_written(write)
+        return self._record(write)
 
     def _named(self, command: Command, context: Context) -> Context:
         """The context with what the command itself names: an entry, or customers."""
@@ -642,6 +650,44 @@ class Application:
         link = self._downloads.take(token, browser, self.clock.now())
         require(self.person(link.email), "read", link.customer_id)
         return link.file
+
+    # --- drafts ----------------------------------------------------------------------------------
+
+    def draft(self, person: Person, customer_id: str | None, form: str) -> Draft | None:
+        """What this person typed in a form for a customer (None: for the provider's own ledger) and has not
+        sent yet. Raises Forbidden, SignInAgain, StoreError. Clause: Art. 32(4) GDPR
+        """
+        person, _ = self._enter(person)
+        return self._drafts(person, customer_id).find(form)
+
+    def keep_draft(self, person: Person, customer_id: str | None, form: str, content: Content) -> None:
+        """Keep what this person has typed in a form so far, in place of what was kept before.
+
+        Also from somebody whose sign-in time alone has just ended: what was typed until then is not lost.
+        Raises Forbidden, SignInAgain (signed out, or ended long ago), StoreError, drafts.TooLong.
+        """
+        mine = self._drafts(self._typing(person), customer_id)
+        self._until_written(lambda tx: mine.keep(tx, form, content))
+
+    def drop_draft(self, person: Person, customer_id: str | None, form: str) -> None:
+        """Take a draft of this person away. Raises Forbidden, SignInAgain, StoreError."""
+        person, _ = self._enter(person)
+        mine = self._drafts(person, customer_id)
+        self._until_written(lambda tx: mine.drop(tx, form))
+
+    def _drafts(self, person: Person, customer_id: str | None) -> Drafts:
+        require(person, "govern" if customer_id is None else "read", customer_id)
+        owner = customer_id or PROVIDER
+        return Drafts(self.ledger, _draft_owner(person), owner, self.clock.now(), self._draft_days)
+
+    def _typing(self, person: Person) -> Person:
+        """The person with the grants held now, also where the sign-in has ended by time and not long ago."""
+        now = self.clock.real_now()
+        if person.expires is None or not person.expires <= now < person.expires + _TYPING:
+            return self._enter(person)[0]
+        if (person.email, person.expires) in self._signed_out:
+            raise SignInAgain(SIGNED_OUT)
+        return self._enter(replace(person, expires=None))[0]
 
     # --- files -----------------------------------------------------------------------------------
 
@@ -716,7 +762,7 @@ class Application:
             self._put_objectors(tx, state, new, now)
             return events
 
-        return self._until_written(write)
+        return self._record(write)
 
     def _put_objectors(
         self, tx: Transaction, before: ProviderState, provider: ProviderState, now: datetime
@@ -760,7 +806,7 @@ class Application:
             tx.append(head, events, json.dumps({"days": before + days}), STATE_SCHEMA)
             return events
 
-        self._until_written(write)
+        self._record(write)
         clock.advance(days)
 
     def verify(self) -> list[Fault]:
@@ -811,6 +857,11 @@ class _Signature:
             on_behalf_of=str(self.customer_id) if self.side == "customer" else PROCESSOR,
             agreement_version=self.version,
         )
+
+
+def _draft_owner(person: Person) -> str:
+    """What names whoever a draft belongs to."""
+    return person.email
 
 
 def _unknown(customer_id: str) -> Refusal:

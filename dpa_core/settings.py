@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 from dpa_core import ROOT as ROOT
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
+from dpa_core.drafts import DAYS
 
 STORE = "desk.duckdb"
 """Name of the database file in the data folder."""
@@ -77,6 +78,8 @@ class Settings(_Signing):
     """Signs the identity cookie: 32 random characters or more."""
     max_file_mb: int = Field(default=25, ge=1, le=200)
     """Megabytes, of 1,048,576 bytes, that an attached file may have."""
+    draft_days: int = Field(default=DAYS, ge=1, le=365)
+    """How long what is typed and not sent is kept."""
     contact: str = "privacy@connectel.se"
     """Whom to ask for access."""
 

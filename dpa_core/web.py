@@ -110,7 +110,9 @@ def serving(settings: Settings) -> dict[str, Any]:
     if demo_days(ledger) is not None:
         ledger.close()
         raise SettingsError(f"{settings.data_dir} holds demo data. Name another folder with DPA_DATA_DIR.")
-    application = Application(ledger, agreements, Clock(), settings.max_file_mb * MEGABYTE)
+    application = Application(
+        ledger, agreements, Clock(), settings.max_file_mb * MEGABYTE, settings.draft_days
+    )
     url = str(settings.public_url).rstrip("/")
     auth = {
         "redirect_uri": f"{url}/oauth2callback",
