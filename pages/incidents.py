@@ -228,7 +228,7 @@ def _concerned(incident: Incident, names: dict[str, str]) -> None:
 
 
 def _record_form(scope: Scope, provider: ProviderFile) -> None:
-    form, names = actions.Form(scope, "incidents.record"), _customer_names(scope)
+    form, names = actions.Form(scope, "incidents.record", own=True), _customer_names(scope)
     kind = st.radio(
         **form.field("kind", "What it is"), options=list(KIND_NAMES), format_func=lambda i: KIND_NAMES[i]
     )
@@ -288,7 +288,7 @@ def _step(
             return None
         return fields(provider, provider.state.incidents.incidents[incident.id], form)
 
-    dialog = actions.Dialog(incident.title, confirm, drawn, about=f"incidents/{incident.id}")
+    dialog = actions.Dialog(incident.title, confirm, drawn, about=f"incidents/{incident.id}", own=True)
     name = f"incidents.{step.__name__}.{incident.id}"
     actions.button(scope, label(incident), name, dialog, kind=kind)
 

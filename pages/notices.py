@@ -339,7 +339,7 @@ def _touched(provider: ProviderFile, change: Change, key: str) -> None:
 
 
 def _draft_form(scope: Scope, provider: ProviderFile) -> None:
-    agreement, form = provider.agreement, actions.Form(scope, "notices.draft")
+    agreement, form = provider.agreement, actions.Form(scope, "notices.draft", own=True)
     kind = st.selectbox(
         **form.field("kind", "What is to change"),
         options=list(KIND_NAMES),
@@ -429,7 +429,9 @@ def _own_step(scope: Scope, id: int, step: type[Command], kind: Kind) -> None:
         provider = form.scope.provider()
         return fields(id, provider, form) if provider else None
 
-    dialog = actions.Dialog("Change to the list of sub-processors", confirm, drawn, about=f"notices/{id}")
+    dialog = actions.Dialog(
+        "Change to the list of sub-processors", confirm, drawn, about=f"notices/{id}", own=True
+    )
     actions.button(scope, label, f"notices.{step.__name__}.{id}", dialog, icon=icon, kind=kind)
 
 

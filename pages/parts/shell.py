@@ -36,7 +36,7 @@ from pages import (
     sub_processors,
     what_if,
 )
-from pages.parts import actions, words
+from pages.parts import actions, drafts, words
 from pages.parts.scope import RUNNING, Scope, look_at
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def visit(site: Site) -> None:
     _banners(site, file)
     page.run()
     actions.drawn(scope)
+    drafts.watch_typing()
 
 
 def entered(site: Site, file: CustomerFile) -> tuple[Scope, dict[str, list[StreamlitPage]]]:

@@ -37,6 +37,8 @@ def choose_files(form: actions.Form, label: str = "Files (optional)", field: str
             "Nothing can be sent while it is in the list: remove it there, or choose it again.",
             icon=":material/upload_file:",
         )
+    if len(chosen):
+        st.caption("Files are no part of a draft: choose them again if you leave before you send.")
     for file in chosen:
         if refusal := uploads.wrong_with(file, limit):
             st.error(actions.sentence(refusal), icon=":material/block:")

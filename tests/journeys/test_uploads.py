@@ -9,10 +9,16 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.journeys.conftest import ANNA, SignIn
+from tests.journeys.conftest import ANNA, SignIn, Visit
 from tests.journeys.test_requests import attach, main, pick, send, tick, write
 
 SMALL = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"BM: the meeting"}
+
+
+def arrived(anna: Visit) -> None:
+    """Wait until nothing is on the way, and the page knows it."""
+    expect(main(anna).get_by_test_id("stFileChipIconSpinner")).to_have_count(0)
+    anna.settle()
 
 
 def test_a_file_that_did_not_arrive_stops_the_sending(sign_in: SignIn, tmp_path: Path) -> None:
@@ -32,6 +38,7 @@ def test_a_file_that_did_not_arrive_stops_the_sending(sign_in: SignIn, tmp_path:
     anna.sees("was not uploaded: it is larger than 25 MB, or the connection broke.")
     anna.settle()
     attach(anna, "Files (optional)", SMALL)  # type: ignore[arg-type]
+    arrived(anna)
     anna.click("Send the request")
     anna.sees("1 file was not uploaded: plan.pdf.")
     anna.does_not_see("Recorded as entry")
@@ -55,7 +62,7 @@ def test_a_file_that_did_not_arrive_stops_the_sending(sign_in: SignIn, tmp_path:
     anna.sees("1 file is still on the way: slow.txt.")
     for route in held:
         route.continue_()  # type: ignore[attr-defined]
-    expect(box.get_by_test_id("stFileChipIconSpinner")).to_have_count(0)
+    arrived(anna)
     send(anna, "Send the request")
     main(anna).get_by_role("button", name="note.txt").wait_for()
     main(anna).get_by_role("button", name="slow.txt").wait_for()

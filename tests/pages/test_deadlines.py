@@ -44,8 +44,8 @@ def test_a_period_of_days_reads_as_its_last_day_on_every_page(application, peopl
     at = visit(page, application, getattr(people, who), "nordfrakt")
     if page == "review":
         next(b for b in at.button if b.label == "Start a review").click().run()
-        at.session_state["review.step"] = [s.title for s in review.STEPS].index("Requests")
-        at.run()
+        for _ in range([s.title for s in review.STEPS].index("Requests")):
+            next(b for b in at.button if b.label == "Next").click().run()
     said = printed(at)
     assert "8 Dec 2026" in said or "2026-12-08" in said
     assert not MIDNIGHT.search(said), said
