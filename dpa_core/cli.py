@@ -21,7 +21,6 @@ from dpa_core.clock import Clock, DemoClock, end_of
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.ledger.chain import as_record, canonical
 from dpa_core.settings import (
-    ROOT,
     STORE,
     SettingsError,
     data_folder,
@@ -79,16 +78,6 @@ def _operator() -> Any:
     return operator(datetime.now(UTC))
 
 
-def _run(parts: dict[str, Any], config: dict[str, Any]) -> None:
-    # Imported here: the other commands do without a web server, and start in half the time.
-    import streamlit as st
-
-    # Where `app.py` finds `pages`. Streamlit adds the folder only while a script runs, and takes it away
-    # again when the first of several has ended.
-    sys.path.insert(0, str(ROOT))
-    st.App(ROOT / "app.py", **parts).run(config=config)
-
-
 def _check_port(address: str, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -119,7 +108,7 @@ def demo_command(
 
     parts = web.serving_demo(port)
     typer.echo(f"DPA Desk with demo data: http://localhost:{port}")
-    _run(parts, web.config("localhost", port))
+    web.run(parts, web.config("localhost", port))
 
 
 @app.command()
@@ -131,7 +120,7 @@ def serve() -> None:
 
     parts = web.serving(settings)
     typer.echo(f"DPA Desk: {settings.public_url}")
-    _run(parts, web.config(settings.address, settings.port, settings.max_file_mb))
+    web.run(parts, web.config(settings.address, settings.port, settings.max_file_mb))
 
 
 # --- agreement -----------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -14,7 +13,7 @@ from dpa_core import drafts
 from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.application import PROVIDER, Application
 from dpa_core.snapshots.freeze import freeze
-from tests.conftest import NOW, switch
+from tests.conftest import NOW, sign_in, switch
 
 TYPED = {"title": "Voicebot", "on": date(2026, 12, 1), "at": time(14, 5), "rights": ["access"], "yes": True}
 
@@ -129,13 +128,9 @@ def test_how_long_is_a_setting(application, people, clock):
 # --- the end of a sign-in ------------------------------------------------------------------------
 
 
-def signed_in(people, clock):
-    return replace(people.anna, expires=clock.now() + timedelta(hours=1))
-
-
 def test_what_was_typed_until_the_sign_in_ended_by_time_is_kept(application, people, clock):
-    anna = signed_in(people, clock)
-    clock.pass_days(0.5)
+    _, anna = sign_in(application, "anna")
+    clock.pass_days(0.6)
     with pytest.raises(SignInAgain):
         application.open(anna, "nordfrakt")
     application.keep_draft(anna, "nordfrakt", "audits.request", {"a": "x"})
@@ -147,9 +142,9 @@ def test_what_was_typed_until_the_sign_in_ended_by_time_is_kept(application, peo
 
 
 def test_nothing_is_kept_for_a_sign_in_that_ended_long_ago_or_was_ended(application, people, clock):
-    anna, bo = signed_in(people, clock), replace(people.bo, expires=clock.now() + timedelta(hours=1))
-    application.sign_out(bo)
-    for days, person in ((0, bo), (0.5, bo), (1, anna)):
+    (_, anna), (secret, bo) = sign_in(application, "anna"), sign_in(application, "bo")
+    application.sign_out(application.session(secret))
+    for days, person in ((0, bo), (0.6, bo), (1, anna)):
         clock.pass_days(days)
         with pytest.raises(SignInAgain):
             application.keep_draft(person, "nordfrakt", "audits.request", {"a": "x"})
@@ -157,10 +152,20 @@ def test_nothing_is_kept_for_a_sign_in_that_ended_long_ago_or_was_ended(applicat
 
 
 def test_nor_does_an_expired_sign_in_open_another_customer(application, people, clock):
-    anna = signed_in(people, clock)
-    clock.pass_days(0.5)
+    _, anna = sign_in(application, "anna")
+    clock.pass_days(0.6)
     with pytest.raises(Forbidden):
         application.keep_draft(anna, "solsidan", "audits.request", {"a": "x"})
+
+
+def test_nor_one_that_its_provider_does_not_open(application, people, clock):
+    reach = {"test": frozenset({"solsidan"})}
+    other = Application(application.ledger, application.agreements, clock, reach=reach)
+    _, anna = sign_in(other, "anna")
+    for days in (0, 0.6):
+        clock.pass_days(days)
+        with pytest.raises(Forbidden):
+            other.keep_draft(anna, "nordfrakt", "audits.request", {"a": "x"})
 
 
 # --- what it is no part of -----------------------------------------------------------------------

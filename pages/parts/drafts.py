@@ -114,12 +114,9 @@ class Draft:
         known = self.known
         if known.saved_at:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.badge(
-                    f"Draft of {words.minute(known.saved_at)}", icon=":material/edit_note:", color="gray"
-                )
+                found = words.md("Draft of {}", words.minute(known.saved_at))
+                st.badge(found, icon=":material/edit_note:", color="gray")
                 st.button("Discard the draft", key=key, type="tertiary", on_click=discard)
         if known.problem:
-            st.warning(
-                f"What you type here is not kept as a draft. {words.plain(known.problem)}",
-                icon=":material/edit_off:",
-            )
+            why = words.md("What you type here is not kept as a draft. {}", known.problem)
+            st.warning(why, icon=":material/edit_off:")

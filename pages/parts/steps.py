@@ -11,9 +11,10 @@ import streamlit as st
 
 from dpa_core.files import CLAUSE, ENDINGS, MEGABYTE, refuse
 from dpa_core.subjects.common import MESSAGE_STEPS, FileRef, Message
-from pages.parts import actions, download, uploads, words
+from pages.parts import actions, download, show, uploads, words
 from pages.parts.scope import Scope
 from pages.parts.uploads import Chosen
+from pages.parts.words import md, say
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -28,15 +29,17 @@ def choose_files(form: actions.Form, label: str = "Files (optional)", field: str
     limit = form.scope.application.files.limit
     most = f"{limit // MEGABYTE} MB"
     chosen = uploads.choose(
-        **form.labelled(field, label), limit=limit, help=f"{', '.join(ENDINGS)}; up to {most} each."
+        **form.labelled(field, label), limit=limit, help=md("{}; up to {} each.", ", ".join(ENDINGS), most)
     )
     form.files.append(chosen)
     for name in chosen.failed:
-        st.error(
-            f"**{words.plain(name)}** was not uploaded: it is larger than {most}, or the connection broke. "
+        lost = md(
+            "**{}** was not uploaded: it is larger than {}, or the connection broke. "
             "Nothing can be sent while it is in the list: remove it there, or choose it again.",
-            icon=":material/upload_file:",
+            name,
+            most,
         )
+        st.error(lost, icon=":material/upload_file:")
     if len(chosen):
         st.caption("Files are no part of a draft: choose them again if you leave before you send.")
     for file in chosen:
@@ -80,13 +83,17 @@ def conversation(scope: Scope, said: Sequence[Message], key: str) -> None:
     for number, message in enumerate(said):
         mine = message.side == "customer"
         name = scope.file.name if mine else scope.file.agreement.processor.name
-        icon = ":material/person:" if mine else ":material/support_agent:"
+        icon = words.icon(":material/person:" if mine else ":material/support_agent:")
         with st.container(border=True, gap="xsmall"):
-            st.markdown(
-                f"{icon} **{words.plain(name)}** · {words.address(message.by)} · {words.minute(message.at)}"
+            say(
+                "{} **{}** · {} · {}",
+                icon,
+                name,
+                words.person(scope.file, message.by),
+                words.minute(message.at),
             )
             if message.step:
-                st.markdown(f"**{MESSAGE_STEPS[message.step]}**")
+                say("**{}**", MESSAGE_STEPS[message.step])
             if message.text:
                 st.text(message.text)
             files(scope, message.files, f"{key}.{number}")
@@ -95,17 +102,17 @@ def conversation(scope: Scope, said: Sequence[Message], key: str) -> None:
 def due(at: datetime | None, now: datetime) -> None:
     """Until when, and whether that is over: word, icon and colour. `at`: the first moment too late."""
     if at is None:
-        st.badge("No date in the agreement", icon=":material/event:", color="gray")
+        show.badge(show.Status("No date in the agreement", (":material/event:", "gray")))
         return
     when = words.deadline_and_distance(at, now)
     if now >= at:
-        st.badge(f"Overdue: {when}", icon=":material/warning:", color="red")
+        show.badge(show.Status(f"Overdue: {when}", (":material/warning:", "red")))
         return
     left = at - now
     if words.to_the_minute(at) and left < timedelta(days=4):
         whole = int(left.total_seconds() // 3600)
         minutes = int(left.total_seconds() % 3600 // 60)
-        when = f"{words.deadline(at)} ({whole} h {minutes:02d} min left)"
+        when = md("{} ({} h {:02d} min left)", words.deadline(at), whole, minutes)
     soon = left < timedelta(days=3)
-    icon = ":material/alarm:" if soon else ":material/schedule:"
-    st.badge(f"Due {when}", icon=icon, color="orange" if soon else "blue")
+    look: show.Look = (":material/alarm:", "orange") if soon else (":material/schedule:", "blue")
+    show.badge(show.Status(f"Due {when}", look))

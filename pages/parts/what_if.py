@@ -12,6 +12,7 @@ from dpa_core.views.what_if import Trial, simulate
 from pages.parts import consequences, words
 from pages.parts.drafts import Draft
 from pages.parts.scope import Scope
+from pages.parts.words import md, say
 
 _TRIED = "what_if.tried"
 
@@ -39,7 +40,7 @@ def draw(scope: Scope) -> Trial:
             key = f"try_{feature.id}"
             st.session_state[key] = tried(scope).get(feature.id, stands)
             st.toggle(
-                f"{feature.name} ({'on' if stands else 'off'} now)",
+                md("{} ({} now)", feature.name, "on" if stands else "off"),
                 key=key,
                 on_change=_try,
                 args=[scope, feature.id],
@@ -69,15 +70,16 @@ def _meaning(trial: Trial, file: CustomerFile) -> None:
     have = "would have" if trial.changes else "have"
     with st.container(border=True):
         if not trial.transfers:
-            st.markdown(
-                f":material/location_on: You {have} no third-country transfer, except that the core "
-                "service’s CDN delivers from outside the EU and EEA."
+            say(
+                ":material/location_on: You {} no third-country transfer, except that the core "
+                "service’s CDN delivers from outside the EU and EEA.",
+                have,
             )
             return
-        st.markdown(f":material/public: You {have} {_transfers(trial.transfers)}.")
+        say(":material/public: You {} {}.", have, _transfers(trial.transfers))
         for feature, left in trial.without:
-            rest = f"there would still be {_transfers(left)}" if left else "there would be none"
-            st.markdown(f"- Without **{feature.name}** {rest}.")
+            rest = md("there would still be {}", _transfers(left)) if left else "there would be none"
+            say("- Without **{}** {}.", feature.name, rest)
         if not trial.without:
             st.markdown("No single feature brings them in; several do.")
 

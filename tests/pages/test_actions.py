@@ -49,7 +49,7 @@ def test_a_sign_in_that_ended_is_told_in_a_request_dialog(
     at = proposing(visit("audits", application, anna, "nordfrakt"))
     clock.at += timedelta(hours=2)
     at = confirm(at, "Propose")
-    assert "Your sign\\-in has expired" in at.error[0].value
+    assert "Your sign-in has expired" in at.error[0].value
     assert not at.button
     assert application.open(application.person(email("bo")), "nordfrakt").sequence == asked
 
@@ -62,7 +62,7 @@ def test_a_sign_in_that_ended_is_told_in_a_form_of_the_page(
     at.text_input[0].set_value("Case 17")
     clock.at += timedelta(hours=2)
     at = press(at, "Send the request")
-    assert "Your sign\\-in has expired" in at.error[0].value
+    assert "Your sign-in has expired" in at.error[0].value
     assert at.text_input[0].value == "Case 17"
 
 
