@@ -6,11 +6,13 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
 from platformdirs import user_data_path
 from pydantic import (
+    BaseModel,
     Field,
     HttpUrl,
     SecretStr,
@@ -19,7 +21,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -30,6 +31,7 @@ from pydantic_settings import (
 from dpa_core import ROOT as ROOT
 from dpa_core.access_log import DAYS as ACCESS_LOG_DAYS
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
+from dpa_core.drafts import DAYS
 from dpa_core.providers import Provider, contradictions
 
 STORE = "desk.duckdb"
@@ -38,6 +40,10 @@ STORE = "desk.duckdb"
 
 class SettingsError(Exception):
     """A setting is missing or wrong. The message is one line."""
+
+
+class _Missing(ValueError):
+    """A setting that is missing only because others are, too."""
 
 
 class _Folders(BaseSettings):
@@ -88,7 +94,24 @@ class _Sessions(_Folders):
         return timedelta(hours=self.session_hours)
 
 
-class Settings(_Sessions, _Signing):
+class Limits(BaseModel):
+    """How much of the server one session, one person or one address may take."""
+
+    connections_per_session: int = Field(default=20, ge=1)
+    """Pages open at once, each of which holds a websocket."""
+    connections_per_person: int = Field(default=60, ge=1)
+    connections_per_address: int = Field(default=400, ge=1)
+    """More: a whole company's people may come from one address."""
+    uploads_held_mb: int = Field(default=200, ge=1)
+    """Megabytes of one person's uploads in memory at once."""
+    uploads_held_in_all_mb: int = Field(default=1_000, ge=1)
+    uploads_per_hour_mb: int = Field(default=1_000, ge=1)
+    """Megabytes that one person may upload in an hour."""
+    sign_ins_per_minute: int = Field(default=300, ge=1)
+    """Requests to the pages of sign-in from one address."""
+
+
+class Settings(_Sessions, _Signing, Limits):
     """Read from `DPA_…` variables, then `.env`, then the TOML file named by `DPA_SETTINGS`."""
 
     address: str = "127.0.0.1"
@@ -112,19 +135,40 @@ class Settings(_Sessions, _Signing):
     oidc_scope: str = "openid email profile"
     cookie_secret: SecretStr = Field(min_length=32)
     """Signs the cookie of a sign-in that is under way: 32 random characters or more."""
+    trusted_proxies: str = "127.0.0.1,::1"
+    """Addresses or networks, separated by commas, whose word about the sender of a request counts."""
     max_file_mb: int = Field(default=25, ge=1, le=200)
-    """Megabytes an attached file may have."""
+    """Megabytes, of 1,048,576 bytes, that an attached file may have."""
+    draft_days: int = Field(default=DAYS, ge=1, le=365)
+    """How long what is typed and not sent is kept."""
     access_log_days: int = Field(default=ACCESS_LOG_DAYS, ge=1, le=3_660)
     """Days for which a line of the access log is kept."""
     contact: str = "privacy@connectel.se"
     """Whom to ask for access."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_origin(cls, url: HttpUrl) -> HttpUrl:
+        if url.path not in (None, "", "/") or url.query or url.fragment or url.username or url.password:
+            raise ValueError("it has no path, query, fragment or user; give the app a host name of its own")
+        return url
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, text: str) -> str:
+        for part in text.split(",") if text != "none" else ():
+            try:
+                ip_network(part.strip())
+            except ValueError:
+                raise ValueError(f"{part.strip()} is no address or network, such as 10.0.0.0/24") from None
+        return text
 
     @field_validator("oidc_metadata_url", "oidc_client_id", "oidc_client_secret")
     @classmethod
     def _one_or_a_list(cls, value: Any, info: ValidationInfo) -> Any:
         listed = info.data.get("providers")
         if value is None and listed == ():
-            raise PydanticCustomError("missing", "Field required")
+            raise _Missing
         if value is not None and listed:
             raise ValueError("stands beside [[providers]]: move it into that list")
         return value
@@ -217,7 +261,7 @@ def _problems(error: ValidationError, prefix: str) -> Iterator[str]:
         where = _setting(problem["loc"], prefix)
         if not where:
             yield said
-        elif problem["type"] == "missing":
+        elif problem["type"] == "missing" or isinstance(problem.get("ctx", {}).get("error"), _Missing):
             yield f"{where} is missing"
         elif problem["type"] == "extra_forbidden":
             yield f"{where} is no setting that there is"

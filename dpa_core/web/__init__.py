@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import secrets
+import sys
 import tomllib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -16,20 +17,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+import streamlit.config
+import uvicorn
 from starlette.middleware import Middleware
+from streamlit import net_util
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
+from streamlit.web.bootstrap import load_config_options
 
 from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.agreement import AgreementError
 from dpa_core.application import Application, demo_days
 from dpa_core.clock import Clock
+from dpa_core.files import MAX_BYTES, MEGABYTE
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.providers import Provider
 from dpa_core.settings import (
     ROOT,
     STORE,
+    Limits,
     Settings,
     SettingsError,
     data_folder,
@@ -44,11 +51,23 @@ from dpa_core.web.daily import daily
 from dpa_core.web.guard import Guard
 from dpa_core.web.routes import routes
 from dpa_core.web.sign_in import SignIn
+from dpa_core.web.wellformed import MOST_HEADERS
 
 if TYPE_CHECKING:
     from dpa_core.demo import Persona
 
 log = logging.getLogger("dpa_desk")
+
+UVICORN: dict[str, Any] = {
+    "proxy_headers": False,  # the guard believes them, by the settings
+    "server_header": False,
+    "use_colors": False,
+    "http": "h11",
+    "h11_max_incomplete_event_size": 2 * MOST_HEADERS,  # so that the guard can say what is wrong
+    "ws": "websockets-sansio",
+    "ws_max_size": 1024 * 1024,  # what all fields of a page hold
+}
+"""How the server below is set up."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +107,28 @@ def site() -> Site:
     return _site
 
 
-def config(address: str, port: int) -> dict[str, Any]:
+_LIMIT = "server.maxUploadSize"
+"""Streamlit's own limit for a file on its way here, in its megabytes, which are ours too."""
+
+
+def config(address: str, port: int, max_file_mb: int = MAX_BYTES // MEGABYTE) -> dict[str, Any]:
     """Streamlit's settings: those of `.streamlit/config.toml`, which `streamlit run` reads by itself,
-    and where to listen."""
+    where to listen, and how large a file may be."""
     with (ROOT / ".streamlit" / "config.toml").open("rb") as file:
         chosen = dict(_flat(tomllib.load(file)))
-    return {**chosen, "server.address": address, "server.port": port}
+    return {**chosen, "server.address": address, "server.port": port, _LIMIT: max_file_mb}
+
+
+def run(parts: dict[str, Any], options: dict[str, Any]) -> None:
+    """Serve until the process is told to stop. `parts`: of `serving` or `serving_demo`. `options`: of
+    `config`."""
+    # Where `app.py` finds `pages`. Streamlit adds the folder only while a script runs, and takes it away
+    # again when the first of several has ended.
+    sys.path.insert(0, str(ROOT))
+    app = st.App(ROOT / "app.py", **parts)
+    load_config_options(options)
+    address, port = options["server.address"], options["server.port"]
+    uvicorn.run(app, host=address, port=port, access_log=False, log_level="warning", **UVICORN)
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -122,15 +157,16 @@ def serving(settings: Settings) -> dict[str, Any]:
         ledger,
         agreements,
         Clock(),
-        settings.max_file_mb * 1_000_000,
+        settings.max_file_mb * MEGABYTE,
         settings.session,
         reach,
+        settings.draft_days,
         settings.access_log_days,
     )
     url = str(settings.public_url).rstrip("/")
     opened = Site(application, settings.contact, keys, SessionCookie(secure=url.startswith("https:")))
     secret = settings.cookie_secret.get_secret_value()
-    return _app(opened, settings.identity_providers, url, secret)
+    return _app(opened, settings.identity_providers, url, secret, settings, settings.trusted_proxies)
 
 
 def serving_demo(port: int) -> dict[str, Any]:
@@ -150,7 +186,7 @@ def serving_demo(port: int) -> dict[str, Any]:
     )
     secret = secrets.token_hex(32)
     providers = (demo.as_provider(provider_port),)
-    return _app(opened, providers, f"http://localhost:{port}", secret, also=running)
+    return _app(opened, providers, f"http://localhost:{port}", secret, Limits(), also=running)
 
 
 def from_environment() -> dict[str, Any]:
@@ -160,8 +196,12 @@ def from_environment() -> dict[str, Any]:
     """
     try:
         if os.environ.get("DPA_DEMO", "").lower() in ("1", "true", "yes"):
-            return serving_demo(int(st.get_option("server.port")))
-        return serving(read_settings())
+            parts, most = serving_demo(int(st.get_option("server.port"))), MAX_BYTES // MEGABYTE
+        else:
+            settings = read_settings()
+            parts, most = serving(settings), settings.max_file_mb
+        streamlit.config.set_option(_LIMIT, most)
+        return parts
     except (AgreementError, KeyFileError, SettingsError, StoreError) as error:
         raise SystemExit(f"{error} (For the demo: `dpa demo`.)") from error
 
@@ -171,6 +211,8 @@ def _app(
     providers: tuple[Provider, ...],
     public_url: str,
     secret: str,
+    limits: Limits,
+    trusted_proxies: str = "none",
     also: AbstractContextManager[Any] | None = None,
 ) -> dict[str, Any]:
     global _site
@@ -178,6 +220,11 @@ def _app(
     # Until the first call of st.navigation, Streamlit would run a file in pages/ straight from its
     # address, past the sign-in gate of app.py.
     PagesManager.uses_pages_directory = False
+    # Asked about an origin it does not know, Streamlit would ask an outside server for this one's address,
+    # and everybody would wait. The guard leaves it nothing to ask; this is what it would have been told.
+    net_util._internal_ip = net_util._external_ip = "127.0.0.1"
+    # What uvicorn says of each websocket that was answered with a refusal, as if it had not been.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "completing handshake" not in record.msg)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -208,6 +255,8 @@ def _app(
                 cookie=opened.cookie,
                 own=own,
                 public_url=public_url,
+                limits=limits,
+                trusted_proxies=trusted_proxies,
             )
         ],
         "lifespan": lifespan,

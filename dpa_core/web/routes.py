@@ -14,19 +14,12 @@ from dpa_core.application import Application
 from dpa_core.ledger import StoreError
 from dpa_core.snapshots.model import json_schema
 from dpa_core.snapshots.sign import KeyRing
-from dpa_core.web import plain
+from dpa_core.web import health, plain
 from dpa_core.web.cookies import SessionCookie
 
 
 def routes(application: Application, keys: KeyRing, cookie: SessionCookie) -> list[BaseRoute]:
     """The routes, for the front of the server."""
-
-    def healthz(_: Request) -> Response:
-        try:
-            application.ledger.check_writable()
-        except StoreError as error:
-            return JSONResponse({"status": "unavailable", "why": str(error)}, status_code=503)
-        return JSONResponse({"status": "ok"})
 
     def download(request: Request) -> Response:
         if request.method != "GET":  # a HEAD would use the link up
@@ -55,7 +48,7 @@ def routes(application: Application, keys: KeyRing, cookie: SessionCookie) -> li
         return JSONResponse(json_schema(), media_type="application/schema+json")
 
     return [
-        Route("/healthz", healthz, methods=["GET"]),
+        *health.routes(application.ledger.check_writable),
         Route("/.well-known/jwks.json", jwks, methods=["GET"]),
         Route("/.well-known/dpa-snapshot-1.schema.json", schema, methods=["GET"]),
         Route("/download/{token}", download, methods=["GET"]),

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from dpa_core.downloads import File
-from pages.parts import actions
+from pages.parts import actions, words
 from pages.parts.scope import Scope
+from pages.parts.words import md
 
 
 @st.fragment
@@ -17,7 +18,7 @@ def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon
 
     `make` is called on the press only, so that a page need not build what nobody wants.
     """
-    if not st.button(label, key=key, icon=icon or ":material/download:"):
+    if not st.button(words.plain(label), key=key, icon=icon or ":material/download:"):
         return
     customer = actions.reopened(scope)
     with st.spinner("Making the file"):
@@ -29,5 +30,5 @@ def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon
     )
     if address is None:
         return
-    st.link_button(f"Save {file.name}", address, type="primary", icon=":material/save:")
+    st.link_button(md("Save {}", file.name), address, type="primary", icon=":material/save:")
     st.caption("The link works once, within a minute, in this browser.")

@@ -37,8 +37,9 @@ from pages import (
     sub_processors,
     what_if,
 )
-from pages.parts import actions, words
+from pages.parts import actions, drafts, words
 from pages.parts.scope import RUNNING, Scope, look_at
+from pages.parts.words import md, note, say
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -49,6 +50,8 @@ ICON = Path(__file__).parent / "icon.svg"
 """A file of ours: an icon by name would make every browser ask another company's server for it."""
 FEW = 50
 """Customers up to which all are listed to choose from; beyond, they are searched for."""
+FOUND = 20
+"""Of those searched for, the most that are listed."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ def visit(site: Site) -> None:
     _banners(site, file)
     page.run()
     actions.drawn(scope)
+    drafts.watch_typing()
 
 
 def entered(site: Site, file: CustomerFile) -> tuple[Scope, dict[str, list[StreamlitPage]]]:
@@ -160,7 +164,7 @@ def _person(site: Site) -> Person:
     except SignInAgain as again:
         with _narrow():
             st.title("Please sign in again")
-            st.write(str(again))
+            st.markdown(words.plain(str(again)))
             if st.button("Sign in again", type="primary"):
                 site.leave_for(SIGN_IN_AGAIN.format(next=quote(_here(), safe="")))
         st.stop()
@@ -168,9 +172,12 @@ def _person(site: Site) -> Person:
         _message(
             site,
             "You have no access yet",
-            f"You are signed in as {words.address(person.email)}, but nobody has given you access "
-            "to a customer. "
-            f"Ask your company’s admin of DPA Desk, or write to {words.address(site.contact)}.",
+            md(
+                "You are signed in as {}, but nobody has given you access to a customer. "
+                "Ask your company’s admin of DPA Desk, or write to {}.",
+                words.address(person.email),
+                words.address(site.contact),
+            ),
         )
         st.stop()
     return person
@@ -184,8 +191,8 @@ def _here() -> str:
 
 def _message(site: Site, title: str, sentence: str) -> None:
     with _narrow():
-        st.title(title)
-        st.write(sentence)
+        st.title(words.plain(title))
+        st.markdown(words.plain(sentence))
         if st.button("Sign out", type="primary"):
             site.leave_for(SIGN_OUT)
 
@@ -204,7 +211,11 @@ def _customer(site: Site, person: Person) -> CustomerFile:
     if wanted is None:
         first = site.application.directory(person, limit=1)
         if not first:
-            _message(site, "No customers yet", "Add one with `dpa customers add`, then load this page anew.")
+            _message(
+                site,
+                "No customers yet",
+                md("Add one with `dpa customers add`, then load this page anew."),
+            )
             st.stop()
         wanted = first[0][0]
     day = query.get("as_of") or state.get("as_of")
@@ -254,7 +265,7 @@ def _side_bar(site: Site, file: CustomerFile) -> None:
     person = file.person
     _customer_choice(site, file)
     role = ROLES[file.role] if file.role else "No role"
-    st.caption(f"{words.plain(person.name)}  \n{role}", help=person.email)
+    st.caption(md("{}  \n{}", person.name, role), help=words.address(person.email))
     if st.button("Sign out", icon=":material/logout:", type="tertiary"):
         site.leave_for(SIGN_OUT)
     if site.is_demo:
@@ -264,15 +275,17 @@ def _side_bar(site: Site, file: CustomerFile) -> None:
 def _customer_choice(site: Site, file: CustomerFile) -> None:
     few = site.application.directory(file.person, limit=FEW + 1)
     if len(few) == 1:
-        st.markdown(f"**{words.plain(file.name)}**")
+        say("**{}**", file.name)
         return
     if len(few) > FEW:
-        st.markdown(f"**{words.plain(file.name)}**")
+        say("**{}**", file.name)
         text = st.text_input("Find a customer", key="find_customer", placeholder="Part of its name")
-        few = site.application.directory(file.person, text) if text else []
+        few = site.application.directory(file.person, text, limit=FOUND + 1) if text else []
         if text and not few:
             st.caption("No customer has that in its name.")
-        for id, name in few:
+        if len(few) > FOUND:
+            st.caption(f"The first {FOUND} are listed. Type more of the name.")
+        for id, name in few[:FOUND]:
             st.button(words.plain(name), key=f"choose_{id}", type="tertiary", on_click=_choose, args=[id])
         return
     names = dict(few)
@@ -288,7 +301,7 @@ def _customer_choice(site: Site, file: CustomerFile) -> None:
 
 def _demo_clock(site: Site, person: Person) -> None:
     with st.expander("Demo clock", icon=":material/schedule:"):
-        st.write(f"Today is {words.day(site.application.clock.now())} in this demo.")
+        say("Today is {} in this demo.", words.day(site.application.clock.now()))
         with st.form("demo_clock", border=False):
             days = st.number_input("Move forward by days", min_value=1, max_value=366, value=7, step=1)
             if st.form_submit_button("Move the date"):
@@ -299,13 +312,15 @@ def _demo_clock(site: Site, person: Person) -> None:
 def _banners(site: Site, file: CustomerFile) -> None:
     if file.as_of is not None:
         st.warning(
-            f"**As it stood on {words.day(file.as_of)}.** You are looking at the past. "
-            "Nothing can be changed here.",
+            md(
+                "**As it stood on {}.** You are looking at the past. Nothing can be changed here.",
+                words.day(file.as_of),
+            ),
             icon=":material/history:",
         )
         st.button("Back to today", on_click=look_at, args=[None], type="primary", icon=":material/undo:")
     if site.is_demo:
         moved = site.application.clock.offset.days
-        note = f", moved forward by {words.count(moved, 'day')}" if moved else ""
+        by = md(", moved forward by {}", words.count(moved, "day")) if moved else ""
         today = words.day(site.application.clock.now())
-        st.caption(f":material/science: Demo with invented data. Today is {today}{note}.")
+        note(":material/science: Demo with invented data. Today is {}{}.", today, by)

@@ -75,11 +75,16 @@ def shown(at: AppTest) -> str:
     return "\n".join(e.value for e in [*texts, *at.info, *at.warning, *at.error])
 
 
+def as_read(markdown: str) -> str:
+    """Markdown without what keeps typed text in it as typed; what is Markdown on purpose stays."""
+    return markdown.replace(":small[]", "").replace("\\", "")
+
+
 def receipt(at: AppTest) -> str:
     """What the page says of the step that was just recorded, as typed."""
     assert not at.exception, at.exception
     (told,) = [s.value for s in at.success]
-    return told.replace("\\", "")
+    return as_read(told)
 
 
 def labels(at: AppTest) -> list[str]:

@@ -1,17 +1,23 @@
 """Every page, seen by every role: one's own customer whole, another's not at all."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from dpa_core.application import SESSION
+from dpa_core import demo
+from dpa_core.application import SESSION, Application
+from dpa_core.clock import DemoClock
+from dpa_core.ledger import Ledger
+from dpa_core.settings import load_agreements
 from dpa_core.web import Site
 from dpa_core.web.cookies import SessionCookie
 from pages.parts import shell
 from tests.conftest import CUSTOMERS, ROLES, sign_in
 from tests.pages import KEYS, LISTED, shown
+from tests.pages import visit as look_at
 
 OF_A_CUSTOMER = [name for name in LISTED if name not in shell.PROVIDERS]
 """The portfolio shows all customers at once; who sees which is in `test_portfolio.py`."""
@@ -68,3 +74,22 @@ def test_nobody_sees_a_page_after_the_sign_in_has_expired(visit, page):
     said = shown(visit(page, "anna", "nordfrakt", signed_in_for=SESSION))
     assert "Your sign-in has expired" in said
     assert CUSTOMERS["nordfrakt"] not in said
+
+
+@pytest.fixture(scope="module")
+def demo_desk(tmp_path_factory):
+    """The demo's store, in which every subject has something to show."""
+    path = tmp_path_factory.mktemp("demo") / "desk.duckdb"
+    with Ledger.open(path) as ledger:
+        demo.fill(ledger, load_agreements(), datetime.now(UTC))
+        yield Application(ledger, load_agreements(), DemoClock())
+
+
+@pytest.mark.parametrize("page", LISTED)
+def test_nobody_is_shown_by_an_identifier(demo_desk, page):
+    eva = demo_desk.person("eva.sund@connectel.example")
+    for customer, _ in demo_desk.directory(eva):
+        at = look_at(page, demo_desk, eva, customer)
+        assert not at.exception, at.exception
+        drawn = "\n".join(str(e.proto) for e in at._tree if hasattr(e, "proto"))
+        assert not re.search(r"\bp_[0-9a-f]{16}\b", drawn), customer
