@@ -382,7 +382,7 @@ class Application:
         self._session = session
         self._reach = reach
         self._access_log = AccessLog(ledger)
-        self._access_log_days = access_log_days
+        self.access_log_days = access_log_days
         self._openings = 0
         """How many customers were opened since the start: the directory of before counts no more."""
         self._downloads = Downloads()
@@ -937,7 +937,7 @@ class Application:
 
     def forget_old_access(self) -> None:
         """Remove the lines of the access log that are older than the setting says. Raises StoreError."""
-        kept = timedelta(days=self._access_log_days)
+        kept = timedelta(days=self.access_log_days)
         self._access_log.remove_before(self.clock.real_now() - kept)
 
     def close(self) -> None:

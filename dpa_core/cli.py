@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, get_args
+from typing import Annotated, Any, Literal, NoReturn, get_args
 
 import typer
 
 from dpa_core import locale, manifest
 from dpa_core.access import Forbidden, operator
 from dpa_core.agreement import AgreementError, TextError, compare
-from dpa_core.application import AgreementMissing, Application, demo_days
+from dpa_core.application import AgreementMissing, Application, Waiting, demo_days
 from dpa_core.clock import Clock, DemoClock, end_of
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.ledger.chain import as_record, canonical
@@ -224,8 +226,15 @@ def export(customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER")]) -> N
     """Write one customer's ledger as JSON Lines, one canonical (RFC 8785) row a line."""
     with _office() as application:
         application.open(_operator(), customer_id)
-        for event in application.ledger.events(customer_id):
-            typer.echo(canonical(as_record(event)))
+        lines = [canonical(as_record(event)) for event in application.ledger.events(customer_id)]
+        content = "".join(f"{line}\n" for line in lines)
+        _note_export(application, customer_id, f"ledger of {customer_id}, JSON Lines", content.encode())
+    typer.echo(content, nl=False)
+
+
+def _note_export(application: Application, customer_id: str, name: str, content: bytes) -> None:
+    """Write to the access log that a command hands a file over."""
+    application.note_export(_operator(), customer_id, name, sha256(content).hexdigest())
 
 
 # --- access, customers, usage --------------------------------------------------------------------
@@ -251,8 +260,90 @@ def revoke(
 ) -> None:
     """Take a role away from a person."""
     with _office() as application:
+        held = application.person(email).grants
+        given = next((g for g in held if (g.role, g.customer_id) == (role, customer)), None)
         application.change_access(_operator(), grants.RevokeAccess(email, _role(role), customer))
     typer.echo(f"{email} is no longer {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''}.")
+    if given and given.provider:
+        typer.echo(f"The groups at {given.provider} gave this role, and give it again at the next sign-in.")
+
+
+@access.command("waiting")
+def waiting() -> None:
+    """List the accounts that wait to be confirmed, and those that were refused."""
+    with _office() as application:
+        found = application.unbound_accounts(_operator())
+    for number, one in _numbered(found):
+        account = one.account
+        state = "waits" if account.status == "waiting" else "was refused"
+        roles = [f"{g.role} of {g.customer_id or 'the provider'}" for g in one.grants]
+        typer.echo(
+            f"{account.address} ({number}) {state} since {account.since.isoformat(timespec='seconds')}: "
+            f"“{account.name}” at {account.issuer}; would be {', '.join(roles) or 'somebody without roles'}"
+        )
+    if not found:
+        typer.echo("No account waits.")
+
+
+def _numbered(found: Sequence[Waiting]) -> Iterator[tuple[int, Waiting]]:
+    """Accounts, each with its number among those of its address."""
+    seen: Counter[str] = Counter()
+    for one in found:
+        seen[one.account.address] += 1
+        yield seen[one.account.address], one
+
+
+_Number = Annotated[
+    int | None,
+    typer.Option("--account", help="Which one of several: its number in the list.", min=1),
+]
+
+
+@access.command("confirm")
+def confirm(email: str, number: _Number = None) -> None:
+    """Say that the account that waits for an address is its owner's."""
+    _decide(email, number, "bound")
+    typer.echo(f"The account opens everything that {email} may open, from its next sign-in on.")
+
+
+@access.command("refuse")
+def refuse_account(email: str, number: _Number = None) -> None:
+    """Say that the account that waits for an address is somebody else's."""
+    _decide(email, number, "refused")
+    typer.echo(f"The account opens nothing of {email}.")
+
+
+def _decide(email: str, number: int | None, status: Literal["bound", "refused"]) -> None:
+    address = grants.normal_email(email)
+    with _office() as application:
+        numbered = _numbered(application.unbound_accounts(_operator()))
+        found = {n: one for n, one in numbered if one.account.address == address}
+        open_ones = {n: one for n, one in found.items() if one.account.status != status}
+        if number is None and len(open_ones) > 1:
+            _fail(
+                f"Several accounts wait for {address}. "
+                f"Name one with --account: {', '.join(map(str, open_ones))}."
+            )
+        chosen = open_ones.get(number) if number else next(iter(open_ones.values()), None)
+        if chosen is None:
+            _fail(f"No such account waits for {address}. See `dpa access waiting`.")
+        application.decide_account(_operator(), chosen.account, status)
+
+
+@access.command("rename")
+def rename(email: str, name: str) -> None:
+    """Correct how a person is called, whatever the identity provider says."""
+    with _office() as application:
+        application.rename_person(_operator(), application.person_at(email).id, name)
+    typer.echo(f"{email} is called {name.strip()} now.")
+
+
+@access.command("move")
+def move(old: str, new: str) -> None:
+    """Have a person's mailbox at another address; the old one opens nothing any more."""
+    with _office() as application:
+        application.move_person(_operator(), application.person_at(old).id, new)
+    typer.echo(f"{old} is {grants.normal_email(new)} now.")
 
 
 def _role(role: str) -> grants.Role:
@@ -363,7 +454,9 @@ def export_snapshot(
         except (ValueError, OverflowError):
             _fail(f"“{as_of}” is no date such as 2026-11-24.")
         frozen = freeze(application.open(_operator(), customer_id, moment))
-    content = files.make(frozen, keys, format).content
+        made = files.make(frozen, keys, format)
+        _note_export(application, customer_id, made.name, made.content)
+    content = made.content
     if output is None:
         sys.stdout.buffer.write(content)
         return
