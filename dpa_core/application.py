@@ -39,6 +39,7 @@ from dpa_core.access import (
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.downloads import Downloads, File
+from dpa_core.drafts import DAYS, Content, Draft, Drafts
 from dpa_core.files import MAX_BYTES, FileStore
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
@@ -67,7 +68,8 @@ _PAUSE = (0.0025, 0.0075)
 SESSION = timedelta(hours=12)
 """How long a sign-in lasts at the most, where the settings say nothing else. The provider's own setting."""
 _KEPT = timedelta(days=1)
-"""How long the record of a sign-in is kept after its end."""
+"""How long the record of a sign-in is kept after its end: so long, what was typed under it can still be kept
+as a draft, where time alone ended it."""
 _BATCH = 200
 """Ledgers whose derived rows are made anew in one transaction."""
 
@@ -309,6 +311,7 @@ class Application:
         max_file_bytes: int = MAX_BYTES,
         session: timedelta = SESSION,
         reach: Mapping[str, frozenset[str] | None] | None = None,
+        draft_days: int = DAYS,
     ) -> None:
         """`session`: how long a sign-in lasts at the most. `reach`: the identity providers there are, by
         name, with the only customers that a sign-in through each opens (None: all). Where it is not given,
@@ -317,6 +320,7 @@ class Application:
         self.agreements = agreements
         self.clock = clock
         self.files = FileStore(ledger.folder / "files", max_file_bytes)
+        self._draft_days = draft_days
         # Kept by what they were read from, so that none is ever out of date.
         self._parsed = lru_cache(1_000)(CustomerState.model_validate_json)
         self._parsed_grants = lru_cache(1_000)(grants.State.model_validate_json)
@@ -876,6 +880,44 @@ class Application:
         link = self._downloads.take(token, person.session_id or "", self.clock.now())
         require(person, "read", link.customer_id)
         return link.file
+
+    # --- drafts ----------------------------------------------------------------------------------
+
+    def draft(self, person: Person, customer_id: str | None, form: str) -> Draft | None:
+        """What this person typed in a form for a customer (None: for the provider's own ledger) and has not
+        sent yet. Raises Forbidden, SignInAgain, StoreError. Clause: Art. 32(4) GDPR
+        """
+        person, _ = self._enter(person)
+        return self._drafts(person, customer_id).find(form)
+
+    def keep_draft(self, person: Person, customer_id: str | None, form: str, content: Content) -> None:
+        """Keep what this person has typed in a form so far, in place of what was kept before.
+
+        Also from somebody whose sign-in time alone has just ended: what was typed until then is not lost.
+        Raises Forbidden, SignInAgain (signed out, or ended long ago), StoreError, drafts.TooLong.
+        """
+        mine = self._drafts(self._typing(person), customer_id)
+        self._until_written(lambda tx: mine.keep(tx, form, content))
+
+    def drop_draft(self, person: Person, customer_id: str | None, form: str) -> None:
+        """Take a draft of this person away. Raises Forbidden, SignInAgain, StoreError."""
+        person, _ = self._enter(person)
+        mine = self._drafts(person, customer_id)
+        self._until_written(lambda tx: mine.drop(tx, form))
+
+    def _drafts(self, person: Person, customer_id: str | None) -> Drafts:
+        require(person, "govern" if customer_id is None else "read", customer_id)
+        owner = customer_id or PROVIDER
+        return Drafts(self.ledger, person.id, owner, self.clock.now(), self._draft_days)
+
+    def _typing(self, person: Person) -> Person:
+        """The person with the grants held now, also where time alone has ended the sign-in, not long ago."""
+        session = self._sessions.find(person.session_id) if person.session_id else None
+        now = self.clock.real_now()
+        if session is None or not session.has_expired(now) or now >= session.ends + _KEPT:
+            return self._enter(person)[0]
+        present, _ = self._enter(replace(person, session_id=None))
+        return replace(present, grants=self._within_reach(session, present.grants))
 
     # --- files -----------------------------------------------------------------------------------
 

@@ -109,7 +109,7 @@ def demo_command(
 
     parts = web.serving_demo(port)
     typer.echo(f"DPA Desk with demo data: http://localhost:{port}")
-    web.run(parts, "localhost", port)
+    web.run(parts, web.config("localhost", port))
 
 
 @app.command()
@@ -132,7 +132,7 @@ def serve(
 
     parts = web.serving(settings)
     typer.echo(f"DPA Desk: {settings.public_url}")
-    web.run(parts, settings.address, settings.port)
+    web.run(parts, web.config(settings.address, settings.port, settings.max_file_mb))
 
 
 def _check_sign_in(settings: Settings) -> None:

@@ -30,6 +30,7 @@ from pydantic_settings import (
 
 from dpa_core import ROOT as ROOT
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
+from dpa_core.drafts import DAYS
 from dpa_core.providers import Provider, contradictions
 
 STORE = "desk.duckdb"
@@ -136,7 +137,9 @@ class Settings(_Sessions, _Signing, Limits):
     trusted_proxies: str = "127.0.0.1,::1"
     """Addresses or networks, separated by commas, whose word about the sender of a request counts."""
     max_file_mb: int = Field(default=25, ge=1, le=200)
-    """Megabytes an attached file may have."""
+    """Megabytes, of 1,048,576 bytes, that an attached file may have."""
+    draft_days: int = Field(default=DAYS, ge=1, le=365)
+    """How long what is typed and not sent is kept."""
     contact: str = "privacy@connectel.se"
     """Whom to ask for access."""
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -20,10 +19,8 @@ from dpa_core.subjects.subject import Command
 from dpa_core.views import history
 from pages.parts import actions, consequences, show, steps, words
 from pages.parts.scope import Scope
+from pages.parts.uploads import Chosen
 from pages.parts.words import md, note, say
-
-if TYPE_CHECKING:
-    from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 _STATUS: dict[assistance.Status, show.Look] = {
     "waits_for_provider": (":material/hourglass_top:", "orange"),
@@ -143,13 +140,13 @@ def _form(scope: Scope) -> None:
     say(
         "{} The provider answers until the end of **{}** ({}).",
         about.note,
-        words.day(steps.last_day(due)),
+        words.deadline(due),
         about.clause,
     )
     rights, received = _data_subject(form) if kind == "data_subject" else ([], None)
     title = st.text_input(**form.field("title", "Title"), help="No names of data subjects, please.")
     text = st.text_area(**form.field("text", "What you need"))
-    chosen = steps.uploads(form)
+    chosen = steps.choose_files(form)
     cost = False
     if about.cost:
         cost = st.checkbox(_COST[about.cost], key=form.key("cost"))
@@ -227,7 +224,7 @@ def _reply(scope: Scope, request: Request, fitting: Sequence[type[Command]]) -> 
     """A message, and a button for each step that can be taken with it."""
     form = actions.Form(scope, f"assistance.reply.{request.id}", about=f"assistance/{request.id}")
     text = st.text_area(**form.field("text", "Message"))
-    buttons = _buttons(scope, request, text, steps.uploads(form))
+    buttons = _buttons(scope, request, text, steps.choose_files(form))
     awaited = assistance.STAGES[request.status].waits_for == scope.file.context.side
     form.told = st.container()
     with st.container(horizontal=True):
@@ -238,7 +235,7 @@ def _reply(scope: Scope, request: Request, fitting: Sequence[type[Command]]) -> 
 
 
 def _buttons(
-    scope: Scope, request: Request, text: str, chosen: Sequence[UploadedFile]
+    scope: Scope, request: Request, text: str, chosen: Chosen
 ) -> dict[type[Command], tuple[str, str | None, actions.Make]]:
     """The button of each step: its label, its icon, and what it sends."""
     id = request.id
@@ -259,7 +256,11 @@ def _buttons(
             ":material/help:",
             lambda: assistance.AskCustomer(id, text, steps.attach(scope, chosen)),
         ),
-        assistance.CloseRequest: (done, None, lambda: assistance.CloseRequest(id, text)),
+        assistance.CloseRequest: (
+            done,
+            None,
+            lambda: assistance.CloseRequest(id, steps.without_files(text, chosen)),
+        ),
     }
 
 

@@ -307,7 +307,7 @@ def _propose(audit: Audit, form: actions.Form) -> actions.Make:
 
 def _report(audit: Audit, form: actions.Form) -> actions.Make:
     st.markdown("The report is filed once. Findings stay open until either side records the remedy.")
-    chosen = steps.uploads(form, "Report", "report")
+    chosen = steps.choose_files(form, "Report", "report")
     text = st.text_area(
         **form.field("findings", "Findings, one a line"),
         placeholder="Backups are not tested",

@@ -10,13 +10,15 @@ from typing import NamedTuple
 import streamlit as st
 
 from dpa_core.downloads import File
+from dpa_core.manifest import MAX_BYTES as MANIFEST_BYTES
 from dpa_core.manifest import ManifestError, from_json, to_json
 from dpa_core.subjects import data_return, dates
 from dpa_core.subjects.data_return import GROUNDS, WISHES, Item, Order
 from dpa_core.subjects.subject import Command
 from dpa_core.views.data_return import deletion_certificate
-from pages.parts import actions, download, show, steps, words
+from pages.parts import actions, download, show, steps, uploads, words
 from pages.parts.scope import Scope
+from pages.parts.uploads import Chosen
 from pages.parts.words import md, note, say
 
 _LOOKS: dict[data_return.Status, show.Look] = {
@@ -90,13 +92,12 @@ def _end(scope: Scope) -> None:
         say(":material/event_busy: **The agreement {} on {}**", tense, words.day(end.on))
         show.quoted(end.reason)
         if file.now < until:
-            last = steps.last_day(until)
-            left = (dates.local_day(last) - dates.local_day(file.now)).days
+            left = (words.last_day(until) - dates.local_day(file.now)).days
             st.metric("Days left to ask for a return", md("{}", max(left, 0)))
             say(
                 "You can ask for a return until the end of **{}**: "
                 "{} days after the end. Without that request, deletion is assumed to be your wish.",
-                words.day_and_distance(last, file.now),
+                words.deadline_and_distance(until, file.now),
                 days,
             )
         else:
@@ -328,8 +329,8 @@ def _deliver(order: Order, form: actions.Form) -> actions.Make:
     st.markdown(
         "Attach the files, or the manifest of `dpa return manifest DIR` for files that go another way."
     )
-    chosen = steps.uploads(form, "Files to hand over here")
-    listed = st.file_uploader(**form.field("manifest", "Manifest of files that go another way (JSON)"))
+    chosen = steps.choose_files(form, "Files to hand over here")
+    listed = _manifest_field(form)
     where = st.text_area(**form.field("where", "How those files reach the customer"))
 
     def make() -> data_return.Deliver:
@@ -337,11 +338,22 @@ def _deliver(order: Order, form: actions.Form) -> actions.Make:
             Item(name=r.name, size=r.size, sha256=r.sha256, attached=True)
             for r in steps.attach(form.scope, chosen)
         ]
-        if listed is not None:
-            items += _manifest(listed.getvalue())
+        for manifest in listed:
+            items += _manifest(manifest.getvalue())
         return data_return.Deliver(order.id, tuple(items), where)
 
     return make
+
+
+def _manifest_field(form: actions.Form) -> Chosen:
+    listed = uploads.choose(
+        **form.labelled("manifest", "Manifest of files that go another way (JSON)"),
+        limit=MANIFEST_BYTES,
+        help="As `dpa return manifest` writes it.",
+        many=False,
+    )
+    form.files.append(listed)
+    return listed
 
 
 def _manifest(content: bytes) -> list[Item]:

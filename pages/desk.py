@@ -69,7 +69,7 @@ def draw(scope: Scope, data: Data) -> None:
     _filters()
     overdue = pc.sum(pc.equal(data.tasks["standing"], "overdue")).as_py() or 0
     late = md(":material/warning: **{:,} overdue**", overdue) if overdue else "none overdue"
-    say("**{}**, {}", words.count(data.tasks.num_rows, "open task"), late)
+    say("**{}**, {}{}", words.count(data.tasks.num_rows, "open task"), late, _shown(data.tasks.num_rows))
     if data.tasks.num_rows:
         _first(scope, data)
         _timeline(data)
@@ -78,6 +78,13 @@ def draw(scope: Scope, data: Data) -> None:
         st.markdown(":material/task_alt: Nothing is open under these filters.")
     clauses = ("3.1(ix)", "3.1(x)", "3.1(xi)", "3.1(xii)", "Sch. 2 1.2")
     show.clauses(clauses, scope.file.agreement)
+
+
+def _shown(number: int) -> words.Markdown:
+    """How many of them have a card, where not all have."""
+    if number <= FIRST:
+        return md("")
+    return md(". Here the most urgent: {}; the table below has all.", words.part(FIRST, number, "open task"))
 
 
 def _load(load: pa.Table) -> None:
@@ -115,7 +122,7 @@ def _first(scope: Scope, data: Data) -> None:
         with st.container(border=True, key=f"task_{number}"):
             left, middle, right = st.columns([2.9, 4.0, 2.4], vertical_alignment="center")
             with left:
-                steps.due(row["due"], data.provider.now, hours=row["subject"] == "incidents")
+                steps.due(row["due"], data.provider.now)
             who = row["customer"] or "All customers concerned"
             middle.markdown(md("**{}** · {} · {}", who, row["title"], row["clause"]))
             mine = row["waits_for"] == "provider"
@@ -195,7 +202,11 @@ def _weeks(found: pa.Table, provider: ProviderFile) -> pd.DataFrame:
 def _table(scope: Scope, data: Data) -> None:
     st.subheader("All of it", anchor=False)
     shown = data.tasks.select(["standing", "due", "customer", "title", "next_step", "waits_for", "clause"])
-    for at, labels in ((0, tasks.STANDING), (5, SIDES)):
+    due = shown.column("due").to_pylist()
+    days, hours = ([at and spelt(at) for at in due] for spelt in (words.last_day, words.deadline_hour))
+    shown = shown.set_column(1, "due", pa.array(days, pa.date32()))
+    shown = shown.add_column(2, "until", pa.array(hours, pa.string()))
+    for at, labels in ((0, tasks.STANDING), (6, SIDES)):
         named = pa.array([labels[code].capitalize() for code in shown.column(at).to_pylist()], pa.string())
         shown = shown.set_column(at, shown.column_names[at], named)
     picked = st.dataframe(
@@ -206,9 +217,8 @@ def _table(scope: Scope, data: Data) -> None:
         selection_mode="single-row",
         column_config={
             "standing": "Standing",
-            "due": st.column_config.DatetimeColumn(
-                "Due before", format="D MMM YYYY, HH:mm", timezone="Europe/Stockholm"
-            ),
+            "due": st.column_config.DateColumn("Due", format="D MMM YYYY"),
+            "until": "Until",
             "customer": "Customer",
             "title": st.column_config.TextColumn("What", width="large"),
             "next_step": "Next step",

@@ -95,7 +95,7 @@ def _notice(scope: Scope, incident: Incident) -> None:
             st.caption(
                 "Art. 33(1) GDPR gives you 72 hours from when you know; counted here from the first notice."
             )
-            steps.due(incident.notices[0].at + incidents.CONTROLLERS_HOURS, file.now, hours=True)
+            steps.due(incident.notices[0].at + incidents.CONTROLLERS_HOURS, file.now)
         fitting = incidents.steps_open(incident, state, file.context)
         if file.acts and fitting:
             _customers_steps(scope, incident, fitting)
@@ -186,7 +186,7 @@ def _clock(scope: Scope, incident: Incident) -> None:
     agreement, now = scope.file.agreement, scope.application.clock.now()
     until = min(incidents.notify_until(incident, c, agreement) for c in incident.waiting)
     say(":material/timer: **{} not notified yet**", words.count(len(incident.waiting), "customer"))
-    steps.due(until, now, hours=True)
+    steps.due(until, now)
 
 
 def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[str, str]) -> None:
@@ -235,7 +235,7 @@ def _concerned(incident: Incident, names: dict[str, str]) -> None:
 
 
 def _record_form(scope: Scope, provider: ProviderFile) -> None:
-    form, names = actions.Form(scope, "incidents.record"), _customer_names(scope)
+    form, names = actions.Form(scope, "incidents.record", own=True), _customer_names(scope)
     kind = st.radio(
         **form.field("kind", "What it is"),
         options=list(KIND_NAMES),
@@ -297,7 +297,7 @@ def _step(
             return None
         return fields(provider, provider.state.incidents.incidents[incident.id], form)
 
-    dialog = actions.Dialog(incident.title, confirm, drawn, about=f"incidents/{incident.id}")
+    dialog = actions.Dialog(incident.title, confirm, drawn, about=f"incidents/{incident.id}", own=True)
     name = f"incidents.{step.__name__}.{incident.id}"
     actions.button(scope, label(incident), name, dialog, kind=kind)
 
@@ -330,7 +330,7 @@ def _notify(provider: ProviderFile, incident: Incident, form: actions.Form) -> a
     first = [c for c in incident.waiting if c in who]
     if any(provider.now > incidents.notify_until(incident, c, provider.agreement) for c in first):
         delay = st.text_area(**form.field("delay", "Reasons for the delay, told with the notice"))
-    chosen = steps.uploads(form)
+    chosen = steps.choose_files(form)
     changed = {i: t for i, t in texts.items() if first or t.strip() != incident.items.get(i, "")}
     return lambda: incidents.NotifyCustomers(
         incident.id, changed, tuple(who), delay, steps.attach(form.scope, chosen, own=True)

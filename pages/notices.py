@@ -235,7 +235,7 @@ def _object(notice: Notice, form: actions.Form) -> actions.Make:
         **form.field("grounds", "Grounds"), help="Reasonable and documented, relating to data protection."
     )
     relates = st.checkbox("These grounds relate to data protection.", key=form.key("relates"))
-    chosen = steps.uploads(form, "Documents (optional)")
+    chosen = steps.choose_files(form, "Documents (optional)")
     return lambda: objections.ObjectToChange(
         notice.published.id, grounds, relates, steps.attach(form.scope, chosen)
     )
@@ -244,7 +244,7 @@ def _object(notice: Notice, form: actions.Form) -> actions.Make:
 def _cure(notice: Notice, form: actions.Form) -> actions.Make:
     st.markdown("How to cure an objection is the provider’s choice. The customer accepts it or not.")
     text = st.text_area(**form.field("text", "Proposed cure"))
-    chosen = steps.uploads(form)
+    chosen = steps.choose_files(form)
     return lambda: objections.ProposeCure(notice.published.id, text, steps.attach(form.scope, chosen))
 
 
@@ -353,7 +353,7 @@ def _touched(provider: ProviderFile, change: Change, key: str) -> None:
 
 
 def _draft_form(scope: Scope, provider: ProviderFile) -> None:
-    agreement, form = provider.agreement, actions.Form(scope, "notices.draft")
+    agreement, form = provider.agreement, actions.Form(scope, "notices.draft", own=True)
     kind = st.selectbox(
         **form.field("kind", "What is to change"),
         options=list(KIND_NAMES),
@@ -443,7 +443,9 @@ def _own_step(scope: Scope, id: int, step: type[Command], kind: Kind) -> None:
         provider = form.scope.provider()
         return fields(id, provider, form) if provider else None
 
-    dialog = actions.Dialog("Change to the list of sub-processors", confirm, drawn, about=f"notices/{id}")
+    dialog = actions.Dialog(
+        "Change to the list of sub-processors", confirm, drawn, about=f"notices/{id}", own=True
+    )
     actions.button(scope, label, f"notices.{step.__name__}.{id}", dialog, icon=icon, kind=kind)
 
 

@@ -12,7 +12,7 @@ from dpa_core.application import CustomerFile
 from dpa_core.subjects import features, retention
 from dpa_core.subjects.subject import Task
 from dpa_core.views import history, tasks
-from pages.parts import show, steps, words
+from pages.parts import show, words
 from pages.parts.scope import Scope
 from pages.parts.words import md, say
 
@@ -23,6 +23,9 @@ class Waiting:
 
     what: words.Markdown
     by: datetime | None
+    """In UTC, to sort by."""
+    when: str
+    """The same in words, with how far off it is; empty without a date."""
     clause: str
     page: str
     overdue: bool = False
@@ -62,15 +65,22 @@ def read(scope: Scope) -> Data:
         engaged=engaged,
         places=places,
         latest=history.instructions(file, last=5),
-        waiting=_by_date([*_of_others(open_tasks, file), *_of_settings(periods, open_tasks)]),
+        waiting=_by_date([*_of_others(open_tasks, file), *_of_settings(periods, open_tasks, file.now)]),
         holds=sum(p.hold is not None for p in periods),
     )
 
 
-def _of_settings(periods: tuple[retention.Period, ...], found: list[Task]) -> list[Waiting]:
+def _of_settings(periods: tuple[retention.Period, ...], found: list[Task], now: datetime) -> list[Waiting]:
     """What reviews left open, and what is coming for retention."""
     waiting = [
-        Waiting(md("{}: {}.", tasks.kind(t), tasks.what(t)), tasks.due_at(t), t.clause, tasks.page(t))
+        Waiting(
+            md("{}: {}.", tasks.kind(t), tasks.what(t)),
+            t.due,
+            tasks.when_and_distance(t, now),
+            t.clause,
+            tasks.page(t),
+            overdue=bool(t.waits_for and t.due and t.due <= now),
+        )
         for t in found
         if t.subject == "reviews"
     ]
@@ -82,20 +92,26 @@ def _of_settings(periods: tuple[retention.Period, ...], found: list[Task]) -> li
                 "; a legal hold stops the deletion" if p.hold else "",
             )
             what = md("{} will be kept for {} instead of {:,}{}. Can be cancelled.", name, days, p.days, held)
-            waiting.append(Waiting(what, p.pending.effective_at, retention.CLAUSE, "retention"))
+            waiting.append(_coming(what, p.pending.effective_at, now))
         if p.hold:
             waiting.append(
                 Waiting(
                     md("{}: a legal hold stops deletion until released.", name),
                     None,
+                    "",
                     retention.CLAUSE,
                     "retention",
                 )
             )
         if p.deletion_resumes_at:
             what = md("{}: the legal hold is released; deletion resumes.", name)
-            waiting.append(Waiting(what, p.deletion_resumes_at, retention.CLAUSE, "retention"))
+            waiting.append(_coming(what, p.deletion_resumes_at, now))
     return waiting
+
+
+def _coming(what: words.Markdown, at: datetime, now: datetime) -> Waiting:
+    """What time alone brings about for retention."""
+    return Waiting(what, at, words.day_and_distance(at, now), retention.CLAUSE, "retention")
 
 
 def _of_others(found: list[Task], file: CustomerFile) -> list[Waiting]:
@@ -104,7 +120,8 @@ def _of_others(found: list[Task], file: CustomerFile) -> list[Waiting]:
     return [
         Waiting(
             md("**{}** · {}: {}", tasks.title(t), sides[t.waits_for], tasks.next_step(t)),
-            t.due and steps.last_day(t.due),
+            t.due,
+            tasks.when_and_distance(t, file.now),
             t.clause,
             tasks.page(t),
             t.due is not None and t.due <= file.now,
@@ -181,16 +198,14 @@ def _features(scope: Scope, data: Data) -> None:
 
 
 def _waits(scope: Scope, data: Data) -> None:
-    now = scope.file.now
     st.subheader("Waiting or in force", anchor=False)
     if not data.waiting:
         st.markdown(":material/task_alt: Nothing is waiting.")
     for w in data.waiting:
         with st.container(border=True):
             if w.by:
-                when = words.day_and_distance(w.by, now)
-                late = md(":material/warning: **Overdue: {}**", when)
-                st.markdown(late if w.overdue else md(":material/schedule: **{}**", when))
+                late = md(":material/warning: **Overdue: {}**", w.when)
+                st.markdown(late if w.overdue else md(":material/schedule: **{}**", w.when))
             elif w.page == "retention":
                 st.markdown(":material/lock: **In force**")
             elif w.page == "review":

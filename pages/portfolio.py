@@ -163,14 +163,14 @@ def _due(scope: Scope, lines: list[Line]) -> None:
         st.markdown(":material/task_alt: Nothing with a date is open.")
         return
     now = scope.application.clock.now()
-    due = [at for _, t in found if (at := tasks.due_at(t))]
     frame = pd.DataFrame(
         {
-            "Due": [words.local_day(at) for at in due],
+            "Due": [tasks.last_day_of(t) for _, t in found],
+            "Until": [tasks.until(t) for _, t in found],
             "Customer": [line.name for line, _ in found],
             "Kind": [tasks.kind(t) for _, t in found],
             "What": [tasks.what(t) for _, t in found],
-            "In": [words.distance(at, now) for at in due],
+            "In": [words.distance(at, now) for _, t in found if (at := tasks.due_at(t))],
         }
     )
     chart = (
@@ -190,6 +190,8 @@ def _due(scope: Scope, lines: list[Line]) -> None:
     )
     first = f"{words.count(len(found), 'thing')} due, the first on {words.day(frame['Due'][0])}"
     st.altair_chart(chart, width="stretch", alt=f"{first}; listed below.")
-    st.dataframe(frame.head(SHOWN), hide_index=True, key="due", alt=f"{first}: date, customer, kind and what")
+    st.dataframe(
+        frame.head(SHOWN), hide_index=True, key="due", alt=f"{first}: day and hour, customer, kind and what"
+    )
     if len(found) > SHOWN:
-        note("The first {} of {:,} are listed.", SHOWN, len(found))
+        note("{} listed, what is due first coming first.", words.part(SHOWN, len(found), "thing"))

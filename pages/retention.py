@@ -138,7 +138,7 @@ def _pending(period: Period, file: CustomerFile) -> words.Markdown:
         words.day_and_distance(pending.effective_at, file.now),
         words.person(file, pending.by),
         pending.sequence,
-        words.minute(pending.effective_at),
+        words.deadline(pending.effective_at),
     )
 
 

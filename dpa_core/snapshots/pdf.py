@@ -17,7 +17,7 @@ from typing import Any
 
 import typst
 
-from dpa_core.locale import day, minute
+from dpa_core.locale import day, deadline, minute
 from dpa_core.snapshots import charts, model
 from dpa_core.snapshots.sign import SIGNED
 from dpa_core.snapshots.tables import place
@@ -118,6 +118,13 @@ def _opened(i: model.OpenItem) -> str:
     return ", ".join(part for part in (_day(i.opened_at), by, entry) if part)
 
 
+def _due(i: model.OpenItem) -> str:
+    """Until when, or the day on which it comes about by itself."""
+    if i.due_at is None:
+        return "None"
+    return deadline(i.due_at) if i.waits_for else day(i.due_at)
+
+
 def _view(s: model.Snapshot) -> dict[str, Any]:
     """All that the template prints, as texts."""
     on = [f for f in s.features if f.on]
@@ -168,7 +175,7 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
         "subscriptions": [[x.address, _day(x.since)] for x in s.subscriptions],
         "open_items": [
             [i.kind, i.what, i.waits_for.capitalize() if i.waits_for else "Nobody", _opened(i),
-             _day(i.due_at) or "None", i.clause]
+             _due(i), i.clause]
             for i in s.open_items
         ],
         "review": _review(s.review),

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+import streamlit.config
 import uvicorn
 from starlette.middleware import Middleware
 from streamlit import net_util
@@ -28,6 +29,7 @@ from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.agreement import AgreementError
 from dpa_core.application import Application, demo_days
 from dpa_core.clock import Clock
+from dpa_core.files import MAX_BYTES, MEGABYTE
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.providers import Provider
 from dpa_core.settings import (
@@ -103,21 +105,27 @@ def site() -> Site:
     return _site
 
 
-def config(address: str, port: int) -> dict[str, Any]:
+_LIMIT = "server.maxUploadSize"
+"""Streamlit's own limit for a file on its way here, in its megabytes, which are ours too."""
+
+
+def config(address: str, port: int, max_file_mb: int = MAX_BYTES // MEGABYTE) -> dict[str, Any]:
     """Streamlit's settings: those of `.streamlit/config.toml`, which `streamlit run` reads by itself,
-    and where to listen."""
+    where to listen, and how large a file may be."""
     with (ROOT / ".streamlit" / "config.toml").open("rb") as file:
         chosen = dict(_flat(tomllib.load(file)))
-    return {**chosen, "server.address": address, "server.port": port}
+    return {**chosen, "server.address": address, "server.port": port, _LIMIT: max_file_mb}
 
 
-def run(parts: dict[str, Any], address: str, port: int) -> None:
-    """Serve until the process is told to stop. `parts`: of `serving` or `serving_demo`."""
+def run(parts: dict[str, Any], options: dict[str, Any]) -> None:
+    """Serve until the process is told to stop. `parts`: of `serving` or `serving_demo`. `options`: of
+    `config`."""
     # Where `app.py` finds `pages`. Streamlit adds the folder only while a script runs, and takes it away
     # again when the first of several has ended.
     sys.path.insert(0, str(ROOT))
     app = st.App(ROOT / "app.py", **parts)
-    load_config_options(config(address, port))
+    load_config_options(options)
+    address, port = options["server.address"], options["server.port"]
     uvicorn.run(app, host=address, port=port, access_log=False, log_level="warning", **UVICORN)
 
 
@@ -144,7 +152,13 @@ def serving(settings: Settings) -> dict[str, Any]:
         p.name: None if p.customers is None else frozenset(p.customers) for p in settings.identity_providers
     }
     application = Application(
-        ledger, agreements, Clock(), settings.max_file_mb * 1_000_000, settings.session, reach
+        ledger,
+        agreements,
+        Clock(),
+        settings.max_file_mb * MEGABYTE,
+        settings.session,
+        reach,
+        settings.draft_days,
     )
     url = str(settings.public_url).rstrip("/")
     opened = Site(application, settings.contact, keys, SessionCookie(secure=url.startswith("https:")))
@@ -179,8 +193,12 @@ def from_environment() -> dict[str, Any]:
     """
     try:
         if os.environ.get("DPA_DEMO", "").lower() in ("1", "true", "yes"):
-            return serving_demo(int(st.get_option("server.port")))
-        return serving(read_settings())
+            parts, most = serving_demo(int(st.get_option("server.port"))), MAX_BYTES // MEGABYTE
+        else:
+            settings = read_settings()
+            parts, most = serving(settings), settings.max_file_mb
+        streamlit.config.set_option(_LIMIT, most)
+        return parts
     except (AgreementError, KeyFileError, SettingsError, StoreError) as error:
         raise SystemExit(f"{error} (For the demo: `dpa demo`.)") from error
 

@@ -34,7 +34,9 @@ from dpa_core.subjects.registry import CustomerState
 from dpa_core.subjects.subject import Command, Task
 from dpa_core.views import history, tasks
 from pages.parts import words
+from pages.parts.drafts import Draft
 from pages.parts.scope import Scope
+from pages.parts.uploads import Chosen
 from pages.parts.words import md, note
 
 Make = Callable[[], Command]
@@ -155,11 +157,18 @@ def _meanwhile(changed: Changed, file: CustomerFile) -> None:
 # --- a form --------------------------------------------------------------------------------------
 
 
-class Field(TypedDict):
-    """What every field of a form is given."""
+class Labelled(TypedDict):
+    """What a field of a form is given that no draft keeps."""
 
     label: words.Markdown
     key: str
+
+
+class Field(Labelled):
+    """What every other field of a form is given."""
+
+    on_change: Callable[[str, str], None]
+    args: tuple[str, str]
 
 
 @dataclass
@@ -173,6 +182,8 @@ class Form:
     """The key of the task it is a step of: `audits/12`."""
     then: Callable[[Receipt], str] | None = None
     """Called once the step is recorded; gives a sentence to add to the receipt, or none."""
+    own: bool = False
+    """It is sent to the provider's own ledger."""
     opened: _Opened | None = None
     """The dialog that the form stands in."""
     basis: str = ""
@@ -180,8 +191,12 @@ class Form:
     labels: dict[str, str] = field(default_factory=dict)
     told: st.delta_generator.DeltaGenerator | None = None
     """Where a refusal is shown; None: where the form has come to."""
+    files: list[Chosen] = field(default_factory=list)
+    """What is chosen in its uploaders: a file that did not arrive stops the sending."""
     others: list[tuple[str, Make, str]] = field(default_factory=list)
     leaves: list[tuple[str, Callable[[], object]]] = field(default_factory=list)
+    begun: bool = False
+    """Whether a field was drawn in this run."""
 
     @property
     def file(self) -> CustomerFile:
@@ -201,10 +216,34 @@ class Form:
         rounds: dict[str, int] = st.session_state.get(_ROUNDS, {})
         return f"{self.name}.{rounds.get(self.name, 0)}.{field}"
 
+    @property
+    def draft(self) -> Draft:
+        """What is typed in its fields and not sent yet."""
+        return Draft(self.scope, self.name, self.own)
+
     def field(self, field: str, label: str) -> Field:
-        """Label and key of a field. `field`: what the rules call it in a refusal."""
+        """What a field is given; what was typed in it before is put back. `field`: what the rules call it
+        in a refusal."""
+        labelled, draft = self.labelled(field, label), self.draft
+        key = labelled["key"]
+        if not self.begun:
+            self.begun = True
+            if key not in st.session_state:
+                draft.find()
+            draft.show(self.discard, self.key("discard"))
+        if key not in st.session_state and field in draft.known.content:
+            st.session_state[key] = draft.known.content[field]
+        return Field(**labelled, on_change=draft.touched, args=(field, key))
+
+    def labelled(self, field: str, label: str) -> Labelled:
+        """What a field is given that no draft keeps, such as one for files."""
         self.labels[field] = label
-        return Field(label=words.plain(label), key=self.key(field))
+        return Labelled(label=words.plain(label), key=self.key(field))
+
+    def discard(self) -> None:
+        """Take the draft away and empty the fields."""
+        self.draft.drop()
+        _turn(self.name)
 
     def acknowledged(self) -> str:
         """The key of an acknowledgement: given for what the person saw, so asked anew after a change."""
@@ -219,12 +258,22 @@ class Form:
         self.leaves.append((label, act))
 
     def button(
-        self, label: str, make: Make, *, icon: str | None = None, primary: bool = True, step: str = "send"
+        self,
+        label: str,
+        make: Make,
+        *,
+        icon: str | None = None,
+        primary: bool = True,
+        disabled: bool = False,
+        step: str = "send",
     ) -> None:
         """A button on the page that sends the step. `step`: tells several buttons of one form apart."""
         if self.told is None:
             self.told = st.container()
-        if st.button(words.plain(label), key=self.key(step), icon=icon, type=_kind(primary)):
+        pressed = st.button(
+            words.plain(label), key=self.key(step), icon=icon, type=_kind(primary), disabled=disabled
+        )
+        if pressed:
             self.submit(make)
 
     def submit(self, make: Make) -> None:
@@ -234,7 +283,7 @@ class Form:
             if isinstance(outcome, Changed):
                 self._collided(outcome)
         if isinstance(outcome, _Told):
-            _turn(self.name)
+            self.discard()
             st.session_state[_TOLD] = outcome
             st.rerun()
 
@@ -287,6 +336,8 @@ class Dialog:
     icon: str | None = None
     about: str = ""
     kept: Kept = "step"
+    own: bool = False
+    """It is sent to the provider's own ledger."""
     leave: str | None = None
     """On a button that closes the dialog; None: the cross does."""
     then: Callable[[Receipt], str] | None = None
@@ -343,7 +394,7 @@ def _inside(scope: Scope, opened: _Opened, dialog: Dialog) -> None:
     file = reopened(scope)
     if opened.changed:
         _meanwhile(opened.changed, file)
-    form = Form(replace(scope, file=file), opened.name, dialog.about, dialog.then, opened)
+    form = Form(replace(scope, file=file), opened.name, dialog.about, dialog.then, dialog.own, opened)
     make = dialog.fields(form)
     if make:
         recorded(file, dialog.kept)
@@ -383,6 +434,8 @@ class _Told:
 
 def _record(form: Form, make: Make) -> _Told | Changed:
     """Send the command through its door of the application."""
+    for chosen in form.files:
+        chosen.check()
     scope, command = form.scope, make()
     try:
         if isinstance(command, grants.GrantAccess | grants.RevokeAccess):
@@ -473,13 +526,10 @@ def _as_sentences(found: Sequence[Task], whose: Mapping[str, str], now: datetime
 def _as_sentence(task: Task, whose: Mapping[str, str], now: datetime) -> words.Markdown:
     """`Next, **Connectel AB**: Audit of Connectel AB · Accept the dates, by 8 Dec 2026 (in 14 days).`"""
     who = md("**{}**", whose[task.waits_for]) if task.waits_for else "by the calendar"
-    due = tasks.due_at(task)
-    if due is None:
+    if task.due is None:
         when = md(" (no date in the agreement)") if task.waits_for else ""
     else:
-        at = due.astimezone(words.STOCKHOLM)
-        day = words.day(at) if (at.hour, at.minute) in ((0, 0), (23, 59)) else words.minute(at)
-        when = md(", {} {} ({})", "by" if task.waits_for else "on", day, words.distance(at, now))
+        when = md(", {} {}", "by" if task.waits_for else "on", tasks.when_and_distance(task, now))
     return md("Next, {}: {}{}.", who, tasks.what(task), when)
 
 

@@ -13,19 +13,23 @@ from pages.parts.words import note, say
 
 
 def save(scope: Scope, trial: Trial) -> None:
-    """A form that saves what was tried as a proposal for the customer's admin."""
+    """Fields and a button that save what was tried as a proposal for the customer's admin."""
 
     def then(_: Receipt) -> str:
-        what_if.forget(scope.file)
+        what_if.forget(scope)
         return ""
 
     form = actions.Form(scope, "proposals.save", then=then)
-    with st.form("proposal", border=True):
+    with st.container(border=True, key="proposal"):
         st.markdown("**Save as a proposal for the customer’s admin**")
         text = show.reason(form, required=False)
-        pressed = st.form_submit_button("Save proposal", disabled=not trial.changes, icon=":material/outbox:")
-    if pressed:
-        form.submit(lambda: reviews.ProposeChanges(trial.changes, text))
+        form.button(
+            "Save proposal",
+            lambda: reviews.ProposeChanges(trial.changes, text),
+            icon=":material/outbox:",
+            primary=False,
+            disabled=not trial.changes,
+        )
 
 
 def waiting(scope: Scope) -> None:

@@ -37,7 +37,7 @@ from pages import (
     sub_processors,
     what_if,
 )
-from pages.parts import actions, words
+from pages.parts import actions, drafts, words
 from pages.parts.scope import RUNNING, Scope, look_at
 from pages.parts.words import md, note, say
 
@@ -50,6 +50,8 @@ ICON = Path(__file__).parent / "icon.svg"
 """A file of ours: an icon by name would make every browser ask another company's server for it."""
 FEW = 50
 """Customers up to which all are listed to choose from; beyond, they are searched for."""
+FOUND = 20
+"""Of those searched for, the most that are listed."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def visit(site: Site) -> None:
     _banners(site, file)
     page.run()
     actions.drawn(scope)
+    drafts.watch_typing()
 
 
 def entered(site: Site, file: CustomerFile) -> tuple[Scope, dict[str, list[StreamlitPage]]]:
@@ -276,10 +279,12 @@ def _customer_choice(site: Site, file: CustomerFile) -> None:
     if len(few) > FEW:
         say("**{}**", file.name)
         text = st.text_input("Find a customer", key="find_customer", placeholder="Part of its name")
-        few = site.application.directory(file.person, text) if text else []
+        few = site.application.directory(file.person, text, limit=FOUND + 1) if text else []
         if text and not few:
             st.caption("No customer has that in its name.")
-        for id, name in few:
+        if len(few) > FOUND:
+            st.caption(f"The first {FOUND} are listed. Type more of the name.")
+        for id, name in few[:FOUND]:
             st.button(words.plain(name), key=f"choose_{id}", type="tertiary", on_click=_choose, args=[id])
         return
     names = dict(few)

@@ -35,8 +35,10 @@ import streamlit as st
 
 from dpa_core import locale
 from dpa_core.locale import STOCKHOLM as STOCKHOLM
+from dpa_core.locale import last_day as last_day
 from dpa_core.locale import listed as listed
 from dpa_core.locale import local_day as local_day
+from dpa_core.locale import to_the_minute as to_the_minute
 
 if TYPE_CHECKING:
     from dpa_core.application import CustomerFile, ProviderFile
@@ -177,10 +179,14 @@ clock_time = _ours(locale.clock_time)
 count = _ours(locale.count)
 day = _ours(locale.day)
 day_of_year = _ours(locale.day_of_year)
+deadline = _ours(locale.deadline)
+deadline_and_distance = _ours(locale.deadline_and_distance)
+deadline_hour = _ours(locale.deadline_hour)
 distance = _ours(locale.distance)
 duration = _ours(locale.duration)
 minute = _ours(locale.minute)
 month = _ours(locale.month)
+part = _ours(locale.part)
 size = _ours(locale.size)
 
 

@@ -21,15 +21,18 @@ from dpa_core.web.guard import Guard
 from dpa_core.web.headers import SHELL
 from tests.frozen import frozen_agreements
 
-TURNS, ROUNDS = 50, 9
+TURNS, ROUNDS = 50, 15
 LIMIT = 2.0
 
 
 async def _seconds(app: ASGIApp, scope: Scope) -> float:
     """For so many answers, one after another."""
 
+    never = asyncio.Event()
+
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        await never.wait()  # nobody leaves, and nothing comes in
+        return {}
 
     async def send(message: Message) -> None:
         assert message.get("status", 200) == 200, message

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,9 +11,18 @@ from playwright.sync_api import Browser, Page
 
 from dpa_core import access, demo
 from dpa_core.agreement import load_all
-from dpa_core.subjects import assistance, audits, customers, data_return, grants, incidents, objections
-from dpa_core.subjects import retention, reviews, sub_processors
-from pages.parts import shell, words
+from dpa_core.subjects import (
+    assistance,
+    audits,
+    customers,
+    data_return,
+    grants,
+    incidents,
+    retention,
+    reviews,
+    sub_processors,
+)
+from pages.parts import words
 from tests.journeys.conftest import ANNA, DPA, EVA, IDLE, Visit, free_port, serving
 from tests.test_requests import act, govern
 
@@ -25,7 +33,6 @@ HOSTILE = (
 """Shorter than any field's limit that is longer than a name's."""
 NAME = "![x](http:&sol;&sol;evil.example) www.evil.example :material/home: *b*"
 FILE = "![x](http:&sol;&sol;evil.example&sol;i) www.evil.example *b*.txt"
-OWN = "@nordfrakt.example"
 
 
 @pytest.fixture
@@ -37,7 +44,9 @@ def hostile(data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     operator, eva = access.operator(now), application.person(EVA)
     application.open_customer(operator, customers.OpenCustomer("hostile", NAME))
     application.change_access(operator, grants.GrantAccess(ANNA, "customer_admin", "hostile"))
-    application.change_access(operator, grants.GrantAccess("www.x@evil.example", "customer_reader", "hostile"))
+    application.change_access(
+        operator, grants.GrantAccess("www.x@evil.example", "customer_reader", "hostile")
+    )
     anna, today = application.person(ANNA), words.local_day(now)
     file = application.attach(anna, "hostile", FILE, b"text")
     day = today + timedelta(days=60)
@@ -90,31 +99,36 @@ def check(page: Page, *wanted: str) -> None:
     assert not away, (page.url, away)
 
 
-def test_what_everybody_typed_everywhere_is_read_as_typed_by_all(browser: Browser, hostile: Path) -> None:
+SEEN = {EVA: ["Desk", "Portfolio", "Sub-processor changes", "Incidents", "Audits"], ANNA: []}
+"""Whose pages are looked at; none named: all of them, and the dialogs that they open."""
+
+
+def test_what_everybody_typed_everywhere_is_read_as_typed(browser: Browser, hostile: Path) -> None:
     port = free_port()
     asked: list[str] = []
     with serving([DPA, "demo", "--port", str(port)], hostile, port) as url:
-        for email in (EVA, ANNA):
+        for email, pages in SEEN.items():
             context = browser.new_context(viewport={"width": 1440, "height": 1400})
-            context.on("request", lambda request: asked.append(request.url))
             visit = Visit(context.new_page(), url)
-            visit.sign_in(email)
+            visit.sign_in(email)  # the demo’s provider has style sheets from elsewhere
+            context.on("request", lambda request: asked.append(request.url))
             visit.open("/?customer=hostile")
             links = visit.page.get_by_test_id("stSidebarNav").get_by_role("link")
-            for name in [link.inner_text().split("\n")[-1] for link in links.all()]:
+            for name in pages or [link.inner_text().split("\n")[-1] for link in links.all()]:
                 links.filter(has_text=name).first.click()
                 visit.page.get_by_test_id("stMain").get_by_role("heading", level=1, name=name).wait_for()
                 check(visit.page, *([] if name in ("Desk", "Portfolio") else [NAME]))
-                open_dialog(visit, name)
+                if not pages:
+                    open_dialog(visit)
             context.close()
     hosts = {urlsplit(a).hostname for a in asked if urlsplit(a).scheme not in ("data", "blob")}
     assert hosts == {"localhost"}
 
 
-def open_dialog(visit: Visit, name: str) -> None:
+def open_dialog(visit: Visit) -> None:
     """Look into the first dialog that the page offers, if any."""
-    opens = visit.page.get_by_test_id("stMain").locator("[class*=st-key-open-] button")
-    if opens.count() and name not in ("Access", "Retention"):
+    opens = visit.page.get_by_test_id("stMain").locator("[class*=st-key-open-] button:visible")
+    if opens.count():
         opens.first.click()
         visit.page.get_by_role("dialog").wait_for()
         check(visit.page)

@@ -232,12 +232,6 @@ def test_a_receipt_is_shown_once_and_the_fields_are_empty_then(
     assert not at.run().success
 
 
-def test_a_dialog_that_is_opened_anew_is_empty(application: Application, people: People, asked: int) -> None:
-    at = proposing(visit("audits", application, people.anna, "nordfrakt"))
-    at = press(at.run(), "Propose other dates")
-    assert at.text_area[-1].value == ""
-
-
 def test_somebody_elses_words_in_a_title_are_shown_as_typed(
     application: Application, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
