@@ -21,7 +21,7 @@ from dpa_core.access import Person, operator
 from dpa_core.agreement import Agreement
 from dpa_core.application import DEMO, Application, demo_days
 from dpa_core.clock import Clock, DemoClock
-from dpa_core.ledger import Ledger, chain
+from dpa_core.ledger import Ledger, chain, move
 from dpa_core.locale import local_day
 from dpa_core.settings import ROOT, STORE, SettingsError, data_folder
 from dpa_core.subjects import (
@@ -116,7 +116,7 @@ def _make(file: Path, agreements: Mapping[str, Agreement]) -> None:
         leftover.unlink(missing_ok=True)
     with Ledger.open(unfinished) as ledger:
         fill(ledger, agreements, datetime.now(UTC))
-    unfinished.rename(file)
+    move(unfinished, file)
 
 
 def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> None:
