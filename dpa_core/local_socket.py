@@ -23,7 +23,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from dpa_core.application import Application
@@ -97,13 +96,20 @@ def connected(folder: Path) -> socket.socket | None:
             connection.connect(path)
     except PermissionError as error:
         connection.close()
-        raise StoreError(
-            f"{folder} belongs to another user. Run the command as the user whom the server runs as."
-        ) from error
+        raise _another_users(folder) from error
     except OSError:  # no folder, no socket, or one that a server has left that was killed
         connection.close()
         return None
+    if _other_end(connection) not in (None, os.geteuid()):
+        connection.close()
+        raise _another_users(folder)
     return connection
+
+
+def _another_users(folder: Path) -> StoreError:
+    return StoreError(
+        f"{folder} belongs to another user. Run the command as the user whom the server runs as."
+    )
 
 
 def _answers(server: socket.socket, operation: Operation[T]) -> Iterator[T]:
@@ -197,7 +203,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Run one operation, and send its answers as they come."""
-        caller = _caller(self.connection)
+        caller = _other_end(self.connection)
         if caller not in (None, os.geteuid()):
             log.warning("A command of another user (uid %s) was refused.", caller)
             self._send({"error": "This server runs as another user. Run the command as that user."})
@@ -224,7 +230,7 @@ class _Handler(socketserver.StreamRequestHandler):
             theirs = request["version"]
             if theirs == app_version():
                 return OPERATIONS[request["operation"]].model_validate_json(json.dumps(request["fields"]))
-        except (ValueError, LookupError, TypeError, ValidationError) as error:
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
             raise NotDone("The server does not understand this command. Restart it.") from error
         raise NotDone(
             f"The server runs version {app_version()}, and this command is of {theirs}. Restart the server."
@@ -234,8 +240,8 @@ class _Handler(socketserver.StreamRequestHandler):
         self.wfile.write(json.dumps(line).encode() + b"\n")
 
 
-def _caller(connection: socket.socket) -> int | None:
-    """The user identifier of whoever connected, from the kernel; None where it does not say (not Linux)."""
+def _other_end(connection: socket.socket) -> int | None:
+    """The user identifier at the other end, from the kernel; None where it does not say (not Linux)."""
     if sys.platform != "linux":
         return None
     size = struct.calcsize("3i")
