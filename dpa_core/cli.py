@@ -17,7 +17,7 @@ from dpa_core.application import AgreementMissing
 from dpa_core.ledger import StoreError
 from dpa_core.local_socket import ask
 from dpa_core.settings import (
-    ROOT,
+    Settings,
     SettingsError,
     data_folder,
     load_agreements,
@@ -60,18 +60,6 @@ def _fail(message: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def _run(parts: dict[str, Any], address: str, port: int) -> None:
-    # Imported here: the other commands do without a web server, and start in half the time.
-    import streamlit as st
-
-    from dpa_core import web
-
-    # Where `app.py` finds `pages`. Streamlit adds the folder only while a script runs, and takes it away
-    # again when the first of several has ended.
-    sys.path.insert(0, str(ROOT))
-    st.App(ROOT / "app.py", **parts).run(config=web.config(address, port))
-
-
 def _check_port(address: str, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -102,19 +90,44 @@ def demo_command(
 
     parts = web.serving_demo(port)
     typer.echo(f"DPA Desk with demo data: http://localhost:{port}")
-    _run(parts, "localhost", port)
+    web.run(parts, "localhost", port)
 
 
 @app.command()
-def serve() -> None:
+def serve(
+    check_sign_in: Annotated[
+        bool,
+        typer.Option(
+            "--check-sign-in",
+            help="Say what identity providers will be asked and what is missing, then exit; 1 if anything.",
+        ),
+    ] = False,
+) -> None:
     """Run the app in production, with settings from the environment, `.env` or a TOML file."""
     settings = read_settings()
+    if check_sign_in:
+        _check_sign_in(settings)
+        return
     _check_port(settings.address, settings.port)
     from dpa_core import web
 
     parts = web.serving(settings)
     typer.echo(f"DPA Desk: {settings.public_url}")
-    _run(parts, settings.address, settings.port)
+    web.run(parts, settings.address, settings.port)
+
+
+def _check_sign_in(settings: Settings) -> None:
+    from dpa_core.web.check import check as check_providers
+
+    reports = check_providers(settings.identity_providers, str(settings.public_url).rstrip("/"))
+    for report in reports:
+        typer.echo(report.provider)
+        for mark, lines in (("  ", report.told), ("  Note: ", report.notes), ("  Missing: ", report.missing)):
+            for line in lines:
+                typer.echo(mark + line)
+    if count := sum(len(report.missing) for report in reports):
+        _fail(f"{locale.count(count, 'thing')} missing or contradictory.")
+    typer.echo("People can sign in, as far as can be seen from here.")
 
 
 # --- backup --------------------------------------------------------------------------------------

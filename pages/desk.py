@@ -20,6 +20,7 @@ from dpa_core.subjects.common import SIDES
 from dpa_core.views import tasks
 from pages.parts import show, steps, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, say
 
 SUBJECTS = {s.name: s.title for s in registry.ON_DESK}
 FIRST = 8  # tasks shown as cards above the table
@@ -67,10 +68,8 @@ def draw(scope: Scope, data: Data) -> None:
     _load(data.load)
     _filters()
     overdue = pc.sum(pc.equal(data.tasks["standing"], "overdue")).as_py() or 0
-    st.markdown(
-        f"**{words.count(data.tasks.num_rows, 'open task')}**"
-        + (f", :material/warning: **{overdue:,} overdue**" if overdue else ", none overdue")
-    )
+    late = md(":material/warning: **{:,} overdue**", overdue) if overdue else "none overdue"
+    say("**{}**, {}", words.count(data.tasks.num_rows, "open task"), late)
     if data.tasks.num_rows:
         _first(scope, data)
         _timeline(data)
@@ -86,10 +85,11 @@ def _load(load: pa.Table) -> None:
     by_subject = {row["subject"]: row for row in load.to_pylist()}
     for column, (subject, title) in zip(st.columns(len(SUBJECTS)), SUBJECTS.items(), strict=True):
         row = by_subject.get(subject, {"open": 0, "overdue": 0})
-        note = f"{row['overdue']:,} overdue" if row["overdue"] else "none overdue"
-        column.metric(title, f"{row['open']:,}", border=True, help="Waiting for the provider")
-        icon = ":material/warning:" if row["overdue"] else ":material/check:"
-        column.caption(f"{icon} {note}")
+        column.metric(
+            words.plain(title), md("{:,}", row["open"]), border=True, help="Waiting for the provider"
+        )
+        late = md(":material/warning: {:,} overdue", row["overdue"])
+        column.caption(late if row["overdue"] else ":material/check: none overdue")
 
 
 def _filters() -> None:
@@ -117,13 +117,14 @@ def _first(scope: Scope, data: Data) -> None:
             with left:
                 steps.due(row["due"], data.provider.now, hours=row["subject"] == "incidents")
             who = row["customer"] or "All customers concerned"
-            middle.markdown(f"**{words.plain(who)}** · {words.plain(row['title'])} · {row['clause']}")
+            middle.markdown(md("**{}** · {} · {}", who, row["title"], row["clause"]))
             mine = row["waits_for"] == "provider"
             if not mine:
-                middle.badge("Waits for the customer", icon=":material/person:", color="gray")
+                with middle:
+                    show.badge(show.Status("Waits for the customer", (":material/person:", "gray")))
             label = row["next_step"] if mine else f"See: {row['next_step']}"
             if right.button(
-                label,
+                words.plain(label),
                 key=f"go_{row['customer_id']}_{row['key']}_{number}",
                 type="primary" if mine else "secondary",
                 width="stretch",
@@ -218,7 +219,7 @@ def _table(scope: Scope, data: Data) -> None:
     rows = picked["selection"]["rows"]
     if rows and rows[0] < data.tasks.num_rows:
         row = data.tasks.slice(rows[0], 1).to_pylist()[0]
-        if st.button(f"{row['next_step']}: {row['title']}", type="primary", key="desk.go"):
+        if st.button(md("{}: {}", row["next_step"], row["title"]), type="primary", key="desk.go"):
             _go(scope, row)
     else:
         st.caption("Select a row to take its next step.")

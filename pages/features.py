@@ -11,6 +11,7 @@ from dpa_core.application import CustomerFile, Receipt
 from dpa_core.subjects import features
 from pages.parts import actions, consequences, show, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, note, say
 
 STAGED, LAST = "features.staged", "features.last"
 REVIEW = "features.review"
@@ -23,7 +24,7 @@ class Card:
 
     feature: Feature
     on: bool
-    since: str
+    since: words.Markdown
     sub_processors: tuple[SubProcessor, ...]
 
 
@@ -38,11 +39,13 @@ def read(scope: Scope) -> list[Card]:
     cards = []
     for feature in file.agreement.features:
         switch = file.state.features.switches.get(feature.id)
-        since = ""
+        since = md("")
         if switch:
             word = "On" if switch.on else "Off"
-            by = words.address(switch.by)
-            since = f"{word} since {words.day(switch.since)}, by {by} (instruction {switch.sequence})"
+            by = words.person(file, switch.by)
+            since = md(
+                "{} since {}, by {} (instruction {})", word, words.day(switch.since), by, switch.sequence
+            )
         cards.append(
             Card(feature, bool(switch and switch.on), since, features.of_feature(feature.id, file.agreement))
         )
@@ -88,9 +91,7 @@ def _bar(file: CustomerFile, staged: dict[str, bool]) -> None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="staged_bar"):
         named = [f"{file.agreement.feature(id).name} {'on' if on else 'off'}" for id, on in staged.items()]
-        st.markdown(
-            f"**{words.count(len(staged), 'change')} staged, not recorded yet:** {words.listed(named)}"
-        )
+        say("**{} staged, not recorded yet:** {}", words.count(len(staged), "change"), words.listed(named))
         st.button("Review and confirm", type="primary", on_click=_open)
         st.button("Discard", on_click=staged.clear)
 
@@ -105,26 +106,26 @@ def _card(card: Card, file: CustomerFile, staged: dict[str, bool]) -> None:
     feature, agreement = card.feature, file.agreement
     with st.container(border=True, key=f"card_{feature.id}"):
         show.heading(feature.name, _status(card, staged))
-        st.markdown(feature.purpose)
+        st.markdown(words.plain(feature.purpose))
         for s in card.sub_processors:
             where = show.places(s, agreement)
-            icon = ":material/public:" if show.outside(s, agreement) else ":material/location_on:"
-            st.markdown(f"{icon} **{s.name}** · {where} · {show.mechanisms(s, agreement)}")
+            icon = words.icon(":material/public:" if show.outside(s, agreement) else ":material/location_on:")
+            say("{} **{}** · {} · {}", icon, s.name, where, show.mechanisms(s, agreement))
         if feature.source_note:
-            st.caption(f":material/info: {feature.source_note}")
+            note(":material/info: {}", feature.source_note)
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             key = f"switch_{feature.id}"
             # The switch always shows what is staged, or else what stands, whatever was clicked before.
             st.session_state[key] = staged.get(feature.id, card.on)
             st.toggle(
-                f"Switch {feature.name}",
+                md("Switch {}", feature.name),
                 key=key,
                 disabled=not file.allows("instruct"),
                 on_change=_toggled,
                 args=[feature.id, card.on, file.customer_id],
             )
             if card.since:
-                st.caption(card.since)
+                st.caption(words.plain(card.since))
 
 
 def _status(card: Card, staged: dict[str, bool]) -> show.Status:

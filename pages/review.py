@@ -21,6 +21,7 @@ from dpa_core.views import tasks
 from dpa_core.views.snapshots import on_file
 from pages.parts import actions, proposals, show, snapshot, what_if, words
 from pages.parts.scope import RUNNING, Scope
+from pages.parts.words import md, note, say
 
 STEP, NOTES, ACTIONS, BEGAN = (f"review.{k}" for k in ("step", "notes", "actions", "began"))
 
@@ -61,20 +62,24 @@ def _list(scope: Scope) -> None:
 def _held(scope: Scope, review: reviews.Review) -> None:
     file = scope.file
     with st.container(border=True, key=f"review_{review.sequence}"):
-        st.markdown(
-            f"**{words.day(review.held_at)}** · held by {words.address(review.by)} · entry {review.sequence}"
+        say(
+            "**{}** · held by {} · entry {}",
+            words.day(review.held_at),
+            words.person(file, review.by),
+            review.sequence,
         )
         if review.notes:
             st.text(review.notes)
         _actions_table(review.actions)
         if review.confirmed_at:
-            st.badge(
-                f"Confirmed by {review.confirmed_by} on {words.day(review.confirmed_at)}",
-                icon=":material/check_circle:",
-                color="green",
+            by = md(
+                "Confirmed by {} on {}",
+                words.person(file, review.confirmed_by),
+                words.day(review.confirmed_at),
             )
+            show.badge(show.Status(by, (":material/check_circle:", "green")))
         elif review.actions:
-            st.badge("Not confirmed yet", icon=":material/pending:", color="orange")
+            show.badge(show.Status("Not confirmed yet", (":material/pending:", "orange")))
             if file.allows("instruct"):
                 form = actions.Form(
                     scope, f"review.confirm.{review.sequence}", about=f"review/{review.sequence}"
@@ -89,16 +94,15 @@ def _held(scope: Scope, review: reviews.Review) -> None:
 
 def _actions_table(actions: tuple[reviews.Action, ...]) -> None:
     if actions:
-        st.table(
+        show.table(
             [
                 {
-                    "Agreed action": words.plain(a.what),
+                    "Agreed action": a.what,
                     "Whose": SIDES[a.side].capitalize(),
                     "Due": words.day(a.due) if a.due else "No date",
                 }
                 for a in actions
             ],
-            border="horizontal",
         )
 
 
@@ -128,10 +132,10 @@ def _run(scope: Scope) -> None:
     number = state[STEP]
     step = STEPS[number]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(f"Review of {words.plain(file.name)} · {words.day(file.now)}")
+        note("Review of {} · {}", file.name, words.day(file.now))
         st.button("Leave the review", on_click=_leave, type="tertiary", icon=":material/close:")
-    st.progress((number + 1) / len(STEPS), text=f"{number + 1} of {len(STEPS)}: {step.title}")
-    st.title(step.title, anchor=False)
+    st.progress((number + 1) / len(STEPS), text=md("{} of {}: {}", number + 1, len(STEPS), step.title))
+    st.title(words.plain(step.title), anchor=False)
     actions.receipt()
     step.draw(scope)
     if number < len(STEPS) - 1:
@@ -183,7 +187,7 @@ def _changes(scope: Scope) -> None:
     since = last.held_at if last else file.state.customer.since or file.now
     old = scope.application.reopen(file.person, file.customer_id, last.sequence if last else 1, since)
     what = "the last review" if last else "the customer entered the agreement"
-    st.markdown(f"What changed since {what}, on {words.day(since)}.")
+    say("What changed since {}, on {}.", what, words.day(since))
     found = [c for c in diff(freeze(old), freeze(file)) if c.part != OPEN_ITEMS]
     snapshot.changes(found, f"Then ({words.day(since)})", "Now")
     snapshot.between(old, file)
@@ -196,13 +200,13 @@ def _features(scope: Scope) -> None:
     off = [f.name for f in agreement.features if f not in on]
     left, right = st.columns([2, 3], gap="large")
     with left:
-        st.subheader(f"{len(on)} of {len(agreement.features)} features on", anchor=False)
+        st.subheader(md("{} of {} features on", len(on), len(agreement.features)), anchor=False)
         for f in on:
-            st.markdown(f":material/check_circle: **{f.name}**  \n{f.purpose}")
-        st.markdown(f":material/circle: Off: {words.listed(off)}" if off else "All are on.")
+            say(":material/check_circle: **{}**  \n{}", f.name, f.purpose)
+        st.markdown(md(":material/circle: Off: {}", words.listed(off)) if off else "All are on.")
     with right:
-        st.subheader(f"{words.count(len(engaged), 'sub-processor')} engaged", anchor=False)
-        st.table(
+        st.subheader(md("{} engaged", words.count(len(engaged), "sub-processor")), anchor=False)
+        show.table(
             [
                 {
                     "Sub-processor": s.name,
@@ -212,7 +216,6 @@ def _features(scope: Scope) -> None:
                 }
                 for s in engaged
             ],
-            border="horizontal",
         )
     show.clauses((features.CLAUSE, features.TRANSFER_CLAUSE), agreement)
 
@@ -220,14 +223,14 @@ def _features(scope: Scope) -> None:
 def _retention(scope: Scope) -> None:
     file = scope.file
     st.markdown("How long each kind of data is kept.")
-    st.table(
+    show.table(
         [
             {
                 "Data type": p.data_type.name,
                 "Kept for": words.duration(p.days),
                 "Set": "Provider’s default"
                 if p.is_default or not p.since
-                else f"{words.day(p.since)} by {p.by}",
+                else f"{words.day(p.since)} by {file.who(p.by or '')}",
                 "Coming": f"{p.pending.days:,} days from {words.day(p.pending.effective_at)}"
                 if p.pending
                 else "",
@@ -235,7 +238,6 @@ def _retention(scope: Scope) -> None:
             }
             for p in retention.periods(file.state.retention, file.agreement, file.now)
         ],
-        border="horizontal",
     )
     show.clauses((retention.CLAUSE,), file.agreement)
 
@@ -251,7 +253,7 @@ def _coming(scope: Scope) -> None:
 
 def _items(scope: Scope, found: list[Task], nothing: str) -> None:
     if not found:
-        st.markdown(f":material/task_alt: {nothing}")
+        say(":material/task_alt: {}", nothing)
         return
     now = scope.file.now
     st.dataframe(
@@ -261,7 +263,7 @@ def _items(scope: Scope, found: list[Task], nothing: str) -> None:
                 "What": [tasks.what(t) for t in found],
                 "Waits for": [SIDES[t.waits_for].capitalize() if t.waits_for else "" for t in found],
                 "Since": [words.day(t.opened_at) if t.opened_at else "" for t in found],
-                "By": [t.by or "" for t in found],
+                "By": [scope.file.who(t.by) if t.by else "" for t in found],
                 "Date": [words.day_and_distance(at, now) if (at := tasks.due_at(t)) else "" for t in found],
                 "Clause": [t.clause for t in found],
             }
@@ -285,8 +287,8 @@ def _agree(scope: Scope) -> None:
             st.markdown("No actions yet. Add what was agreed on.")
         for place, action in enumerate(agreed):
             with st.container(border=True, horizontal=True, vertical_alignment="center"):
-                until = f", until {words.day(action.due)}" if action.due else ""
-                st.markdown(f"**{words.plain(action.what)}** · {SIDES[action.side]}{until}")
+                until = md(", until {}", words.day(action.due)) if action.due else ""
+                say("**{}** · {}{}", action.what, SIDES[action.side], until)
                 st.button("Remove", key=f"review.remove_{place}", on_click=_remove, args=[place])
     with right, st.form("review.action", clear_on_submit=True):
         st.markdown("**Add an action**")
@@ -294,7 +296,7 @@ def _agree(scope: Scope) -> None:
         side = st.radio(
             "Who does it",
             list(SIDES),
-            format_func=lambda s: SIDES[s].capitalize(),
+            format_func=lambda s: words.plain(SIDES[s].capitalize()),
             horizontal=True,
         )
         due = st.date_input(
@@ -369,7 +371,7 @@ def _known(scope: Scope) -> int:
     """The last entry that the person knows: where the review began, or an own step right after it."""
     file, known = scope.file, int(st.session_state[BEGAN])
     for event in file.reader.events(after=known):
-        if event.actor != file.person.email:
+        if event.actor != file.person.id:
             break
         known = event.sequence
     return known

@@ -35,6 +35,7 @@ from dpa_core.subjects.subject import Command, Task
 from dpa_core.views import history, tasks
 from pages.parts import words
 from pages.parts.scope import Scope
+from pages.parts.words import md, note
 
 Make = Callable[[], Command]
 """Makes the command once it is confirmed; may attach files first. May raise Refusal, StoreError."""
@@ -50,16 +51,16 @@ _SEEN, _OPEN, _FOUND, _DIALOG, _ROUNDS, _TOLD = (
 # --- what goes wrong -----------------------------------------------------------------------------
 
 
-def sentence(problem: Exception, labels: Mapping[str, str] | None = None) -> str:
-    """What went wrong, as Markdown: what is refused, what to do, and under which clause.
+def sentence(problem: Exception, labels: Mapping[str, str] | None = None) -> words.Markdown:
+    """What went wrong: what is refused, what to do, and under which clause.
 
     `labels`: what the fields of the form are called, by the names that refusals know them by.
     """
     if not isinstance(problem, Refusal):
         return words.plain(str(problem))
     label = re.sub(r" \((required|optional)\)$", "", (labels or {}).get(problem.field or "", ""))
-    about = f"**{words.plain(label)}:** " if label else ""
-    return f"{about}{words.plain(problem.message)} {words.plain(problem.remedy)} ({problem.clause})"
+    about = md("**{}:** ", label) if label else ""
+    return md("{}{} {} ({})", about, problem.message, problem.remedy, problem.clause)
 
 
 def attempt(act: Callable[[], T], labels: Mapping[str, str] | None = None) -> T | None:
@@ -128,7 +129,7 @@ def _turn(name: str) -> None:
     rounds[name] = rounds.get(name, 0) + 1
 
 
-def _in_words(changed: Changed, file: CustomerFile) -> list[str]:
+def _in_words(changed: Changed, file: CustomerFile) -> list[words.Markdown]:
     """Who recorded what, and when, oldest first."""
     if changed.events and changed.events[0].customer_id == PROVIDER:
         told = [(e, registry.describe(e, file.agreement)) for e in changed.events]
@@ -136,19 +137,19 @@ def _in_words(changed: Changed, file: CustomerFile) -> list[str]:
         said = history.in_words(changed.events, file)
         told = [(e, i.what) for e, i in zip(changed.events, said, strict=True)]
     return [
-        f"- {words.address(e.actor)}: {words.plain(what)} ({words.minute(e.recorded_at)})" for e, what in told
+        md("- {}: {} ({})", words.person(file, e.actor), what, words.minute(e.recorded_at))
+        for e, what in told
     ]
 
 
 def _meanwhile(changed: Changed, file: CustomerFile) -> None:
-    lines = [
-        "**Someone else changed this meanwhile.** Nothing of yours is recorded yet.",
-        "",
+    said = [
+        md("**Someone else changed this meanwhile.** Nothing of yours is recorded yet.\n"),
         *_in_words(changed, file),
         "",
         "Look again at what your step would do now, then press once more.",
     ]
-    st.warning("\n".join(lines), icon=":material/sync_problem:")
+    st.warning(words.lines(said), icon=":material/sync_problem:")
 
 
 # --- a form --------------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ def _meanwhile(changed: Changed, file: CustomerFile) -> None:
 class Field(TypedDict):
     """What every field of a form is given."""
 
-    label: str
+    label: words.Markdown
     key: str
 
 
@@ -203,7 +204,7 @@ class Form:
     def field(self, field: str, label: str) -> Field:
         """Label and key of a field. `field`: what the rules call it in a refusal."""
         self.labels[field] = label
-        return Field(label=label, key=self.key(field))
+        return Field(label=words.plain(label), key=self.key(field))
 
     def acknowledged(self) -> str:
         """The key of an acknowledgement: given for what the person saw, so asked anew after a change."""
@@ -223,7 +224,7 @@ class Form:
         """A button on the page that sends the step. `step`: tells several buttons of one form apart."""
         if self.told is None:
             self.told = st.container()
-        if st.button(label, key=self.key(step), icon=icon, type=_kind(primary)):
+        if st.button(words.plain(label), key=self.key(step), icon=icon, type=_kind(primary)):
             self.submit(make)
 
     def submit(self, make: Make) -> None:
@@ -256,14 +257,18 @@ def _kind(primary: bool) -> Literal["primary", "secondary"]:
 def recorded(file: CustomerFile, kept: Kept = "step") -> None:
     """What pressing the button puts on record."""
     you, agreement = words.address(file.person.email), words.day(file.agreement.published)
-    st.caption(
-        {
-            "step": f"Recorded with this: you, {you}, the time, and the agreement of {agreement}.",
-            "instruction": "Recorded as a documented instruction (Art. 28(3)(a) GDPR): "
-            f"you, {you}, the time, and the agreement of {agreement}.",
-            "role": f"Recorded with the person’s roles (Art. 32(4) GDPR): you, {you}, and the time.",
-        }[kept]
-    )
+    match kept:
+        case "step":
+            note("Recorded with this: you, {}, the time, and the agreement of {}.", you, agreement)
+        case "instruction":
+            note(
+                "Recorded as a documented instruction (Art. 28(3)(a) GDPR): "
+                "you, {}, the time, and the agreement of {}.",
+                you,
+                agreement,
+            )
+        case "role":
+            note("Recorded with the person’s roles (Art. 32(4) GDPR): you, {}, and the time.", you)
 
 
 # --- a dialog ------------------------------------------------------------------------------------
@@ -303,11 +308,11 @@ def button(
 ) -> None:
     """A button that opens a dialog."""
     st.button(
-        label,
+        words.plain(label),
         key=f"open.{name}",
         icon=icon,
         type=kind,
-        help=help,
+        help=words.plain(help) if help else None,
         width=width,
         on_click=open,
         args=[name],
@@ -345,7 +350,7 @@ def _inside(scope: Scope, opened: _Opened, dialog: Dialog) -> None:
     form.told = st.container()
     with st.container(horizontal=True):
         pressed = st.button(
-            dialog.confirm,
+            words.plain(dialog.confirm),
             type="primary",
             icon=":material/task_alt:",
             disabled=make is None,
@@ -353,11 +358,11 @@ def _inside(scope: Scope, opened: _Opened, dialog: Dialog) -> None:
         )
         chosen = make if pressed else None
         for number, (label, other, icon) in enumerate(form.others):
-            if st.button(label, icon=icon, key=form.key(f"other_{number}")):
+            if st.button(words.plain(label), icon=icon, key=form.key(f"other_{number}")):
                 chosen = other
         leaves = [(dialog.leave, bool)] if dialog.leave else []
         for number, (label, act) in enumerate([*leaves, *form.leaves]):
-            if st.button(label, key=form.key(f"leave_{number}")):
+            if st.button(words.plain(label), key=form.key(f"leave_{number}")):
                 act()
                 st.rerun()
     if chosen:
@@ -428,7 +433,7 @@ def _quietly(look: Callable[[], T]) -> T | None:
     return None
 
 
-def what_follows(before: CustomerFile, after: CustomerFile, about: str = "") -> list[str]:
+def what_follows(before: CustomerFile, after: CustomerFile, about: str = "") -> list[words.Markdown]:
     """What happens next after a step and by when: the tasks it opened, and those of the same thing.
 
     `about`: the key of the task that the step was of; none for what a step opens by itself.
@@ -441,7 +446,7 @@ def what_follows(before: CustomerFile, after: CustomerFile, about: str = "") -> 
     return _as_sentences(found, whose, after.now)
 
 
-def what_follows_for_all(before: ProviderFile, after: ProviderFile, about: str = "") -> list[str]:
+def what_follows_for_all(before: ProviderFile, after: ProviderFile, about: str = "") -> list[words.Markdown]:
     """The same for a step in the provider's own ledger, with what it brings every customer."""
     known = _of_all(before)
     found = [t for t in _of_all(after) if t not in known or t.key == about]
@@ -459,23 +464,23 @@ def _of_all(provider: ProviderFile) -> list[Task]:
     return [t for t in found if t.stands(provider.now)]
 
 
-def _as_sentences(found: Sequence[Task], whose: Mapping[str, str], now: datetime) -> list[str]:
+def _as_sentences(found: Sequence[Task], whose: Mapping[str, str], now: datetime) -> list[words.Markdown]:
     if not found:
-        return ["It counts from now on. Nothing waits for anybody because of it."]
+        return [md("It counts from now on. Nothing waits for anybody because of it.")]
     return [_as_sentence(task, whose, now) for task in found]
 
 
-def _as_sentence(task: Task, whose: Mapping[str, str], now: datetime) -> str:
+def _as_sentence(task: Task, whose: Mapping[str, str], now: datetime) -> words.Markdown:
     """`Next, **Connectel AB**: Audit of Connectel AB · Accept the dates, by 8 Dec 2026 (in 14 days).`"""
-    who = f"**{words.plain(whose[task.waits_for])}**" if task.waits_for else "by the calendar"
+    who = md("**{}**", whose[task.waits_for]) if task.waits_for else "by the calendar"
     due = tasks.due_at(task)
     if due is None:
-        when = " (no date in the agreement)" if task.waits_for else ""
+        when = md(" (no date in the agreement)") if task.waits_for else ""
     else:
         at = due.astimezone(words.STOCKHOLM)
         day = words.day(at) if (at.hour, at.minute) in ((0, 0), (23, 59)) else words.minute(at)
-        when = f", {'by' if task.waits_for else 'on'} {day} ({words.distance(at, now)})"
-    return f"Next, {who}: {words.plain(tasks.what(task))}{when}."
+        when = md(", {} {} ({})", "by" if task.waits_for else "on", day, words.distance(at, now))
+    return md("Next, {}: {}{}.", who, tasks.what(task), when)
 
 
 def receipt() -> None:
@@ -485,9 +490,10 @@ def receipt() -> None:
     told: _Told | None = st.session_state.pop(_TOLD, None)
     if told is None:
         return
-    what = "; ".join(words.plain(w) for w in told.what)
+    what = words.lines(told.what, "; ")
     place.success(
-        "  \n".join([f"**Recorded as {told.number}:** {what}.", *told.following]), icon=":material/task_alt:"
+        words.lines([md("**Recorded as {}:** {}.", told.number, what), *told.following], "  \n"),
+        icon=":material/task_alt:",
     )
     # The page may be scrolled down to where the button was.
-    st.toast(f"Recorded as {told.number}.", icon=":material/task_alt:")
+    st.toast(md("Recorded as {}.", told.number), icon=":material/task_alt:")

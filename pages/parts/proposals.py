@@ -9,6 +9,7 @@ from dpa_core.subjects import features, reviews
 from dpa_core.views.what_if import Trial
 from pages.parts import actions, consequences, show, what_if, words
 from pages.parts.scope import Scope
+from pages.parts.words import note, say
 
 
 def save(scope: Scope, trial: Trial) -> None:
@@ -33,9 +34,11 @@ def waiting(scope: Scope) -> None:
     for proposal in file.state.reviews.open_proposals:
         with st.container(border=True, key=f"proposal_{proposal.sequence}"):
             what = reviews.proposed(proposal, file.agreement)
-            st.markdown(f":material/pending: **Proposal {proposal.sequence}: {what}**")
-            st.caption(
-                f"{words.day_and_distance(proposal.saved_at, file.now)} · by {words.address(proposal.by)}"
+            say(":material/pending: **Proposal {}: {}**", proposal.sequence, what)
+            note(
+                "{} · by {}",
+                words.day_and_distance(proposal.saved_at, file.now),
+                words.person(file, proposal.by),
             )
             show.quoted(proposal.reason)
             if file.allows("instruct"):

@@ -11,8 +11,9 @@ import streamlit as st
 
 from dpa_core.files import ENDINGS
 from dpa_core.subjects.common import MESSAGE_STEPS, FileRef, Message
-from pages.parts import actions, download, words
+from pages.parts import actions, download, show, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, say
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -29,7 +30,7 @@ def uploads(form: actions.Form, label: str = "Files (optional)", field: str = "f
         accept_multiple_files=True,
         # A little more than is taken, so that a file just too large is refused in our words.
         max_upload_size=limit // 1_000_000 + 5,
-        help=f"{', '.join(ENDINGS)}; up to {words.size(limit)} each. Checked when you send.",
+        help=md("{}; up to {} each. Checked when you send.", ", ".join(ENDINGS), words.size(limit)),
     )
 
 
@@ -61,13 +62,17 @@ def conversation(scope: Scope, said: Sequence[Message], key: str) -> None:
     for number, message in enumerate(said):
         mine = message.side == "customer"
         name = scope.file.name if mine else scope.file.agreement.processor.name
-        icon = ":material/person:" if mine else ":material/support_agent:"
+        icon = words.icon(":material/person:" if mine else ":material/support_agent:")
         with st.container(border=True, gap="xsmall"):
-            st.markdown(
-                f"{icon} **{words.plain(name)}** · {words.address(message.by)} · {words.minute(message.at)}"
+            say(
+                "{} **{}** · {} · {}",
+                icon,
+                name,
+                words.person(scope.file, message.by),
+                words.minute(message.at),
             )
             if message.step:
-                st.markdown(f"**{MESSAGE_STEPS[message.step]}**")
+                say("**{}**", MESSAGE_STEPS[message.step])
             if message.text:
                 st.text(message.text)
             files(scope, message.files, f"{key}.{number}")
@@ -81,11 +86,11 @@ def last_day(due: datetime) -> datetime:
 def due(at: datetime | None, now: datetime, *, hours: bool = False) -> None:
     """Until when, and whether that is over: word, icon and colour. `hours`: show the minute."""
     if at is None:
-        st.badge("No date in the agreement", icon=":material/event:", color="gray")
+        show.badge(show.Status("No date in the agreement", (":material/event:", "gray")))
         return
     when = words.minute(at) if hours else words.day(last_day(at))
     if now >= at:
-        st.badge(f"Overdue since {when}", icon=":material/warning:", color="red")
+        show.badge(show.Status(f"Overdue since {when}", (":material/warning:", "red")))
         return
     left = at - now
     if hours and left < timedelta(days=4):
@@ -95,5 +100,5 @@ def due(at: datetime | None, now: datetime, *, hours: bool = False) -> None:
     else:
         note = words.distance(last_day(at), now)
     soon = left < timedelta(days=3)
-    icon = ":material/alarm:" if soon else ":material/schedule:"
-    st.badge(f"Due {when} ({note})", icon=icon, color="orange" if soon else "blue")
+    look: show.Look = (":material/alarm:", "orange") if soon else (":material/schedule:", "blue")
+    show.badge(show.Status(f"Due {when} ({note})", look))

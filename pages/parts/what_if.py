@@ -8,6 +8,7 @@ from dpa_core.application import CustomerFile
 from dpa_core.subjects import features
 from dpa_core.views.what_if import Trial, simulate
 from pages.parts import consequences, words
+from pages.parts.words import md, say
 
 _TRIED = "what_if.tried"
 
@@ -33,7 +34,7 @@ def draw(file: CustomerFile) -> Trial:
             key = f"try_{feature.id}"
             st.session_state[key] = tried(file).get(feature.id, stands)
             st.toggle(
-                f"{feature.name} ({'on' if stands else 'off'} now)",
+                md("{} ({} now)", feature.name, "on" if stands else "off"),
                 key=key,
                 on_change=_try,
                 args=[file, feature.id],
@@ -62,15 +63,16 @@ def _meaning(trial: Trial, file: CustomerFile) -> None:
     have = "would have" if trial.changes else "have"
     with st.container(border=True):
         if not trial.transfers:
-            st.markdown(
-                f":material/location_on: You {have} no third-country transfer, except that the core "
-                "service’s CDN delivers from outside the EU and EEA."
+            say(
+                ":material/location_on: You {} no third-country transfer, except that the core "
+                "service’s CDN delivers from outside the EU and EEA.",
+                have,
             )
             return
-        st.markdown(f":material/public: You {have} {_transfers(trial.transfers)}.")
+        say(":material/public: You {} {}.", have, _transfers(trial.transfers))
         for feature, left in trial.without:
-            rest = f"there would still be {_transfers(left)}" if left else "there would be none"
-            st.markdown(f"- Without **{feature.name}** {rest}.")
+            rest = md("there would still be {}", _transfers(left)) if left else "there would be none"
+            say("- Without **{}** {}.", feature.name, rest)
         if not trial.without:
             st.markdown("No single feature brings them in; several do.")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dpa_core.agreement import Agreement, load_all
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 DPA = Path(sys.executable).with_name("dpa")
@@ -45,13 +45,6 @@ FLAGS = [
 ]
 
 expect.set_options(timeout=20_000)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -135,12 +128,10 @@ class Visit:
     url: str
 
     def sign_in(self, email: str) -> None:
-        """Through the provider, from the start page."""
-        self.open("/")
-        self.click("Sign in")
+        """Through the demo's provider, without a look at the page before it."""
+        self.page.goto(f"{self.url}/auth/login?provider=demo")
         self.page.get_by_role("button", name=email).click()
         self.page.wait_for_url(f"{self.url}/**")
-        self.page.get_by_role("button", name="Sign in", exact=True).wait_for(state="detached")
 
     def settle(self) -> None:
         """Wait until the script has run."""
