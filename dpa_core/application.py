@@ -334,7 +334,7 @@ class Application:
         self._openings = 0
         """How many customers were opened since the start: the directory of before counts no more."""
         self._downloads = Downloads()
-        if outdated := ledger.outdated(STATE_SCHEMA):
+        if not ledger.read_only and (outdated := ledger.outdated(STATE_SCHEMA)):
             self._derive_anew(outdated)
         self._enter_in_directory()
 

@@ -5,23 +5,18 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_args
 
 import typer
 
-from dpa_core import locale, manifest
-from dpa_core.access import Forbidden, operator
+from dpa_core import backup, locale, manifest, operations
+from dpa_core.access import Forbidden
 from dpa_core.agreement import AgreementError, TextError, compare
-from dpa_core.application import AgreementMissing, Application, demo_days
-from dpa_core.clock import Clock, DemoClock, end_of
-from dpa_core.ledger import Ledger, StoreError
-from dpa_core.ledger.chain import as_record, canonical
+from dpa_core.application import AgreementMissing
+from dpa_core.ledger import StoreError
+from dpa_core.local_socket import ask
 from dpa_core.settings import (
-    STORE,
     Settings,
     SettingsError,
     data_folder,
@@ -31,12 +26,11 @@ from dpa_core.settings import (
 )
 from dpa_core.snapshots import files
 from dpa_core.snapshots.diff import NotComparable, diff
-from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.model import Snapshot, json_schema
 from dpa_core.snapshots.sign import KEYS, KeyFileError, key_ring, public_keys, rotate
 from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, Verdict, unverified
 from dpa_core.snapshots.verify import verify as verify_file
-from dpa_core.subjects import customers, grants
+from dpa_core.subjects import grants
 from dpa_core.subjects.common import Refusal
 from dpa_core.usage import UsageError, read_usage
 
@@ -64,19 +58,6 @@ def _fail(message: str) -> NoReturn:
     """Say what is wrong and exit with 1."""
     typer.echo(message, err=True)
     raise typer.Exit(1)
-
-
-@contextmanager
-def _office() -> Iterator[Application]:
-    """The store under `$DPA_DATA_DIR`, opened by this process."""
-    agreements = load_agreements()
-    with Ledger.open(data_folder() / STORE) as store:
-        days = demo_days(store)
-        yield Application(store, agreements, Clock() if days is None else DemoClock(days))
-
-
-def _operator() -> Any:
-    return operator(datetime.now(UTC))
 
 
 def _check_port(address: str, port: int) -> None:
@@ -149,6 +130,33 @@ def _check_sign_in(settings: Settings) -> None:
     typer.echo("People can sign in, as far as can be seen from here.")
 
 
+# --- backup --------------------------------------------------------------------------------------
+
+_Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of one backup.")]
+
+
+@app.command("backup")
+def make_backup(folder: _Folder) -> None:
+    """Copy ledger, attached files and keys into a new folder, and verify the copy. A server may run."""
+    for line in backup.make(folder):
+        typer.echo(line)
+
+
+@app.command("restore")
+def restore_backup(
+    folder: _Folder,
+    keys: Annotated[
+        Path | None, typer.Option(help="The backup's snapshot_keys.json, where it is kept elsewhere.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Also where the store has entries that the backup has not.")
+    ] = False,
+) -> None:
+    """Check a backup, then put it in the place of the store, which is kept aside. Stop the server first."""
+    for line in backup.restore(folder, keys, replace=replace):
+        typer.echo(line)
+
+
 # --- agreement -----------------------------------------------------------------------------------
 
 
@@ -199,7 +207,7 @@ def check(
 def _version(version: str | None) -> Any:
     versions = load_agreements()
     if version is not None and version not in versions:
-        _fail(f"There is no version {version}. There are: {', '.join(sorted(versions))}.")
+        _fail(operations.no_version(version, versions))
     return versions[version or max(versions)]
 
 
@@ -209,23 +217,26 @@ def _version(version: str | None) -> Any:
 @ledger.command("verify")
 def verify() -> None:
     """Recompute every chain and head; name the first broken row of each ledger, and exit 1."""
-    with _office() as application:
-        faults = application.verify()
-        count = application.ledger.rows("SELECT count(*), count(DISTINCT customer_id) FROM events")[0]
-    for fault in faults:
-        typer.echo(str(fault))
-    if faults:
+    found = backup.verify_store()
+    for fault in found.faults:
+        typer.echo(fault)
+    if found.faults:
         _fail("The ledger was tampered with or is damaged.")
-    typer.echo(f"All is well: {count[0]:,} events in {count[1]:,} ledgers.")
+    typer.echo(f"All is well: {found.events:,} events in {len(found.heads):,} ledgers.")
+
+
+@ledger.command("accept")
+def accept() -> None:
+    """Go on with a store that may lack its latest entries, as it is, where no backup has them."""
+    mark = backup.accept()
+    typer.echo(f"The store is taken as it is: {mark.events:,} events in {mark.ledgers:,} ledgers.")
 
 
 @ledger.command("export")
 def export(customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER")]) -> None:
     """Write one customer's ledger as JSON Lines, one canonical (RFC 8785) row a line."""
-    with _office() as application:
-        application.open(_operator(), customer_id)
-        for event in application.ledger.events(customer_id):
-            typer.echo(canonical(as_record(event)))
+    for line in ask(operations.ExportLedger(customer_id=customer_id)):
+        typer.echo(line)
 
 
 # --- access, customers, usage --------------------------------------------------------------------
@@ -238,9 +249,9 @@ def grant(
     customer: Annotated[str | None, typer.Option(help="Customer the role is for.")] = None,
 ) -> None:
     """Give a person a role."""
-    with _office() as application:
-        application.change_access(_operator(), grants.GrantAccess(email, _role(role), customer))
-    typer.echo(f"{email} is {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''} now.")
+    given = _role(role)
+    tuple(ask(operations.ChangeAccess(give=True, email=email, role=given, customer_id=customer)))
+    typer.echo(f"{email} is {grants.ROLES[given]}{f' of {customer}' if customer else ''} now.")
 
 
 @access.command("revoke")
@@ -250,9 +261,9 @@ def revoke(
     customer: Annotated[str | None, typer.Option(help="Customer the role was for.")] = None,
 ) -> None:
     """Take a role away from a person."""
-    with _office() as application:
-        application.change_access(_operator(), grants.RevokeAccess(email, _role(role), customer))
-    typer.echo(f"{email} is no longer {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''}.")
+    taken = _role(role)
+    tuple(ask(operations.ChangeAccess(give=False, email=email, role=taken, customer_id=customer)))
+    typer.echo(f"{email} is no longer {grants.ROLES[taken]}{f' of {customer}' if customer else ''}.")
 
 
 def _role(role: str) -> grants.Role:
@@ -269,9 +280,8 @@ def list_customers(
     """List the customers."""
     if context.invoked_subcommand:
         return
-    with _office() as application:
-        for id, title in application.directory(_operator(), limit=1_000_000):
-            typer.echo(id if ids else f"{id}  {title}")
+    for id, title in ask(operations.ListCustomers()):
+        typer.echo(id if ids else f"{id}  {title}")
 
 
 @customer.command("add")
@@ -283,20 +293,16 @@ def add(
     ] = None,
 ) -> None:
     """Open a customer, bound to one version of the agreement."""
-    with _office() as application:
-        chosen = _version(version).version
-        application.open_customer(_operator(), customers.OpenCustomer(customer_id, title), chosen)
+    (chosen,) = ask(operations.AddCustomer(id=customer_id, title=title, version=version))
     typer.echo(f"{title} is bound to the agreement of {chosen} now.")
 
 
 @usage.command("import")
 def import_usage(file: Path) -> None:
     """Take monthly figures from CSV or Parquet: customer, data_type, month, records, bytes."""
-    with _office() as application:
-        known = [id for id, _ in application.directory(_operator(), limit=10_000_000)]
-        types = {t.id for version in application.agreements.values() for t in version.retention.data_types}
-        figures = read_usage(file, known, types)
-        application.import_usage(_operator(), figures)
+    ((known, types),) = ask(operations.KnownUsage())
+    figures = read_usage(file, known, types)
+    tuple(ask(operations.ImportUsage.of(figures)))
     typer.echo(f"{locale.count(figures.num_rows, 'row')} imported.")
 
 
@@ -357,12 +363,7 @@ def export_snapshot(
     if output is None and format != "json" and sys.stdout.isatty():
         _fail(f"A terminal cannot show {format}. Name a file with --output.")
     keys = key_ring(data_folder(), signing_key())
-    with _office() as application:
-        try:
-            moment = end_of(date.fromisoformat(as_of), application.clock.now()) if as_of else None
-        except (ValueError, OverflowError):
-            _fail(f"“{as_of}” is no date such as 2026-11-24.")
-        frozen = freeze(application.open(_operator(), customer_id, moment))
+    (frozen,) = ask(operations.Freeze(customer_id=customer_id, as_of=as_of))
     content = files.make(frozen, keys, format).content
     if output is None:
         sys.stdout.buffer.write(content)
@@ -453,11 +454,13 @@ def main() -> None:
     except (
         AgreementError,
         AgreementMissing,
+        backup.BackupError,
         Forbidden,
         manifest.ManifestError,
         KeyFileError,
         NotASnapshot,
         NotComparable,
+        operations.NotDone,
         Refusal,
         SettingsError,
         StoreError,

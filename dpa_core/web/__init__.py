@@ -31,6 +31,7 @@ from dpa_core.application import Application, demo_days
 from dpa_core.clock import Clock
 from dpa_core.files import MAX_BYTES, MEGABYTE
 from dpa_core.ledger import Ledger, StoreError
+from dpa_core.local_socket import listening
 from dpa_core.providers import Provider
 from dpa_core.settings import (
     ROOT,
@@ -226,7 +227,8 @@ def _app(
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         try:
-            yield
+            with listening(opened.application):
+                yield
         finally:
             if also is not None:
                 also.__exit__(None, None, None)
