@@ -19,6 +19,7 @@ from dpa_core.locale.formats import (
 )
 from dpa_core.locale.refusals import refusal_codes, refusal_words
 from dpa_core.locale.templates import Label, Value, fill, gaps, worded
+from dpa_core.locale.visible import hidden, joins, numbered, visible
 from dpa_core.locale.zone import STOCKHOLM, local_day
 
 __all__ = [
@@ -35,15 +36,19 @@ __all__ = [
     "duration",
     "fill",
     "gaps",
+    "hidden",
+    "joins",
     "listed",
     "local_day",
     "minute",
     "minute_in_full",
     "month",
     "number",
+    "numbered",
     "refusal_codes",
     "refusal_words",
     "size",
+    "visible",
     "weekday",
     "worded",
 ]
