@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import sys
@@ -12,12 +13,13 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_args
 
 import typer
+from typer._click.exceptions import ClickException
 
 from dpa_core import locale, manifest
 from dpa_core.access import Forbidden, operator
 from dpa_core.agreement import AgreementError, TextError, compare
 from dpa_core.application import AgreementMissing, Application, demo_days
-from dpa_core.clock import Clock, DemoClock, end_of
+from dpa_core.clock import Clock, DemoClock, end_of, start_of
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.ledger.chain import as_record, canonical
 from dpa_core.settings import (
@@ -29,12 +31,19 @@ from dpa_core.settings import (
     read_settings,
     signing_key,
 )
-from dpa_core.snapshots import files
+from dpa_core.snapshots import files, sign
 from dpa_core.snapshots.diff import NotComparable, diff
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.model import Snapshot, json_schema
-from dpa_core.snapshots.sign import KEYS, KeyFileError, key_ring, public_keys, rotate
-from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, Verdict, unverified
+from dpa_core.snapshots.sign import (
+    KEYS,
+    KeyFileError,
+    key_ring,
+    read_jwks,
+    rotate,
+    usable_keys,
+)
+from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, compared
 from dpa_core.snapshots.verify import verify as verify_file
 from dpa_core.subjects import customers, grants
 from dpa_core.subjects.common import Refusal
@@ -60,9 +69,27 @@ for name, group in (
     app.add_typer(group, name=name)
 
 
-def _fail(message: str) -> NoReturn:
+def _say(*lines: str, err: bool = False) -> None:
+    """Print lines of text. What a terminal would obey or not show stands there by number, as `[U+001B]`, so
+    that no name in a file moves the cursor, forges a line or hides what it is.
+
+    Standard: CWE-150
+    """
+    for line in lines:
+        typer.echo(locale.visible(line), err=err)
+
+
+def _say_json(text: str) -> None:
+    """Print JSON that was laid out here. The same characters stand in it by their JSON escapes."""
+    shown = "".join(
+        json.dumps(c)[1:-1] if c != "\n" and locale.hidden(c) else c for c in text.removesuffix("\n")
+    )
+    typer.echo(shown)
+
+
+def _fail(*lines: str) -> NoReturn:
     """Say what is wrong and exit with 1."""
-    typer.echo(message, err=True)
+    _say(*lines, err=True)
     raise typer.Exit(1)
 
 
@@ -114,13 +141,13 @@ def demo_command(
 
         application = demo.open_application(load_agreements())
         application.ledger.close()
-        typer.echo(f"Demo data is ready in {data_folder()}.")
+        _say(f"Demo data is ready in {data_folder()}.")
         return
     _check_port("localhost", port)
     from dpa_core import web
 
     parts = web.serving_demo(port)
-    typer.echo(f"DPA Desk with demo data: http://localhost:{port}")
+    _say(f"DPA Desk with demo data: http://localhost:{port}")
     _run(parts, "localhost", port)
 
 
@@ -132,7 +159,7 @@ def serve() -> None:
     from dpa_core import web
 
     parts = web.serving(settings)
-    typer.echo(f"DPA Desk: {settings.public_url}")
+    _say(f"DPA Desk: {settings.public_url}")
     _run(parts, settings.address, settings.port)
 
 
@@ -147,20 +174,20 @@ def show(
     """Print a version of the agreement as the app knows it."""
     chosen = _version(version)
     if as_json:
-        typer.echo(json.dumps(chosen.model_dump(mode="json"), ensure_ascii=False, indent=2))
+        _say_json(json.dumps(chosen.model_dump(mode="json"), ensure_ascii=False, indent=2))
         return
-    typer.echo(f"{chosen.title}, version {chosen.version}")
-    typer.echo("\nTerms")
+    _say(f"{chosen.title}, version {chosen.version}")
+    _say("", "Terms")
     for term in chosen.terms:
-        typer.echo(f"  {term.name}: {term.value} {term.unit.replace('_', ' ')} ({term.clause})")
-    typer.echo("\nOptional features")
+        _say(f"  {term.name}: {term.value} {term.unit.replace('_', ' ')} ({term.clause})")
+    _say("", "Optional features")
     for feature in chosen.features:
         engaged = ", ".join(s.name for s in chosen.sub_processors if feature.id in s.features)
-        typer.echo(f"  {feature.name}: {engaged}")
-    typer.echo("\nSub-processors")
+        _say(f"  {feature.name}: {engaged}")
+    _say("", "Sub-processors")
     for s in chosen.sub_processors:
         by = " + ".join(chosen.mechanism(m).code for m in s.mechanisms) or "no transfer"
-        typer.echo(f"  {s.name} ({s.kind}): {s.location_wording} [{by}]")
+        _say(f"  {s.name} ({s.kind}): {s.location_wording} [{by}]")
 
 
 @agreement.command("check")
@@ -176,11 +203,10 @@ def check(
     except UnicodeDecodeError:
         _fail(f"{file} is not UTF-8 text.")
     differences = compare(text, _version(version))
-    for difference in differences:
-        typer.echo(str(difference))
+    _say(*map(str, differences))
     if differences:
         _fail(f"{locale.count(len(differences), 'difference')}.")
-    typer.echo("The text and the data agree.")
+    _say("The text and the data agree.")
 
 
 def _version(version: str | None) -> Any:
@@ -199,11 +225,10 @@ def verify() -> None:
     with _office() as application:
         faults = application.verify()
         count = application.ledger.rows("SELECT count(*), count(DISTINCT customer_id) FROM events")[0]
-    for fault in faults:
-        typer.echo(str(fault))
+    _say(*map(str, faults))
     if faults:
         _fail("The ledger was tampered with or is damaged.")
-    typer.echo(f"All is well: {count[0]:,} events in {count[1]:,} ledgers.")
+    _say(f"All is well: {count[0]:,} events in {count[1]:,} ledgers.")
 
 
 @ledger.command("export")
@@ -227,7 +252,7 @@ def grant(
     """Give a person a role."""
     with _office() as application:
         application.change_access(_operator(), grants.GrantAccess(email, _role(role), customer))
-    typer.echo(f"{email} is {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''} now.")
+    _say(f"{email} is {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''} now.")
 
 
 @access.command("revoke")
@@ -239,7 +264,7 @@ def revoke(
     """Take a role away from a person."""
     with _office() as application:
         application.change_access(_operator(), grants.RevokeAccess(email, _role(role), customer))
-    typer.echo(f"{email} is no longer {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''}.")
+    _say(f"{email} is no longer {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''}.")
 
 
 def _role(role: str) -> grants.Role:
@@ -258,7 +283,7 @@ def list_customers(
         return
     with _office() as application:
         for id, title in application.directory(_operator(), limit=1_000_000):
-            typer.echo(id if ids else f"{id}  {title}")
+            _say(id if ids else f"{id}  {title}")
 
 
 @customer.command("add")
@@ -273,7 +298,7 @@ def add(
     with _office() as application:
         chosen = _version(version).version
         application.open_customer(_operator(), customers.OpenCustomer(customer_id, title), chosen)
-    typer.echo(f"{title} is bound to the agreement of {chosen} now.")
+    _say(f"{title} is bound to the agreement of {chosen} now.")
 
 
 @usage.command("import")
@@ -284,7 +309,7 @@ def import_usage(file: Path) -> None:
         types = {t.id for version in application.agreements.values() for t in version.retention.data_types}
         figures = read_usage(file, known, types)
         application.import_usage(_operator(), figures)
-    typer.echo(f"{locale.count(figures.num_rows, 'row')} imported.")
+    _say(f"{locale.count(figures.num_rows, 'row')} imported.")
 
 
 @returned.command("manifest")
@@ -295,13 +320,13 @@ def make_manifest(
     """Write the name, size and SHA-256 of every file in a folder."""
     items = manifest.of_folder(folder, leave_out=output)
     if output is None:
-        typer.echo(manifest.to_json(items), nl=False)
+        _say_json(manifest.to_json(items))
         return
     try:
         output.write_text(manifest.to_json(items), encoding="utf-8")
     except OSError as error:
         _fail(f"{output} cannot be written: {error.strerror}.")
-    typer.echo(f"{locale.count(len(items), 'file')} in {output}.")
+    _say(f"{locale.count(len(items), 'file')} in {output}.")
 
 
 @returned.command("check")
@@ -316,16 +341,15 @@ def check_manifest(
         _fail(f"{file} cannot be read: {error.strerror}.")
     items = manifest.from_json(text)
     problems = manifest.check(folder, items, leave_out=file)
-    for problem in problems:
-        typer.echo(problem)
+    _say(*problems)
     if problems:
         _fail(f"{locale.count(len(problems), 'difference')}. Report them before you acknowledge.")
-    typer.echo(f"The folder matches: {locale.count(len(items), 'file')}.")
+    _say(f"The folder matches: {locale.count(len(items), 'file')}.")
 
 
 # --- snapshots -----------------------------------------------------------------------------------
 
-_EXIT = {"genuine": 0, "altered": 1, "unknown_key": 3}
+_EXIT = {"genuine": 0, "altered": 1, "unknown_key": 3, "revoked": 4, "revoked_later": 5}
 _Keys = Annotated[
     Path | None, typer.Option("--keys", help="The provider's keys, a JWK set; this server's by default.")
 ]
@@ -358,19 +382,20 @@ def export_snapshot(
         output.write_bytes(content)
     except OSError as error:
         _fail(f"{output} cannot be written: {error.strerror}.")
-    typer.echo(f"{output}: {frozen.customer.name} as at {frozen.as_at}, verification code {frozen.digest}")
+    _say(f"{output}: {frozen.customer.name} as at {frozen.as_at}, verification code {frozen.digest}")
 
 
 @snapshot.command("verify")
 def verify_snapshot(file: Path, keys: _Keys = None) -> None:
     """Tell whether a snapshot (JSON, or the PDF) is genuine. Needs no network and no database.
 
-    Exit code: 0 genuine, 1 altered or unreadable, 3 signed with an unknown key.
+    Exit code: 0 genuine, 1 altered or unreadable, 3 signed with an unknown key, 4 signed with a key that was
+    revoked by then, 5 with a key that was revoked later, so that only the file itself says it is older.
     """
     verdict = verify_file(_content(file), _public_keys(keys))
-    typer.echo(verdict.sentence)
-    if verdict.status == "genuine" and verdict.snapshot:
-        typer.echo(f"Verification code: {verdict.snapshot.digest}")
+    _say(verdict.sentence)
+    if verdict.status in ("genuine", "revoked_later") and verdict.snapshot:
+        _say(f"Verification code: {verdict.snapshot.digest}")
     raise typer.Exit(_EXIT[verdict.status])
 
 
@@ -380,19 +405,19 @@ def diff_snapshots(a: Path, b: Path, keys: _Keys = None) -> None:
     known = _public_keys(keys)
     old, new = (_comparable(file, known) for file in (a, b))
     changes = diff(old, new)
-    typer.echo(f"{old.customer.name}: {old.as_at} (entry {old.ledger.sequence}) against "
+    _say(f"{old.customer.name}: {old.as_at} (entry {old.ledger.sequence}) against "
                f"{new.as_at} (entry {new.ledger.sequence})")  # fmt: skip
     for c in changes:
         who = f" [{c.by}, instruction {c.instruction}]" if c.by else ""
-        typer.echo(f"  {c.part}: {c.what}: {c.before} -> {c.after}{who}")
+        _say(f"  {c.part}: {c.what}: {c.before} -> {c.after}{who}")
     if not changes:
-        typer.echo("  Nothing differs.")
+        _say("  Nothing differs.")
 
 
 @snapshot.command("schema")
 def schema() -> None:
     """Print the JSON Schema of a snapshot."""
-    typer.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2))
+    _say_json(json.dumps(json_schema(), ensure_ascii=False, indent=2))
 
 
 @snapshot.command("rotate-key")
@@ -401,7 +426,31 @@ def rotate_key() -> None:
     if signing_key():
         _fail("The key comes from DPA_SNAPSHOT_KEY. Put a new one there; the old one stays known.")
     ring = rotate(data_folder())
-    typer.echo(f"New snapshots are signed with {ring.active.thumbprint()}. Restart the server.")
+    _say(f"New snapshots are signed with {ring.active.thumbprint()}. Restart the server.")
+
+
+# A KID may begin with a hyphen.
+@snapshot.command("revoke-key", context_settings={"ignore_unknown_options": True})
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(metavar="KID", help="The key, as `kid` in the published keys.")],
+    since: Annotated[
+        str | None, typer.Option(help="From the start of a day on, as 2026-11-24; from now on by default.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; published with the key.")] = "",
+) -> None:
+    """Trust a key no longer, from a day on; the published keys say so. The one in use is replaced at once."""
+    now = datetime.now(UTC)
+    try:
+        moment = start_of(date.fromisoformat(since)) if since else now
+    except (ValueError, OverflowError):
+        _fail(f"“{since}” is no date such as 2026-11-24.")
+    if moment > now:
+        _fail(f"{since} is still to come.")
+    replaced = sign.revoke_key(data_folder(), key_id, moment, reason, signing_key())
+    _say(f"{key_id} is revoked from {locale.minute_in_full(moment)} on.")
+    if replaced:
+        _say("It was in use; new snapshots are signed with a new key.")
+    _say("Restart the server, and tell those who keep a copy of the published keys to fetch them anew.")
 
 
 def _content(file: Path) -> bytes:
@@ -414,42 +463,52 @@ def _content(file: Path) -> bytes:
 
 
 def _public_keys(file: Path | None) -> dict[str, dict[str, Any]]:
+    """The provider's keys, with a word on each that is of no use."""
     path = file or data_folder() / KEYS
     try:
-        return public_keys(json.loads(path.read_text(encoding="utf-8")))
+        keys, problems = usable_keys(read_jwks(path.read_bytes()))
     except OSError as error:
         _fail(f"{path} cannot be read: {error.strerror}. Name the provider's keys with --keys.")
-    except ValueError:
-        _fail(f"{path} is no JSON. Name the provider's keys with --keys.")
+    except KeyFileError as error:
+        _fail(f"{path}: {error} Name the provider's keys with --keys.")
+    _say(*problems, err=True)
+    return keys
 
 
 def _comparable(file: Path, keys: dict[str, dict[str, Any]]) -> Snapshot:
-    content = _content(file)
-    verdict: Verdict = verify_file(content, keys)
-    if verdict.status == "altered":
+    verdict, held = compared(_content(file), keys)
+    if verdict.status == "altered" or held is None:
         _fail(f"{file}: {verdict.sentence}")
-    if verdict.snapshot is None:
-        typer.echo(f"{file}: {verdict.sentence}", err=True)
-    return verdict.snapshot or unverified(content)
+    if verdict.status != "genuine":
+        _say(f"{file}: {verdict.sentence}", err=True)
+    return held
 
 
 def main() -> None:
     """Run a command. What goes wrong in a way we know ends in one line and exit code 1."""
+    # A terminal of another encoding shows what it lacks by number, too.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except ClickException as error:
+        error.message = locale.visible(error.message)
+        error.show()
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        _say("Aborted.", err=True)
+        sys.exit(1)
+    except (AgreementError, manifest.ManifestError, SettingsError, TextError, UsageError) as error:
+        _say(*str(error).split("\n"), err=True)  # one problem a line
+        sys.exit(1)
     except (
-        AgreementError,
         AgreementMissing,
         Forbidden,
-        manifest.ManifestError,
         KeyFileError,
         NotASnapshot,
         NotComparable,
         Refusal,
-        SettingsError,
         StoreError,
-        TextError,
-        UsageError,
     ) as error:
-        typer.echo(str(error), err=True)
+        _say(str(error), err=True)
         sys.exit(1)

@@ -17,6 +17,7 @@ from typing import Annotated, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from dpa_core.locale import visible
 from dpa_core.subjects.data_return import Item
 
 MAX_FILES = 50_000
@@ -57,7 +58,7 @@ def of_folder(folder: Path, leave_out: Path | None = None) -> tuple[Item, ...]:
     _refuse(_faults(list(found)))
     if len(found) > MAX_FILES:
         raise ManifestError(
-            f"{folder} has {len(found):,} files; a manifest names {MAX_FILES:,} at most. "
+            f"{visible(str(folder))} has {len(found):,} files; a manifest names {MAX_FILES:,} at most. "
             "Pack them into archives, or split the return."
         )
     items = tuple(_item(unicodedata.normalize("NFC", name), path) for name, path in found.items())
@@ -68,7 +69,7 @@ def of_folder(folder: Path, leave_out: Path | None = None) -> tuple[Item, ...]:
 def _names(folder: Path, leave_out: Path | None) -> dict[str, Path]:
     """Every file under a folder, by its name as the file system has it, sorted."""
     if not folder.is_dir():
-        raise ManifestError(f"{folder} is no folder.")
+        raise ManifestError(f"{visible(str(folder))} is no folder.")
     found = {path.relative_to(folder).as_posix(): path for path in _paths(folder, leave_out)}
     return dict(sorted(found.items()))
 
@@ -78,16 +79,16 @@ def _paths(folder: Path, leave_out: Path | None) -> Iterator[Path]:
     for at, folders, files in os.walk(folder, onerror=_unreadable):
         for path in (Path(at, name) for name in (*folders, *files)):
             if path.is_symlink():
-                raise ManifestError(f"{path} is a link; put the file itself there.")
+                raise ManifestError(f"{visible(str(path))} is a link; put the file itself there.")
         for path in (Path(at, name) for name in files):
             if not path.is_file():
-                raise ManifestError(f"{path} is no ordinary file; take it out of the folder.")
+                raise ManifestError(f"{visible(str(path))} is no ordinary file; take it out of the folder.")
             if path.resolve() != skipped:
                 yield path
 
 
 def _unreadable(error: OSError) -> NoReturn:
-    raise ManifestError(f"{error.filename} cannot be read: {error.strerror}.") from error
+    raise ManifestError(f"{visible(str(error.filename))} cannot be read: {error.strerror}.") from error
 
 
 def _item(name: str, path: Path) -> Item:
@@ -118,7 +119,8 @@ def from_json(text: str | bytes) -> tuple[Item, ...]:
         lines = _Manifest.model_validate_json(content.removeprefix(_BYTE_ORDER_MARK)).files
     except ValidationError as error:
         problems = [
-            f"{'.'.join(map(str, p['loc'])) or 'manifest'}: {p['msg']}" for p in error.errors()[:_PROBLEMS]
+            visible(f"{'.'.join(map(str, p['loc'])) or 'manifest'}: {p['msg']}")
+            for p in error.errors()[:_PROBLEMS]
         ]
         raise ManifestError(
             "\n".join(["This is no manifest of `dpa return manifest`.", *problems])
@@ -143,14 +145,14 @@ def _faults(names: Iterable[str]) -> list[str]:
     faults, seen = [], dict[str, str]()
     for name in names:
         if fault := _fault(name):
-            faults.append(f"“{name}” {fault}")
+            faults.append(f"“{visible(name)}” {fault}")
         plain = unicodedata.normalize("NFC", name)
         if seen.get(plain) == name:
-            faults.append(f"“{name}” is named twice; such a manifest is not taken.")
+            faults.append(f"“{visible(name)}” is named twice; such a manifest is not taken.")
         elif plain in seen:
             faults.append(
-                f"“{name}” is there twice, written with different characters that look the same (Unicode "
-                "normal forms), and would be one file elsewhere. Rename one of them."
+                f"“{visible(name)}” is there twice, written with different characters that look the same "
+                "(Unicode normal forms), and would be one file elsewhere. Rename one of them."
             )
         seen.setdefault(plain, name)
     return faults
@@ -182,17 +184,17 @@ def check(folder: Path, items: Iterable[Item], leave_out: Path | None = None) ->
     for name, path in _names(folder, leave_out).items():
         plain = unicodedata.normalize("NFC", name)
         if plain not in wanted:
-            extra.append(f"{name}: not in the manifest")
+            extra.append(f"{visible(name)}: not in the manifest")
         elif plain in found:
-            extra.append(f"{name}: there twice, in two Unicode normal forms of the same name")
+            extra.append(f"{visible(name)}: there twice, in two Unicode normal forms of the same name")
         else:
             found[plain] = path
-    problems = [f"{wanted[name].name}: missing" for name in sorted(wanted.keys() - found.keys())]
+    problems = [f"{visible(wanted[name].name)}: missing" for name in sorted(wanted.keys() - found.keys())]
     problems += extra
     for name in sorted(wanted.keys() & found.keys()):
         has = _item(name, found[name])
         if has.size != wanted[name].size:
-            problems.append(f"{name}: {has.size:,} bytes instead of {wanted[name].size:,}")
+            problems.append(f"{visible(name)}: {has.size:,} bytes instead of {wanted[name].size:,}")
         elif has.sha256 != wanted[name].sha256:
-            problems.append(f"{name}: same size, but other content (SHA-256 differs)")
+            problems.append(f"{visible(name)}: same size, but other content (SHA-256 differs)")
     return problems

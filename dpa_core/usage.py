@@ -11,6 +11,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from dpa_core.locale import visible
+
 COLUMNS = ("customer", "data_type", "month", "records", "bytes")
 MAX_PROBLEMS = 20
 """Problems named before the rest is only counted."""
@@ -31,7 +33,7 @@ def read_usage(path: Path, customers: Collection[str], data_types: Collection[st
     `month` is written 2026-11 or as the first day of the month. Raises UsageError, all or nothing.
     """
     if not path.is_file():
-        raise UsageError([f"{path}: there is no such file."])
+        raise UsageError([f"{visible(str(path))}: there is no such file."])
     pattern = glob.escape(str(path))  # DuckDB takes a name such as u[1].csv for a pattern
     with duckdb.connect() as con:
         con.execute("CREATE TABLE known_customers (id VARCHAR)")

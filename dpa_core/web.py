@@ -42,7 +42,7 @@ from dpa_core.settings import (
     signing_key,
 )
 from dpa_core.snapshots.model import json_schema
-from dpa_core.snapshots.sign import KeyFileError, KeyRing, key_ring
+from dpa_core.snapshots.sign import KEYS, KeyFileError, KeyRing, key_ring
 
 if TYPE_CHECKING:
     from dpa_core.demo import Persona
@@ -100,6 +100,8 @@ def serving(settings: Settings) -> dict[str, Any]:
     """
     agreements = load_agreements()
     keys = key_ring(settings.data_dir, signing_key())
+    for problem in keys.problems:
+        log.warning("%s: %s", KEYS, problem)
     ledger = Ledger.open(settings.data_dir / STORE)
     if demo_days(ledger) is not None:
         ledger.close()
