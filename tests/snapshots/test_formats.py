@@ -15,7 +15,6 @@ from pypdf import PdfReader
 from dpa_core.documents import typeset
 from dpa_core.snapshots import files, pdf, sheets
 from dpa_core.snapshots.sign import KeyRing
-from dpa_core.snapshots.tables import harmless
 from tests.snapshots.conftest import NASTY, Desk, fill
 
 
@@ -159,10 +158,3 @@ def test_the_csv_files_are_harmless_and_complete(nasty: Desk) -> None:
     assert "sub_processors.csv" in names and "features.csv" in names
     assert ["Customer", "'" + NASTY] in rows
     assert not [cell for row in rows for cell in row if cell.startswith(tuple("=+-@\t\r"))]
-
-
-@pytest.mark.parametrize("first", list("=+-@\t\r\n"))
-def test_a_cell_that_looks_like_a_formula_is_made_harmless(first: str) -> None:
-    assert harmless(first + "1") == "'" + first + "1"
-    assert harmless("a" + first) == "a" + first
-    assert harmless("") == ""
