@@ -47,7 +47,7 @@ from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, compared
 from dpa_core.snapshots.verify import verify as verify_file
 from dpa_core.subjects import customers, grants
 from dpa_core.subjects.common import Refusal
-from dpa_core.usage import UsageError, read_usage
+from dpa_core.usage import UsageChoice, UsageError, read_usage
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="DPA Desk on the command line.")
 agreement = typer.Typer(no_args_is_help=True, help="The agreement as data.")
@@ -307,9 +307,23 @@ def import_usage(file: Path) -> None:
     with _office() as application:
         known = [id for id, _ in application.directory(_operator(), limit=10_000_000)]
         types = {t.id for version in application.agreements.values() for t in version.retention.data_types}
-        figures = read_usage(file, known, types)
+        latest = locale.local_day(application.clock.now())
+        figures = read_usage(file, known, types, latest=latest)
         application.import_usage(_operator(), figures)
     _say(f"{locale.count(figures.num_rows, 'row')} imported.")
+
+
+@usage.command("remove")
+def remove_usage(
+    customer: Annotated[str, typer.Option(help="Customer; every one by default.")] = "",
+    data_type: Annotated[str, typer.Option(help="Data type; every one by default.")] = "",
+    first: Annotated[str, typer.Option("--from", help="First month, as 2026-01.")] = "",
+    last: Annotated[str, typer.Option("--to", help="Last month, as 2026-03.")] = "",
+) -> None:
+    """Take monthly figures out again: of a customer, a data type, a span of months."""
+    with _office() as application:
+        removed = application.remove_usage(_operator(), UsageChoice(customer, data_type, first, last))
+    _say(f"{locale.count(removed, 'row')} removed.")
 
 
 @returned.command("manifest")

@@ -399,6 +399,17 @@ def test_what_is_no_manifest_is_said_in_plain_lines(dpa, tmp_path):
     assert err.startswith("This is no manifest of `dpa return manifest`.")
 
 
+def test_usage_figures_are_taken_out_again(dpa, filled, tmp_path):
+    path = tmp_path / "usage.csv"
+    path.write_text("customer,data_type,month,records,bytes\nnordfrakt,sms,2026-01,1,1\n")
+    assert dpa("usage", "import", path)[:2] == (0, "1 row imported.\n")
+    choice = ("usage", "remove", "--customer", "nordfrakt", "--from", "2026-01", "--to", "2026-01")
+    assert dpa(*choice) == (0, "1 row removed.\n", "")
+    assert dpa(*choice) == (0, "0 rows removed.\n", "")
+    assert "Nothing is chosen" in refused(dpa("usage", "remove"))
+    assert "is no month" in refused(dpa("usage", "remove", "--from", "soon"))
+
+
 # --- what is printed ------------------------------------------------------------------------------
 
 HOSTILE = "a\x1b]0;x\x07\x9b31m\u202e\u200b\u2028\nAll is well: b"
