@@ -23,11 +23,13 @@ from dpa_core.clock import Clock, DemoClock, end_of
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.ledger.chain import as_record, canonical
 from dpa_core.ledger.home import UNFINISHED
+from dpa_core.locale import local_day
 from dpa_core.settings import STORE, SettingsError, data_folder, load_agreements
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.model import Snapshot
 from dpa_core.subjects import customers, grants
 from dpa_core.subjects.common import Refusal
+from dpa_core.usage import UsageChoice, UsageError
 
 T = TypeVar("T")
 
@@ -123,15 +125,16 @@ class ExportLedger(Operation[str]):
             yield canonical(as_record(event))
 
 
-class KnownUsage(Operation[tuple[list[str], list[str]]]):
-    """Of which customers and data types usage figures may be: (customers, data types)."""
+class KnownUsage(Operation[tuple[list[str], list[str], date]]):
+    """What usage figures may be of: (customers, data types, the present day in Stockholm)."""
 
-    answers = TypeAdapter(tuple[list[str], list[str]])
+    answers = TypeAdapter(tuple[list[str], list[str], date])
 
-    def run(self, application: Application) -> Iterator[tuple[list[str], list[str]]]:
-        """Give both."""
+    def run(self, application: Application) -> Iterator[tuple[list[str], list[str], date]]:
+        """Give them."""
         types = {t.id for version in application.agreements.values() for t in version.retention.data_types}
-        yield [id for id, _ in application.directory(_operator(), limit=_ALL)], sorted(types)
+        known = [id for id, _ in application.directory(_operator(), limit=_ALL)]
+        yield known, sorted(types), local_day(application.clock.now())
 
 
 class ImportUsage(Operation[str]):
@@ -154,6 +157,21 @@ class ImportUsage(Operation[str]):
         """Store them, all or none."""
         application.import_usage(_operator(), pa.ipc.open_stream(self.figures).read_all())
         yield from ()
+
+
+class RemoveUsage(Operation[int]):
+    """Take monthly figures out again; empty: whichever. Answers with how many rows."""
+
+    answers = TypeAdapter(int)
+    customer: str
+    data_type: str
+    first: str
+    last: str
+
+    def run(self, application: Application) -> Iterator[int]:
+        """Remove them."""
+        chosen = UsageChoice(self.customer, self.data_type, self.first, self.last)
+        yield application.remove_usage(_operator(), chosen)
 
 
 class Freeze(Operation[Snapshot]):
@@ -193,9 +211,12 @@ class CopyStore(Operation[str]):
 OPERATIONS: dict[str, type[Operation[Any]]] = {
     kind.__name__: kind
     for kind in (
-        ListCustomers, AddCustomer, ChangeAccess, ExportLedger, KnownUsage, ImportUsage, Freeze, CopyStore,
+        ListCustomers, AddCustomer, ChangeAccess, ExportLedger, KnownUsage, ImportUsage, RemoveUsage,
+        Freeze, CopyStore,
     )
 }  # fmt: skip
 
-EXPECTED = (AgreementError, AgreementMissing, Forbidden, NotDone, Refusal, SettingsError, StoreError)
+EXPECTED = (
+    AgreementError, AgreementMissing, Forbidden, NotDone, Refusal, SettingsError, StoreError, UsageError,
+)  # fmt: skip
 """What an operation may raise that its user is told in the words of the error."""

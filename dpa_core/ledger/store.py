@@ -214,6 +214,26 @@ class Transaction:
         )
         self._cursor.unregister("incoming")
 
+    def remove_usage(
+        self, customer_id: str | None, data_type: str | None, first: str | None, last: str | None
+    ) -> int:
+        """Take monthly figures out, and say how many. None: of every one.
+
+        `first`, `last`: the first days of months, as DuckDB reads them (0000-01-01 too).
+        """
+        row = self._cursor.execute(
+            f"DELETE FROM usage_figures WHERE {USAGE_CHOSEN}",  # noqa: S608
+            [customer_id, data_type, first, last],
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+
+USAGE_CHOSEN = (
+    "($1 IS NULL OR customer_id = $1) AND ($2 IS NULL OR data_type = $2) "
+    "AND ($3 IS NULL OR month_start >= $3::DATE) AND ($4 IS NULL OR month_start <= $4::DATE)"
+)
+"""The figures of a customer and a data type in a span of months; each may be NULL."""
+
 
 class _Heads:
     """Heads read or written lately. Sound because the process that holds the file is its only writer."""

@@ -45,7 +45,7 @@ from dpa_core.settings import (
     session_length,
     signing_key,
 )
-from dpa_core.snapshots.sign import KeyFileError, KeyRing, key_ring
+from dpa_core.snapshots.sign import KEYS, KeyFileError, KeyRing, key_ring
 from dpa_core.web.cookies import SessionCookie
 from dpa_core.web.guard import Guard
 from dpa_core.web.routes import routes
@@ -145,6 +145,8 @@ def serving(settings: Settings) -> dict[str, Any]:
     """
     agreements = load_agreements()
     keys = key_ring(settings.data_dir, signing_key())
+    for problem in keys.problems:
+        log.warning("%s: %s", KEYS, problem)
     ledger = Ledger.open(settings.data_dir / STORE)
     if demo_days(ledger) is not None:
         ledger.close()
