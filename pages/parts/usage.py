@@ -83,8 +83,8 @@ def _types(scope: Scope) -> list[str]:
 
 def _preview(changes: list[UsageChange]) -> None:
     replaced = sum(change.replaced for change in changes)
-    note = f"{words.count(replaced, 'row')} will be replaced" if replaced else "none is replaced"
-    st.markdown(f"**{words.count(len(changes), 'customer')}**, {note}.")
+    what = md("{} will be replaced", words.count(replaced, "row")) if replaced else md("none is replaced")
+    st.markdown(md("**{}**, {}.", words.count(len(changes), "customer"), what))
     st.dataframe(
         {
             "Customer": [change.customer_id for change in changes],
