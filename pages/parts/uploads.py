@@ -57,7 +57,7 @@ def choose(label: Markdown, key: str, limit: int, *, help: str, many: bool = Tru
         key=key,
         accept_multiple_files=many,
         max_upload_size=math.ceil(limit / files.MEGABYTE),
-        help=help,
+        help=plain(help),
     )
     told = client.run(
         "uploads",
