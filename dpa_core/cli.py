@@ -22,6 +22,7 @@ from dpa_core.ledger import Ledger, StoreError
 from dpa_core.ledger.chain import as_record, canonical
 from dpa_core.settings import (
     STORE,
+    Settings,
     SettingsError,
     data_folder,
     load_agreements,
@@ -112,15 +113,40 @@ def demo_command(
 
 
 @app.command()
-def serve() -> None:
+def serve(
+    check_sign_in: Annotated[
+        bool,
+        typer.Option(
+            "--check-sign-in",
+            help="Say what identity providers will be asked and what is missing, then exit; 1 if anything.",
+        ),
+    ] = False,
+) -> None:
     """Run the app in production, with settings from the environment, `.env` or a TOML file."""
     settings = read_settings()
+    if check_sign_in:
+        _check_sign_in(settings)
+        return
     _check_port(settings.address, settings.port)
     from dpa_core import web
 
     parts = web.serving(settings)
     typer.echo(f"DPA Desk: {settings.public_url}")
     web.run(parts, web.config(settings.address, settings.port, settings.max_file_mb))
+
+
+def _check_sign_in(settings: Settings) -> None:
+    from dpa_core.web.check import check as check_providers
+
+    reports = check_providers(settings.identity_providers, str(settings.public_url).rstrip("/"))
+    for report in reports:
+        typer.echo(report.provider)
+        for mark, lines in (("  ", report.told), ("  Note: ", report.notes), ("  Missing: ", report.missing)):
+            for line in lines:
+                typer.echo(mark + line)
+    if count := sum(len(report.missing) for report in reports):
+        _fail(f"{locale.count(count, 'thing')} missing or contradictory.")
+    typer.echo("People can sign in, as far as can be seen from here.")
 
 
 # --- agreement -----------------------------------------------------------------------------------

@@ -21,7 +21,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -40,6 +39,10 @@ STORE = "desk.duckdb"
 
 class SettingsError(Exception):
     """A setting is missing or wrong. The message is one line."""
+
+
+class _Missing(ValueError):
+    """A setting that is missing only because others are, too."""
 
 
 class _Folders(BaseSettings):
@@ -162,7 +165,7 @@ class Settings(_Sessions, _Signing, Limits):
     def _one_or_a_list(cls, value: Any, info: ValidationInfo) -> Any:
         listed = info.data.get("providers")
         if value is None and listed == ():
-            raise PydanticCustomError("missing", "Field required")
+            raise _Missing
         if value is not None and listed:
             raise ValueError("stands beside [[providers]]: move it into that list")
         return value
@@ -255,7 +258,7 @@ def _problems(error: ValidationError, prefix: str) -> Iterator[str]:
         where = _setting(problem["loc"], prefix)
         if not where:
             yield said
-        elif problem["type"] == "missing":
+        elif problem["type"] == "missing" or isinstance(problem.get("ctx", {}).get("error"), _Missing):
             yield f"{where} is missing"
         elif problem["type"] == "extra_forbidden":
             yield f"{where} is no setting that there is"

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from dpa_core.access import Forbidden, SignInAgain, acting_side, may, require
-from dpa_core.application import SESSION, Changed, Refusal
+from dpa_core.application import SESSION, Application, Changed, Refusal
+from dpa_core.ledger import Ledger
 from dpa_core.subjects import customers, registry, retention
 from dpa_core.subjects.audits import AcceptAudit
 from dpa_core.subjects.features import SetFeatures
@@ -235,6 +236,31 @@ def test_signing_out_in_one_tab_ends_the_others(application, step):
         with pytest.raises(SignInAgain, match="was ended"):
             step(application, person)
     step(application, in_another_browser)
+
+
+def test_a_provider_for_some_customers_opens_nothing_else(store, agreement, clock):
+    with Ledger.open(store) as ledger:
+        reach = {"provider": frozenset({"fjallbank"}), "another": None}
+        application = Application(ledger, {agreement.version: agreement}, clock, reach=reach)
+        (_, henrik), (_, eva) = (sign_in(application, name) for name in ("henrik", "eva"))
+        assert [g.customer_id for g in henrik.grants] == ["fjallbank"]
+        assert eva.grants == ()
+        application.open(henrik, "fjallbank")
+        with pytest.raises(Forbidden):
+            application.open(henrik, OTHER)
+        with pytest.raises(Forbidden):
+            application.open(eva, OWN)
+
+
+def test_a_sign_in_through_a_provider_that_was_taken_away_is_over(store, agreement, clock):
+    with Ledger.open(store) as ledger:
+        before = Application(ledger, {agreement.version: agreement}, clock)
+        secret, _ = sign_in(before, "anna")
+        application = Application(ledger, {agreement.version: agreement}, clock, reach={"another": None})
+        session = application.session(secret)
+        assert not application.is_open(session)
+        with pytest.raises(SignInAgain, match="was ended"):
+            application.person_of(session)
 
 
 def test_a_role_that_someone_claims_to_hold_is_looked_up(application, people):

@@ -220,6 +220,8 @@ def _app(
     # Asked about an origin it does not know, Streamlit would ask an outside server for this one's address,
     # and everybody would wait. The guard leaves it nothing to ask; this is what it would have been told.
     net_util._internal_ip = net_util._external_ip = "127.0.0.1"
+    # What uvicorn says of each websocket that was answered with a refusal, as if it had not been.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "completing handshake" not in record.msg)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ Standard: RFC 6265bis 4.1.3.2 (the `__Host-` prefix: from this host, over TLS, f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,10 +25,16 @@ class SessionCookie:
         """Its name."""
         return "__Host-dpa_session" if self.secure else "dpa_session"
 
-    def put(self, response: Response, secret: str, until: datetime) -> None:
-        """Hand the secret to the browser, until a moment in UTC."""
+    def put(self, response: Response, secret: str, lasts: timedelta) -> None:
+        """Hand the secret to the browser. `lasts`: a time from now, as its clock may differ from ours."""
         response.set_cookie(
-            self.name, secret, expires=until, path="/", secure=self.secure, httponly=True, samesite="lax"
+            self.name,
+            secret,
+            max_age=int(lasts.total_seconds()),
+            path="/",
+            secure=self.secure,
+            httponly=True,
+            samesite="lax",
         )
 
     def take_away(self, response: Response) -> None:

@@ -34,13 +34,14 @@ from dpa_core.web.cookies import SessionCookie
 from dpa_core.web.headers import Headers
 from dpa_core.web.limits import Allowance, Connections, TooMany, network_of
 from dpa_core.web.public import PublicAddress
+from dpa_core.web.sign_in import CALLBACK, LOGIN, LOGOUT, SIGN_IN
 from dpa_core.web.streamlit_side import Owners, Part
 
 log = logging.getLogger("dpa_desk")
 
-SIGN_IN = "/sign-in"
-"""Where people without a sign-in are led, with `next`: the path and query that they wanted."""
-_SIGNING_IN = (SIGN_IN, "/oauth2callback", "/auth/")
+_SIGNING_IN = (SIGN_IN, LOGIN, CALLBACK, LOGOUT)
+_PROXIED = "dpa_desk.proxied"
+"""In a scope: whether a proxy passed the request on whose word counts."""
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = _READS | {"POST", "PUT", "PATCH", "DELETE"}
 _LARGEST = 1024 * 1024
@@ -60,7 +61,14 @@ class Refused(Exception):
 
 
 class ElsewhereSent(Refused):
-    """The request names another server."""
+    """The request names another server, or this one by an address that is not the public one (`leads_on`)."""
+
+    def __init__(self, origin: str, *, leads_on: bool) -> None:
+        super().__init__(
+            421,
+            f"This server answers at {origin} only. Whoever runs it sets the address with DPA_PUBLIC_URL.",
+        )
+        self.leads_on = leads_on
 
 
 class SignInFirst(Refused):
@@ -192,7 +200,9 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        await self._entered(scope, receive, send)  # type: ignore[arg-type]
+        sender = scope.get("client")
+        proxied = sender is not None and sender[0] in self._entered.trusted_hosts
+        await self._entered({**scope, _PROXIED: proxied}, receive, send)  # type: ignore[arg-type]
 
     async def _asked(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = _Asked(scope)
@@ -246,12 +256,12 @@ class Guard:
 
     def _check_address(self, asked: _Asked) -> None:
         """Raises Refused where the request was not sent to the public address, or by a page elsewhere."""
-        if not self.public.is_named_by_host(asked.headers.get("host", ""), asked.scope.get("server")):
-            raise ElsewhereSent(
-                421,
-                f"This server answers at {self.public.origin} only. "
-                "Whoever runs it sets the address with DPA_PUBLIC_URL.",
-            )
+        host = asked.headers.get("host", "")
+        if not self.public.is_named_by_host(host):
+            here = self.public.is_own_address(host, asked.scope.get("server"))
+            # nginx passes the address of its upstream unless told otherwise.
+            if not (here and asked.scope[_PROXIED]):
+                raise ElsewhereSent(self.public.origin, leads_on=here)
         origin = asked.headers.get("origin")
         if asked.is_websocket or asked.method not in _READS:
             # Every browser says where a websocket comes from; whoever does not say is none of our pages.
@@ -443,8 +453,11 @@ class Guard:
         if not asked.opens_a_page:
             return PlainTextResponse(f"{why}\n", why.status, headers=why.headers)
         way = ("/", "Back to DPA Desk")
-        if isinstance(why, ElsewhereSent):  # the same page, at the right address
-            way = (self.public.origin + asked.wanted, "Open it there")
+        if isinstance(why, ElsewhereSent):
+            there = self.public.origin + asked.wanted
+            if why.leads_on:
+                return RedirectResponse(there, status_code=302)
+            way = (there, "Open it there")
         response = plain.page("This cannot be shown", str(why), why.status, way=way)
         response.headers.update(why.headers)
         return response

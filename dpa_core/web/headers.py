@@ -17,6 +17,16 @@ from dpa_core.web.public import PublicAddress
 
 SHELL = Path(streamlit.__file__).parent / "static" / "index.html"
 """The page around all pages. It holds no data."""
+_INLINE_STYLES = (
+    # Where Streamlit's style sheets begin; their rules come by script, which needs no leave.
+    b"",
+    # What its buttons bring for touch screens.
+    b"""@layer {
+  [data-react-aria-pressable] {
+    touch-action: pan-x pan-y pinch-zoom;
+  }
+}""",
+)
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 _NOBODY = (
     "accelerometer camera display-capture geolocation gyroscope magnetometer microphone midi payment usb"
@@ -51,10 +61,11 @@ def pages_policy(public: PublicAddress) -> str:
     """For Streamlit's pages: its own files and connection, and nothing from any other server."""
     inline = " ".join(digest(script) for script in _INLINE_SCRIPT.findall(SHELL.read_bytes()))
     return policy(
-        script_src=f"'self' {inline}".strip(),
-        style_src="'self'",
+        # Its reader of messages counts whole numbers with WebAssembly. No text becomes a script.
+        script_src=f"'self' 'wasm-unsafe-eval' {inline}".strip(),
+        style_src=" ".join(("'self'", *map(digest, _INLINE_STYLES))),
         img_src="'self' data:",
-        font_src="'self'",
+        font_src="'self' data:",
         # Some browsers do not count a websocket to this address among 'self'.
         connect_src=f"'self' {public.websocket_origin}",
         manifest_src="'self'",

@@ -18,6 +18,7 @@ from typing import Any
 import httpx2
 from authlib.integrations.starlette_client import OAuthError, StarletteIntegration, StarletteOAuth2App
 from joserfc.errors import ExpiredTokenError, JoseError
+from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, HttpUrl, ValidationError
 
 from dpa_core import providers
@@ -120,7 +121,12 @@ class Connection:
             client_id=provider.client_id,
             client_secret=provider.client_secret.get_secret_value(),
             server_metadata_url=str(provider.metadata_url),
-            client_kwargs={"scope": provider.scope, "code_challenge_method": "S256", "timeout": _TIMEOUT},
+            client_kwargs={
+                "scope": provider.scope,
+                "code_challenge_method": "S256",
+                "timeout": _TIMEOUT,
+                "leeway": 0,  # Authlib's minute would take an access token of a minute for expired
+            },
             user_agent="DPA-Desk",
         )
 
@@ -130,6 +136,14 @@ class Connection:
             return Metadata.model_validate(await self._app.load_server_metadata())
         except (httpx2.HTTPError, ValueError) as error:
             raise _unread("metadata", error) from error
+
+    async def keys(self) -> None:
+        """Fetch the keys that sign its tokens. Raises Refused where they do not come, or are none."""
+        await self.metadata()
+        try:
+            KeySet.import_key_set(await self._app.fetch_jwk_set())
+        except (httpx2.HTTPError, JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _unread("keys", error) from error
 
     async def begin(self, address: str = "") -> dict[str, str]:
         """Where to lead the browser (`url`), with what its answer must fit: `state`, `nonce`,

@@ -67,22 +67,22 @@ class PublicAddress:
         """The same for websockets, as a Content-Security-Policy names it."""
         return "ws" + self.origin.removeprefix("http")
 
-    def is_named_by_host(self, host: str, listening: tuple[str, int | None] | None) -> bool:
-        """Whether a Host header names this address, or the one at which the connection came in.
+    def is_named_by_host(self, host: str) -> bool:
+        """Whether a Host header names this address."""
+        return _authority(host, self.scheme) == (self.host, self.port)
 
-        The latter, for nginx passes the address of its upstream unless told otherwise. It is an IP address
-        (or `localhost`), so that no name of a stranger's can be made to lead here.
+    @staticmethod
+    def is_own_address(host: str, listening: tuple[str, int | None] | None) -> bool:
+        """Whether a Host header names the end of the connection at which the request came in. It does so by
+        an IP address or `localhost`, so that no name of a stranger's can be made to lead here.
 
-        `listening`: the server's end of the connection.
+        `listening`: that end.
         """
-        named = _authority(host, self.scheme)
-        if named == (self.host, self.port):
-            return True
         local = _ip(listening[0]) if listening else None
-        inside = _authority(host, "http")
-        if local is None or inside is None or listening is None or inside[1] != listening[1]:
+        named = _authority(host, "http")
+        if local is None or named is None or listening is None or named[1] != listening[1]:
             return False
-        return _ip(inside[0]) == local or (local.is_loopback and inside[0] == "localhost")
+        return _ip(named[0]) == local or (local.is_loopback and named[0] == "localhost")
 
     def is_origin(self, origin: str) -> bool:
         """Whether an Origin header is of a page at this address. `null` is not."""

@@ -215,7 +215,7 @@ class SignIn:
             return self._failed(refused, connection.provider, wanted)
         await self._end(request)
         response = _leading_to(wanted)
-        self.cookie.put(response, secret, session.ends)
+        self.cookie.put(response, secret, session.ends - session.began)
         return response
 
     async def _let_in(

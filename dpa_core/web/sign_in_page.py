@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse
 
+from dpa_core.web.headers import digest, policy
+
 if TYPE_CHECKING:
     from dpa_core.demo import Persona
 
@@ -40,6 +42,8 @@ li{padding:.35rem 0;border-top:1px solid var(--line);overflow-wrap:anywhere}
 .soft{color:var(--soft);font-size:.9rem}
 @media(max-width:480px){main{margin:0;min-height:100vh;border:0;border-radius:0;padding:1.5rem 1rem}}
 """
+POLICY = policy(style_src=digest(_STYLE.encode()), form_action="'self'")
+"""What a browser may load and send for these pages: their own style, and their own form."""
 ABOUT = (
     "See which sub-processors touch your data and where, switch features, and set how long data is kept. "
     "Every change is a documented instruction under your Data Processing Agreement."
@@ -53,7 +57,7 @@ def document(title: str, body: str, status: int = 200, head: str = "") -> HTMLRe
         "<meta name=viewport content='width=device-width,initial-scale=1'>"
         f"{head}<title>{escape(title)}</title><style>{_STYLE}</style><main>{body}</main></html>",
         status_code=status,
-        headers={"cache-control": "no-store"},
+        headers={"cache-control": "no-store", "content-security-policy": POLICY},
     )
 
 

@@ -9,8 +9,8 @@ import re
 from urllib.parse import quote, urlsplit
 
 START = "/"
-_MAX = 1_000
-"""Characters of a path and query; ours are far below that."""
+_MAX = 500
+"""Characters of a path and query; ours are far below that, and the cookie of a sign-in has to hold them."""
 # The pages have one word for a path. Whatever else could be read as a path, by a browser or by a proxy,
 # is not worth the risk: two slashes, a backslash, a dot, an encoded one of these.
 _PATH = re.compile(r"/[A-Za-z0-9_]*/?")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import socket
 import threading
@@ -24,7 +25,7 @@ from dpa_core.settings import Limits
 from dpa_core.web.cookies import SessionCookie
 from tests.conftest import NOW, SettableClock, email
 from tests.frozen import VERSION
-from tests.hostile.streamlit_client import Address
+from tests.hostile.streamlit_client import Address, ask
 from tests.pages import KEYS
 
 LIMITS = Limits(
@@ -70,8 +71,9 @@ def desk(_filled: Path, agreement: Agreement, tmp_path_factory: pytest.TempPathF
         patch.setattr(streamlit_config, "_main_script_path", str(ROOT / "app.py"))
         patch.setattr(Runtime, "_instance", None)
         patch.setattr("dpa_core.web.relay.CHECKED_EVERY", 0.1)
-        app = st.App(ROOT / "app.py", **web._app(opened, (), address.origin, "s" * 32, LIMITS))
+        app = st.App(ROOT / "app.py", **web._app(opened, (), address.origin, "x" * 32, LIMITS, "127.0.0.1"))
         with running(app, listening):
+            assert ask(address, "GET", "/livez").status == 200  # answered once all is up
             yield Desk(address, application, clock)
 
 
@@ -92,3 +94,22 @@ class running:
         self._server.should_exit = True
         self._thread.join()
         self._listening.close()
+
+
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    """What the server logs, tracebacks included. Streamlit's loggers tell the terminal only."""
+    lines: list[str] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(self.format(record))
+
+    kept = Kept()
+    named = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
+    loggers = [logging.root, *(logger for logger in named if not logger.propagate)]
+    for logger in loggers:
+        logger.addHandler(kept)
+    yield lines
+    for logger in loggers:
+        logger.removeHandler(kept)

@@ -66,7 +66,7 @@ def ask(
     body: bytes | Iterator[bytes] | None = None,
     **headers: str | None,
 ) -> Answer:
-    """One request as it stands, byte for byte. `x_header="…"` adds or replaces a header, None drops it."""
+    """One request as it stands, byte for byte. `x_header="…"` adds or replaces one, None leaves it out."""
     connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=PATIENCE)
     named: dict[str, str | None] = {"Host": address.host, **cookie(secret)}
     named |= {name.replace("_", "-").title(): value for name, value in headers.items()}
@@ -89,8 +89,17 @@ def ask(
     return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, text)
 
 
-def upload(address: Address, secret: str | None, session: str, content: bytes, **headers: str) -> Answer:
-    """Upload a file to one of Streamlit's sessions, as its uploader does."""
+def upload(
+    address: Address,
+    secret: str | None,
+    session: str,
+    content: bytes,
+    *,
+    in_parts_of: int | None = None,
+    **headers: str,
+) -> Answer:
+    """Upload a file to one of Streamlit's sessions, as its uploader does, or in parts that do not say how
+    many will follow."""
     mark = "----------------boundary"
     body = (
         f'--{mark}\r\nContent-Disposition: form-data; name="f"; filename="f.txt"\r\n'
@@ -101,7 +110,10 @@ def upload(address: Address, secret: str | None, session: str, content: bytes, *
         "content_type": f"multipart/form-data; boundary={mark}",
         **_xsrf(secret),
     } | headers
-    return ask(address, "PUT", f"/_stcore/upload_file/{session}/a-file", secret, body, **named)
+    sent: bytes | Iterator[bytes] = body
+    if in_parts_of:
+        sent = (body[at : at + in_parts_of] for at in range(0, len(body), in_parts_of))
+    return ask(address, "PUT", f"/_stcore/upload_file/{session}/a-file", secret, sent, **named)
 
 
 def _xsrf(secret: str | None) -> dict[str, str]:
