@@ -16,6 +16,7 @@ def test_escape_and_a_reload_lose_neither_reason_nor_staged_switches(sign_in: Si
     anna.toggle("Support Services")
     anna.reads_dialog()
     anna.click("Stage and choose more")
+    anna.page.get_by_role("dialog").wait_for(state="detached")
     anna.sees("1 change staged")
     anna.click("Review and confirm")
     anna.reads_dialog()
