@@ -6,9 +6,12 @@ import io
 import json
 import socket
 import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, get_args
+from typing import Annotated, Any, Literal, NoReturn, get_args
 
 import typer
 from typer._click.exceptions import ClickException
@@ -16,7 +19,7 @@ from typer._click.exceptions import ClickException
 from dpa_core import backup, locale, manifest, operations
 from dpa_core.access import Forbidden
 from dpa_core.agreement import AgreementError, TextError, compare
-from dpa_core.application import AgreementMissing
+from dpa_core.application import AgreementMissing, Waiting
 from dpa_core.clock import start_of
 from dpa_core.ledger import StoreError
 from dpa_core.local_socket import ask
@@ -288,8 +291,87 @@ def revoke(
 ) -> None:
     """Take a role away from a person."""
     taken = _role(role)
-    tuple(ask(operations.ChangeAccess(give=False, email=email, role=taken, customer_id=customer)))
+    given_by = tuple(ask(operations.ChangeAccess(give=False, email=email, role=taken, customer_id=customer)))
     _say(f"{email} is no longer {grants.ROLES[taken]}{f' of {customer}' if customer else ''}.")
+    for provider in given_by:
+        _say(f"The groups at {provider} gave this role, and give it again at the next sign-in.")
+
+
+@access.command("waiting")
+def waiting() -> None:
+    """List the accounts that wait to be confirmed, and those that were refused."""
+    found = list(ask(operations.UnboundAccounts()))
+    for number, one in _numbered(found):
+        account = one.account
+        state = "waits" if account.status == "waiting" else "was refused"
+        roles = [f"{g.role} of {g.customer_id or 'the provider'}" for g in one.grants]
+        _say(
+            f"{account.address} ({number}) {state} since {account.since.isoformat(timespec='seconds')}: "
+            f"“{account.name}” at {account.issuer}; would be {', '.join(roles) or 'somebody without roles'}"
+        )
+    if not found:
+        _say("No account waits.")
+
+
+def _numbered(found: Sequence[Waiting]) -> Iterator[tuple[int, Waiting]]:
+    """Accounts, each with its number among those of its address."""
+    seen: Counter[str] = Counter()
+    for one in found:
+        seen[one.account.address] += 1
+        yield seen[one.account.address], one
+
+
+_Number = Annotated[
+    int | None,
+    typer.Option("--account", help="Which one of several: its number in the list.", min=1),
+]
+
+
+@access.command("confirm")
+def confirm(email: str, number: _Number = None) -> None:
+    """Say that the account that waits for an address is its owner's."""
+    _decide(email, number, "bound")
+    _say(f"The account opens everything that {email} may open, from its next sign-in on.")
+
+
+@access.command("refuse")
+def refuse_account(email: str, number: _Number = None) -> None:
+    """Say that the account that waits for an address is somebody else's."""
+    _decide(email, number, "refused")
+    _say(f"The account opens nothing of {email}.")
+
+
+def _decide(email: str, number: int | None, status: Literal["bound", "refused"]) -> None:
+    address = grants.normal_email(email)
+    found = {
+        n: one
+        for n, one in _numbered(list(ask(operations.UnboundAccounts())))
+        if one.account.address == address
+    }
+    open_ones = {n: one for n, one in found.items() if one.account.status != status}
+    if number is None and len(open_ones) > 1:
+        _fail(
+            f"Several accounts wait for {address}. Name one with --account: {', '.join(map(str, open_ones))}."
+        )
+    chosen = open_ones.get(number) if number else next(iter(open_ones.values()), None)
+    if chosen is None:
+        _fail(f"No such account waits for {address}. See `dpa access waiting`.")
+    account = chosen.account
+    tuple(ask(operations.DecideAccount(issuer=account.issuer, subject=account.subject, status=status)))
+
+
+@access.command("rename")
+def rename(email: str, name: str) -> None:
+    """Correct how a person is called, whatever the identity provider says."""
+    tuple(ask(operations.RenamePerson(email=email, name=name)))
+    _say(f"{email} is called {name.strip()} now.")
+
+
+@access.command("move")
+def move(old: str, new: str) -> None:
+    """Have a person's mailbox at another address; the old one opens nothing any more."""
+    tuple(ask(operations.MovePerson(old=old, new=new)))
+    _say(f"{old} is {grants.normal_email(new)} now.")
 
 
 def _role(role: str) -> grants.Role:
@@ -402,7 +484,10 @@ def export_snapshot(
         _fail(f"A terminal cannot show {format}. Name a file with --output.")
     keys = key_ring(data_folder(), signing_key())
     (frozen,) = ask(operations.Freeze(customer_id=customer_id, as_of=as_of))
-    content = files.make(frozen, keys, format).content
+    made = files.make(frozen, keys, format)
+    digest = sha256(made.content).hexdigest()
+    tuple(ask(operations.NoteExport(customer_id=customer_id, name=made.name, digest=digest)))
+    content = made.content
     if output is None:
         sys.stdout.buffer.write(content)
         return

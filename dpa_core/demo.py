@@ -68,7 +68,7 @@ class _ScriptedClock(Clock):
     def __init__(self, at: datetime) -> None:
         self.at = at
 
-    def now(self) -> datetime:
+    def real_now(self) -> datetime:
         return self.at
 
 

@@ -11,14 +11,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from hashlib import sha256
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from dpa_core.access import Forbidden, Person, operator
 from dpa_core.agreement import AgreementError
-from dpa_core.application import AgreementMissing, Application, demo_days
+from dpa_core.application import AgreementMissing, Application, Waiting, demo_days
 from dpa_core.clock import Clock, DemoClock, end_of
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.ledger.chain import as_record, canonical
@@ -99,7 +100,7 @@ class AddCustomer(Operation[str]):
 
 
 class ChangeAccess(Operation[str]):
-    """Give a person a role, or take it away. No answer."""
+    """Give a person a role, or take it away. Answers with the provider whose groups gave what is taken."""
 
     give: bool
     email: str
@@ -109,7 +110,73 @@ class ChangeAccess(Operation[str]):
     def run(self, application: Application) -> Iterator[str]:
         """Record it."""
         command = grants.GrantAccess if self.give else grants.RevokeAccess
+        held = () if self.give else application.person(self.email).grants
         application.change_access(_operator(), command(self.email, self.role, self.customer_id))
+        for grant in held:
+            if (grant.role, grant.customer_id) == (self.role, self.customer_id) and grant.provider:
+                yield grant.provider
+
+
+class UnboundAccounts(Operation[Waiting]):
+    """The accounts that wait to be confirmed, and those that were refused."""
+
+    answers = TypeAdapter(Waiting)
+
+    def run(self, application: Application) -> Iterator[Waiting]:
+        """Give them."""
+        yield from application.unbound_accounts(_operator())
+
+
+class DecideAccount(Operation[str]):
+    """Say whether an account is its address's owner's. No answer."""
+
+    issuer: str
+    subject: str
+    status: Literal["bound", "refused"]
+
+    def run(self, application: Application) -> Iterator[str]:
+        """Record it."""
+        account = application.people.account(self.issuer, self.subject)
+        if account is None:
+            raise NotDone("There is no such account.")
+        application.decide_account(_operator(), account, self.status)
+        yield from ()
+
+
+class RenamePerson(Operation[str]):
+    """Correct how a person is called. No answer."""
+
+    email: str
+    name: str
+
+    def run(self, application: Application) -> Iterator[str]:
+        """Record it."""
+        application.rename_person(_operator(), application.person_at(self.email).id, self.name)
+        yield from ()
+
+
+class MovePerson(Operation[str]):
+    """Have a person's mailbox at another address. No answer."""
+
+    old: str
+    new: str
+
+    def run(self, application: Application) -> Iterator[str]:
+        """Record it."""
+        application.move_person(_operator(), application.person_at(self.old).id, self.new)
+        yield from ()
+
+
+class NoteExport(Operation[str]):
+    """Write to the access log that a command hands a file over. No answer."""
+
+    customer_id: str
+    name: str
+    digest: str
+
+    def run(self, application: Application) -> Iterator[str]:
+        """Write it."""
+        application.note_export(_operator(), self.customer_id, self.name, self.digest)
         yield from ()
 
 
@@ -119,10 +186,13 @@ class ExportLedger(Operation[str]):
     customer_id: str
 
     def run(self, application: Application) -> Iterator[str]:
-        """Give the rows."""
+        """Give the rows, once the access log says so."""
         application.open(_operator(), self.customer_id)
-        for event in application.ledger.events(self.customer_id):
-            yield canonical(as_record(event))
+        lines = [canonical(as_record(event)) for event in application.ledger.events(self.customer_id)]
+        digest = sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+        name = f"ledger of {self.customer_id}, JSON Lines"
+        application.note_export(_operator(), self.customer_id, name, digest)
+        yield from lines
 
 
 class KnownUsage(Operation[tuple[list[str], list[str], date]]):
@@ -211,7 +281,8 @@ class CopyStore(Operation[str]):
 OPERATIONS: dict[str, type[Operation[Any]]] = {
     kind.__name__: kind
     for kind in (
-        ListCustomers, AddCustomer, ChangeAccess, ExportLedger, KnownUsage, ImportUsage, RemoveUsage,
+        ListCustomers, AddCustomer, ChangeAccess, ExportLedger, UnboundAccounts, DecideAccount,
+        RenamePerson, MovePerson, NoteExport, KnownUsage, ImportUsage, RemoveUsage,
         Freeze, CopyStore,
     )
 }  # fmt: skip

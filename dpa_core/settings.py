@@ -29,6 +29,7 @@ from pydantic_settings import (
 )
 
 from dpa_core import ROOT as ROOT
+from dpa_core.access_log import DAYS as ACCESS_LOG_DAYS
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
 from dpa_core.drafts import DAYS
 from dpa_core.providers import Provider, contradictions
@@ -140,6 +141,8 @@ class Settings(_Sessions, _Signing, Limits):
     """Megabytes, of 1,048,576 bytes, that an attached file may have."""
     draft_days: int = Field(default=DAYS, ge=1, le=365)
     """How long what is typed and not sent is kept."""
+    access_log_days: int = Field(default=ACCESS_LOG_DAYS, ge=1, le=3_660)
+    """Days for which a line of the access log is kept."""
     contact: str = "privacy@connectel.se"
     """Whom to ask for access."""
 

@@ -224,6 +224,14 @@ class SignIn:
         try:
             secret, session = await self._let_in(connection, answer, begun, request)
         except Refused as refused:
+            if refused.cause not in _OPENS_NOTHING:  # the door has written those itself
+                await run_in_threadpool(
+                    self.application.note_refused_sign_in,
+                    connection.provider.name,
+                    refused.claimed,
+                    refused.cause,
+                    _came_from(request),
+                )
             return self._failed(refused, connection.provider, wanted)
         await self._end(request)
         response = _leading_to(wanted)
@@ -246,6 +254,7 @@ class SignIn:
                 identity,
                 request.headers.get("user-agent", ""),
                 id_token if connection.provider.end_session else None,
+                _came_from(request),
             )
         except Unconfirmed as waits:
             cause: Cause = "refused" if str(waits) == REFUSED else "waits"
@@ -295,8 +304,13 @@ class SignIn:
         """End the session that the browser has; how it was before. Raises StoreError."""
         session = self._session(request)
         if session is not None and self.application.is_open(session):
-            await run_in_threadpool(self.application.sign_out, session)
+            await run_in_threadpool(self.application.sign_out, session, _came_from(request))
         return session
+
+
+def _came_from(request: Request) -> str | None:
+    """The network address of the browser."""
+    return request.client.host if request.client else None
 
 
 def _cause(request: Request) -> Cause | None:
