@@ -49,6 +49,7 @@ from dpa_core.files import MAX_BYTES, FileStore
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger import verify as verify_ledger
+from dpa_core.ledger.store import USAGE_CHOSEN
 from dpa_core.people import PREFIX, Account, Entry, Name, People
 from dpa_core.readers import CustomerReader, PortfolioReader
 from dpa_core.sessions import Session, Sessions, id_of
@@ -57,6 +58,7 @@ from dpa_core.subjects.common import PROCESSOR, FileRef, Refusal, Refusals, Side
 from dpa_core.subjects.registry import STATE_SCHEMA, CustomerState, ProviderState
 from dpa_core.subjects.subject import Action, Body, Command, Context, Task
 from dpa_core.subjects.texts import MAX_TITLE, checked_text
+from dpa_core.usage import EARLIEST, UsageChange, UsageChoice
 
 log = logging.getLogger("dpa_desk")
 
@@ -385,7 +387,7 @@ class Application:
         self._openings = 0
         """How many customers were opened since the start: the directory of before counts no more."""
         self._downloads = Downloads()
-        if outdated := ledger.outdated(STATE_SCHEMA):
+        if not ledger.read_only and (outdated := ledger.outdated(STATE_SCHEMA)):
             self._derive_anew(outdated)
         self._enter_in_directory()
 
@@ -1316,12 +1318,46 @@ class Application:
                 self._put_tasks(tx, customer_id, state, provider, now)
 
     @leaves_a_line("step_refused")
-    def import_usage(self, person: Person, figures: pa.Table) -> None:
-        """Store monthly figures, all or none; those of the same month are replaced."""
+    def import_usage(self, person: Person, figures: pa.Table) -> int:
+        """Store monthly figures, all or none; those of the same month are replaced. How many rows."""
         person, _ = self._enter(person)
         require(person, "import_usage", None)
         with self.ledger.transaction() as tx:
             tx.replace_usage(figures)
+        return int(figures.num_rows)
+
+    def usage_change(self, person: Person, figures: pa.Table) -> list[UsageChange]:
+        """What an import of these figures would do, a customer each, by identifier."""
+        person, _ = self._enter(person)
+        require(person, "import_usage", None)
+        rows = figures.to_pylist()
+        customers = sorted({row["customer_id"] for row in rows})
+        there = set(
+            self.ledger.rows(
+                "SELECT customer_id, data_type, month_start FROM usage_figures "
+                "WHERE list_contains(?::VARCHAR[], customer_id) AND month_start >= ?",
+                [customers, EARLIEST],
+            )
+        )
+        return [
+            UsageChange.of(customer, [row for row in rows if row["customer_id"] == customer], there)
+            for customer in customers
+        ]
+
+    def count_usage(self, person: Person, chosen: UsageChoice) -> int:
+        """How many monthly figures `remove_usage` would take out. Raises UsageError."""
+        person, _ = self._enter(person)
+        require(person, "import_usage", None)
+        sql = f"SELECT count(*) FROM usage_figures WHERE {USAGE_CHOSEN}"  # noqa: S608
+        return int(self.ledger.rows(sql, chosen.values())[0][0])
+
+    @leaves_a_line("step_refused")
+    def remove_usage(self, person: Person, chosen: UsageChoice) -> int:
+        """Take monthly figures out again, and say how many. Raises UsageError."""
+        person, _ = self._enter(person)
+        require(person, "import_usage", None)
+        with self.ledger.transaction() as tx:
+            return tx.remove_usage(*chosen.values())
 
     @leaves_a_line("step_refused")
     def advance_clock(self, person: Person, days: int) -> None:

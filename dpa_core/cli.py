@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, get_args
 
 import typer
+from typer._click.exceptions import ClickException
 
-from dpa_core import locale, manifest
-from dpa_core.access import Forbidden, operator
+from dpa_core import backup, locale, manifest, operations
+from dpa_core.access import Forbidden
 from dpa_core.agreement import AgreementError, TextError, compare
-from dpa_core.application import AgreementMissing, Application, Waiting, demo_days
-from dpa_core.clock import Clock, DemoClock, end_of
-from dpa_core.ledger import Ledger, StoreError
-from dpa_core.ledger.chain import as_record, canonical
+from dpa_core.application import AgreementMissing, Waiting
+from dpa_core.clock import start_of
+from dpa_core.ledger import StoreError
+from dpa_core.local_socket import ask
 from dpa_core.settings import (
-    STORE,
     Settings,
     SettingsError,
     data_folder,
@@ -31,14 +31,20 @@ from dpa_core.settings import (
     read_settings,
     signing_key,
 )
-from dpa_core.snapshots import files
+from dpa_core.snapshots import files, sign
 from dpa_core.snapshots.diff import NotComparable, diff
-from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.model import Snapshot, json_schema
-from dpa_core.snapshots.sign import KEYS, KeyFileError, key_ring, public_keys, rotate
-from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, Verdict, unverified
+from dpa_core.snapshots.sign import (
+    KEYS,
+    KeyFileError,
+    key_ring,
+    read_jwks,
+    rotate,
+    usable_keys,
+)
+from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, compared
 from dpa_core.snapshots.verify import verify as verify_file
-from dpa_core.subjects import customers, grants
+from dpa_core.subjects import grants
 from dpa_core.subjects.common import Refusal
 from dpa_core.usage import UsageError, read_usage
 
@@ -62,23 +68,28 @@ for name, group in (
     app.add_typer(group, name=name)
 
 
-def _fail(message: str) -> NoReturn:
+def _say(*lines: str, err: bool = False) -> None:
+    """Print lines of text. What a terminal would obey or not show stands there by number, as `[U+001B]`, so
+    that no name in a file moves the cursor, forges a line or hides what it is.
+
+    Standard: CWE-150
+    """
+    for line in lines:
+        typer.echo(locale.visible(line), err=err)
+
+
+def _say_json(text: str) -> None:
+    """Print JSON that was laid out here. The same characters stand in it by their JSON escapes."""
+    shown = "".join(
+        json.dumps(c)[1:-1] if c != "\n" and locale.hidden(c) else c for c in text.removesuffix("\n")
+    )
+    typer.echo(shown)
+
+
+def _fail(*lines: str) -> NoReturn:
     """Say what is wrong and exit with 1."""
-    typer.echo(message, err=True)
+    _say(*lines, err=True)
     raise typer.Exit(1)
-
-
-@contextmanager
-def _office() -> Iterator[Application]:
-    """The store under `$DPA_DATA_DIR`, opened by this process."""
-    agreements = load_agreements()
-    with Ledger.open(data_folder() / STORE) as store:
-        days = demo_days(store)
-        yield Application(store, agreements, Clock() if days is None else DemoClock(days))
-
-
-def _operator() -> Any:
-    return operator(datetime.now(UTC))
 
 
 def _check_port(address: str, port: int) -> None:
@@ -104,13 +115,13 @@ def demo_command(
 
         application = demo.open_application(load_agreements())
         application.ledger.close()
-        typer.echo(f"Demo data is ready in {data_folder()}.")
+        _say(f"Demo data is ready in {data_folder()}.")
         return
     _check_port("localhost", port)
     from dpa_core import web
 
     parts = web.serving_demo(port)
-    typer.echo(f"DPA Desk with demo data: http://localhost:{port}")
+    _say(f"DPA Desk with demo data: http://localhost:{port}")
     web.run(parts, web.config("localhost", port))
 
 
@@ -133,7 +144,7 @@ def serve(
     from dpa_core import web
 
     parts = web.serving(settings)
-    typer.echo(f"DPA Desk: {settings.public_url}")
+    _say(f"DPA Desk: {settings.public_url}")
     web.run(parts, web.config(settings.address, settings.port, settings.max_file_mb))
 
 
@@ -142,13 +153,39 @@ def _check_sign_in(settings: Settings) -> None:
 
     reports = check_providers(settings.identity_providers, str(settings.public_url).rstrip("/"))
     for report in reports:
-        typer.echo(report.provider)
+        _say(report.provider)
         for mark, lines in (("  ", report.told), ("  Note: ", report.notes), ("  Missing: ", report.missing)):
-            for line in lines:
-                typer.echo(mark + line)
+            _say(*(mark + line for line in lines))
     if count := sum(len(report.missing) for report in reports):
         _fail(f"{locale.count(count, 'thing')} missing or contradictory.")
-    typer.echo("People can sign in, as far as can be seen from here.")
+    _say("People can sign in, as far as can be seen from here.")
+
+
+# --- backup --------------------------------------------------------------------------------------
+
+_Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of one backup.")]
+
+
+@app.command("backup")
+def make_backup(folder: _Folder) -> None:
+    """Copy ledger, attached files and keys into a new folder, and verify the copy. A server may run."""
+    for line in backup.make(folder):
+        _say(line)
+
+
+@app.command("restore")
+def restore_backup(
+    folder: _Folder,
+    keys: Annotated[
+        Path | None, typer.Option(help="The backup's snapshot_keys.json, where it is kept elsewhere.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Also where the store has entries that the backup has not.")
+    ] = False,
+) -> None:
+    """Check a backup, then put it in the place of the store, which is kept aside. Stop the server first."""
+    for line in backup.restore(folder, keys, replace=replace):
+        _say(line)
 
 
 # --- agreement -----------------------------------------------------------------------------------
@@ -162,20 +199,20 @@ def show(
     """Print a version of the agreement as the app knows it."""
     chosen = _version(version)
     if as_json:
-        typer.echo(json.dumps(chosen.model_dump(mode="json"), ensure_ascii=False, indent=2))
+        _say_json(json.dumps(chosen.model_dump(mode="json"), ensure_ascii=False, indent=2))
         return
-    typer.echo(f"{chosen.title}, version {chosen.version}")
-    typer.echo("\nTerms")
+    _say(f"{chosen.title}, version {chosen.version}")
+    _say("", "Terms")
     for term in chosen.terms:
-        typer.echo(f"  {term.name}: {term.value} {term.unit.replace('_', ' ')} ({term.clause})")
-    typer.echo("\nOptional features")
+        _say(f"  {term.name}: {term.value} {term.unit.replace('_', ' ')} ({term.clause})")
+    _say("", "Optional features")
     for feature in chosen.features:
         engaged = ", ".join(s.name for s in chosen.sub_processors if feature.id in s.features)
-        typer.echo(f"  {feature.name}: {engaged}")
-    typer.echo("\nSub-processors")
+        _say(f"  {feature.name}: {engaged}")
+    _say("", "Sub-processors")
     for s in chosen.sub_processors:
         by = " + ".join(chosen.mechanism(m).code for m in s.mechanisms) or "no transfer"
-        typer.echo(f"  {s.name} ({s.kind}): {s.location_wording} [{by}]")
+        _say(f"  {s.name} ({s.kind}): {s.location_wording} [{by}]")
 
 
 @agreement.command("check")
@@ -191,17 +228,16 @@ def check(
     except UnicodeDecodeError:
         _fail(f"{file} is not UTF-8 text.")
     differences = compare(text, _version(version))
-    for difference in differences:
-        typer.echo(str(difference))
+    _say(*map(str, differences))
     if differences:
         _fail(f"{locale.count(len(differences), 'difference')}.")
-    typer.echo("The text and the data agree.")
+    _say("The text and the data agree.")
 
 
 def _version(version: str | None) -> Any:
     versions = load_agreements()
     if version is not None and version not in versions:
-        _fail(f"There is no version {version}. There are: {', '.join(sorted(versions))}.")
+        _fail(operations.no_version(version, versions))
     return versions[version or max(versions)]
 
 
@@ -211,30 +247,25 @@ def _version(version: str | None) -> Any:
 @ledger.command("verify")
 def verify() -> None:
     """Recompute every chain and head; name the first broken row of each ledger, and exit 1."""
-    with _office() as application:
-        faults = application.verify()
-        count = application.ledger.rows("SELECT count(*), count(DISTINCT customer_id) FROM events")[0]
-    for fault in faults:
-        typer.echo(str(fault))
-    if faults:
+    found = backup.verify_store()
+    _say(*found.faults)
+    if found.faults:
         _fail("The ledger was tampered with or is damaged.")
-    typer.echo(f"All is well: {count[0]:,} events in {count[1]:,} ledgers.")
+    _say(f"All is well: {found.events:,} events in {len(found.heads):,} ledgers.")
+
+
+@ledger.command("accept")
+def accept() -> None:
+    """Go on with a store that may lack its latest entries, as it is, where no backup has them."""
+    mark = backup.accept()
+    _say(f"The store is taken as it is: {mark.events:,} events in {mark.ledgers:,} ledgers.")
 
 
 @ledger.command("export")
 def export(customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER")]) -> None:
     """Write one customer's ledger as JSON Lines, one canonical (RFC 8785) row a line."""
-    with _office() as application:
-        application.open(_operator(), customer_id)
-        lines = [canonical(as_record(event)) for event in application.ledger.events(customer_id)]
-        content = "".join(f"{line}\n" for line in lines)
-        _note_export(application, customer_id, f"ledger of {customer_id}, JSON Lines", content.encode())
-    typer.echo(content, nl=False)
-
-
-def _note_export(application: Application, customer_id: str, name: str, content: bytes) -> None:
-    """Write to the access log that a command hands a file over."""
-    application.note_export(_operator(), customer_id, name, sha256(content).hexdigest())
+    for line in ask(operations.ExportLedger(customer_id=customer_id)):
+        typer.echo(line)  # every character as its digest covers it
 
 
 # --- access, customers, usage --------------------------------------------------------------------
@@ -247,9 +278,9 @@ def grant(
     customer: Annotated[str | None, typer.Option(help="Customer the role is for.")] = None,
 ) -> None:
     """Give a person a role."""
-    with _office() as application:
-        application.change_access(_operator(), grants.GrantAccess(email, _role(role), customer))
-    typer.echo(f"{email} is {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''} now.")
+    given = _role(role)
+    tuple(ask(operations.ChangeAccess(give=True, email=email, role=given, customer_id=customer)))
+    _say(f"{email} is {grants.ROLES[given]}{f' of {customer}' if customer else ''} now.")
 
 
 @access.command("revoke")
@@ -259,30 +290,27 @@ def revoke(
     customer: Annotated[str | None, typer.Option(help="Customer the role was for.")] = None,
 ) -> None:
     """Take a role away from a person."""
-    with _office() as application:
-        held = application.person(email).grants
-        given = next((g for g in held if (g.role, g.customer_id) == (role, customer)), None)
-        application.change_access(_operator(), grants.RevokeAccess(email, _role(role), customer))
-    typer.echo(f"{email} is no longer {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''}.")
-    if given and given.provider:
-        typer.echo(f"The groups at {given.provider} gave this role, and give it again at the next sign-in.")
+    taken = _role(role)
+    given_by = tuple(ask(operations.ChangeAccess(give=False, email=email, role=taken, customer_id=customer)))
+    _say(f"{email} is no longer {grants.ROLES[taken]}{f' of {customer}' if customer else ''}.")
+    for provider in given_by:
+        _say(f"The groups at {provider} gave this role, and give it again at the next sign-in.")
 
 
 @access.command("waiting")
 def waiting() -> None:
     """List the accounts that wait to be confirmed, and those that were refused."""
-    with _office() as application:
-        found = application.unbound_accounts(_operator())
+    found = list(ask(operations.UnboundAccounts()))
     for number, one in _numbered(found):
         account = one.account
         state = "waits" if account.status == "waiting" else "was refused"
         roles = [f"{g.role} of {g.customer_id or 'the provider'}" for g in one.grants]
-        typer.echo(
+        _say(
             f"{account.address} ({number}) {state} since {account.since.isoformat(timespec='seconds')}: "
             f"“{account.name}” at {account.issuer}; would be {', '.join(roles) or 'somebody without roles'}"
         )
     if not found:
-        typer.echo("No account waits.")
+        _say("No account waits.")
 
 
 def _numbered(found: Sequence[Waiting]) -> Iterator[tuple[int, Waiting]]:
@@ -303,47 +331,47 @@ _Number = Annotated[
 def confirm(email: str, number: _Number = None) -> None:
     """Say that the account that waits for an address is its owner's."""
     _decide(email, number, "bound")
-    typer.echo(f"The account opens everything that {email} may open, from its next sign-in on.")
+    _say(f"The account opens everything that {email} may open, from its next sign-in on.")
 
 
 @access.command("refuse")
 def refuse_account(email: str, number: _Number = None) -> None:
     """Say that the account that waits for an address is somebody else's."""
     _decide(email, number, "refused")
-    typer.echo(f"The account opens nothing of {email}.")
+    _say(f"The account opens nothing of {email}.")
 
 
 def _decide(email: str, number: int | None, status: Literal["bound", "refused"]) -> None:
     address = grants.normal_email(email)
-    with _office() as application:
-        numbered = _numbered(application.unbound_accounts(_operator()))
-        found = {n: one for n, one in numbered if one.account.address == address}
-        open_ones = {n: one for n, one in found.items() if one.account.status != status}
-        if number is None and len(open_ones) > 1:
-            _fail(
-                f"Several accounts wait for {address}. "
-                f"Name one with --account: {', '.join(map(str, open_ones))}."
-            )
-        chosen = open_ones.get(number) if number else next(iter(open_ones.values()), None)
-        if chosen is None:
-            _fail(f"No such account waits for {address}. See `dpa access waiting`.")
-        application.decide_account(_operator(), chosen.account, status)
+    found = {
+        n: one
+        for n, one in _numbered(list(ask(operations.UnboundAccounts())))
+        if one.account.address == address
+    }
+    open_ones = {n: one for n, one in found.items() if one.account.status != status}
+    if number is None and len(open_ones) > 1:
+        _fail(
+            f"Several accounts wait for {address}. Name one with --account: {', '.join(map(str, open_ones))}."
+        )
+    chosen = open_ones.get(number) if number else next(iter(open_ones.values()), None)
+    if chosen is None:
+        _fail(f"No such account waits for {address}. See `dpa access waiting`.")
+    account = chosen.account
+    tuple(ask(operations.DecideAccount(issuer=account.issuer, subject=account.subject, status=status)))
 
 
 @access.command("rename")
 def rename(email: str, name: str) -> None:
     """Correct how a person is called, whatever the identity provider says."""
-    with _office() as application:
-        application.rename_person(_operator(), application.person_at(email).id, name)
-    typer.echo(f"{email} is called {name.strip()} now.")
+    tuple(ask(operations.RenamePerson(email=email, name=name)))
+    _say(f"{email} is called {name.strip()} now.")
 
 
 @access.command("move")
 def move(old: str, new: str) -> None:
     """Have a person's mailbox at another address; the old one opens nothing any more."""
-    with _office() as application:
-        application.move_person(_operator(), application.person_at(old).id, new)
-    typer.echo(f"{old} is {grants.normal_email(new)} now.")
+    tuple(ask(operations.MovePerson(old=old, new=new)))
+    _say(f"{old} is {grants.normal_email(new)} now.")
 
 
 def _role(role: str) -> grants.Role:
@@ -360,9 +388,8 @@ def list_customers(
     """List the customers."""
     if context.invoked_subcommand:
         return
-    with _office() as application:
-        for id, title in application.directory(_operator(), limit=1_000_000):
-            typer.echo(id if ids else f"{id}  {title}")
+    for id, title in ask(operations.ListCustomers()):
+        _say(id if ids else f"{id}  {title}")
 
 
 @customer.command("add")
@@ -374,21 +401,30 @@ def add(
     ] = None,
 ) -> None:
     """Open a customer, bound to one version of the agreement."""
-    with _office() as application:
-        chosen = _version(version).version
-        application.open_customer(_operator(), customers.OpenCustomer(customer_id, title), chosen)
-    typer.echo(f"{title} is bound to the agreement of {chosen} now.")
+    (chosen,) = ask(operations.AddCustomer(id=customer_id, title=title, version=version))
+    _say(f"{title} is bound to the agreement of {chosen} now.")
 
 
 @usage.command("import")
 def import_usage(file: Path) -> None:
     """Take monthly figures from CSV or Parquet: customer, data_type, month, records, bytes."""
-    with _office() as application:
-        known = [id for id, _ in application.directory(_operator(), limit=10_000_000)]
-        types = {t.id for version in application.agreements.values() for t in version.retention.data_types}
-        figures = read_usage(file, known, types)
-        application.import_usage(_operator(), figures)
-    typer.echo(f"{locale.count(figures.num_rows, 'row')} imported.")
+    ((known, types, latest),) = ask(operations.KnownUsage())
+    figures = read_usage(file, known, types, latest=latest)
+    tuple(ask(operations.ImportUsage.of(figures)))
+    _say(f"{locale.count(figures.num_rows, 'row')} imported.")
+
+
+@usage.command("remove")
+def remove_usage(
+    customer: Annotated[str, typer.Option(help="Customer; every one by default.")] = "",
+    data_type: Annotated[str, typer.Option(help="Data type; every one by default.")] = "",
+    first: Annotated[str, typer.Option("--from", help="First month, as 2026-01.")] = "",
+    last: Annotated[str, typer.Option("--to", help="Last month, as 2026-03.")] = "",
+) -> None:
+    """Take monthly figures out again: of a customer, a data type, a span of months."""
+    chosen = operations.RemoveUsage(customer=customer, data_type=data_type, first=first, last=last)
+    (removed,) = ask(chosen)
+    _say(f"{locale.count(removed, 'row')} removed.")
 
 
 @returned.command("manifest")
@@ -399,13 +435,13 @@ def make_manifest(
     """Write the name, size and SHA-256 of every file in a folder."""
     items = manifest.of_folder(folder, leave_out=output)
     if output is None:
-        typer.echo(manifest.to_json(items), nl=False)
+        _say_json(manifest.to_json(items))
         return
     try:
         output.write_text(manifest.to_json(items), encoding="utf-8")
     except OSError as error:
         _fail(f"{output} cannot be written: {error.strerror}.")
-    typer.echo(f"{locale.count(len(items), 'file')} in {output}.")
+    _say(f"{locale.count(len(items), 'file')} in {output}.")
 
 
 @returned.command("check")
@@ -420,16 +456,15 @@ def check_manifest(
         _fail(f"{file} cannot be read: {error.strerror}.")
     items = manifest.from_json(text)
     problems = manifest.check(folder, items, leave_out=file)
-    for problem in problems:
-        typer.echo(problem)
+    _say(*problems)
     if problems:
         _fail(f"{locale.count(len(problems), 'difference')}. Report them before you acknowledge.")
-    typer.echo(f"The folder matches: {locale.count(len(items), 'file')}.")
+    _say(f"The folder matches: {locale.count(len(items), 'file')}.")
 
 
 # --- snapshots -----------------------------------------------------------------------------------
 
-_EXIT = {"genuine": 0, "altered": 1, "unknown_key": 3}
+_EXIT = {"genuine": 0, "altered": 1, "unknown_key": 3, "revoked": 4, "revoked_later": 5}
 _Keys = Annotated[
     Path | None, typer.Option("--keys", help="The provider's keys, a JWK set; this server's by default.")
 ]
@@ -448,14 +483,10 @@ def export_snapshot(
     if output is None and format != "json" and sys.stdout.isatty():
         _fail(f"A terminal cannot show {format}. Name a file with --output.")
     keys = key_ring(data_folder(), signing_key())
-    with _office() as application:
-        try:
-            moment = end_of(date.fromisoformat(as_of), application.clock.now()) if as_of else None
-        except (ValueError, OverflowError):
-            _fail(f"“{as_of}” is no date such as 2026-11-24.")
-        frozen = freeze(application.open(_operator(), customer_id, moment))
-        made = files.make(frozen, keys, format)
-        _note_export(application, customer_id, made.name, made.content)
+    (frozen,) = ask(operations.Freeze(customer_id=customer_id, as_of=as_of))
+    made = files.make(frozen, keys, format)
+    digest = sha256(made.content).hexdigest()
+    tuple(ask(operations.NoteExport(customer_id=customer_id, name=made.name, digest=digest)))
     content = made.content
     if output is None:
         sys.stdout.buffer.write(content)
@@ -464,19 +495,20 @@ def export_snapshot(
         output.write_bytes(content)
     except OSError as error:
         _fail(f"{output} cannot be written: {error.strerror}.")
-    typer.echo(f"{output}: {frozen.customer.name} as at {frozen.as_at}, verification code {frozen.digest}")
+    _say(f"{output}: {frozen.customer.name} as at {frozen.as_at}, verification code {frozen.digest}")
 
 
 @snapshot.command("verify")
 def verify_snapshot(file: Path, keys: _Keys = None) -> None:
     """Tell whether a snapshot (JSON, or the PDF) is genuine. Needs no network and no database.
 
-    Exit code: 0 genuine, 1 altered or unreadable, 3 signed with an unknown key.
+    Exit code: 0 genuine, 1 altered or unreadable, 3 signed with an unknown key, 4 signed with a key that was
+    revoked by then, 5 with a key that was revoked later, so that only the file itself says it is older.
     """
     verdict = verify_file(_content(file), _public_keys(keys))
-    typer.echo(verdict.sentence)
-    if verdict.status == "genuine" and verdict.snapshot:
-        typer.echo(f"Verification code: {verdict.snapshot.digest}")
+    _say(verdict.sentence)
+    if verdict.status in ("genuine", "revoked_later") and verdict.snapshot:
+        _say(f"Verification code: {verdict.snapshot.digest}")
     raise typer.Exit(_EXIT[verdict.status])
 
 
@@ -486,19 +518,19 @@ def diff_snapshots(a: Path, b: Path, keys: _Keys = None) -> None:
     known = _public_keys(keys)
     old, new = (_comparable(file, known) for file in (a, b))
     changes = diff(old, new)
-    typer.echo(f"{old.customer.name}: {old.as_at} (entry {old.ledger.sequence}) against "
+    _say(f"{old.customer.name}: {old.as_at} (entry {old.ledger.sequence}) against "
                f"{new.as_at} (entry {new.ledger.sequence})")  # fmt: skip
     for c in changes:
         who = f" [{c.by}, instruction {c.instruction}]" if c.by else ""
-        typer.echo(f"  {c.part}: {c.what}: {c.before} -> {c.after}{who}")
+        _say(f"  {c.part}: {c.what}: {c.before} -> {c.after}{who}")
     if not changes:
-        typer.echo("  Nothing differs.")
+        _say("  Nothing differs.")
 
 
 @snapshot.command("schema")
 def schema() -> None:
     """Print the JSON Schema of a snapshot."""
-    typer.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2))
+    _say_json(json.dumps(json_schema(), ensure_ascii=False, indent=2))
 
 
 @snapshot.command("rotate-key")
@@ -507,7 +539,31 @@ def rotate_key() -> None:
     if signing_key():
         _fail("The key comes from DPA_SNAPSHOT_KEY. Put a new one there; the old one stays known.")
     ring = rotate(data_folder())
-    typer.echo(f"New snapshots are signed with {ring.active.thumbprint()}. Restart the server.")
+    _say(f"New snapshots are signed with {ring.active.thumbprint()}. Restart the server.")
+
+
+# A KID may begin with a hyphen.
+@snapshot.command("revoke-key", context_settings={"ignore_unknown_options": True})
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(metavar="KID", help="The key, as `kid` in the published keys.")],
+    since: Annotated[
+        str | None, typer.Option(help="From the start of a day on, as 2026-11-24; from now on by default.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; published with the key.")] = "",
+) -> None:
+    """Trust a key no longer, from a day on; the published keys say so. The one in use is replaced at once."""
+    now = datetime.now(UTC)
+    try:
+        moment = start_of(date.fromisoformat(since)) if since else now
+    except (ValueError, OverflowError):
+        _fail(f"“{since}” is no date such as 2026-11-24.")
+    if moment > now:
+        _fail(f"{since} is still to come.")
+    replaced = sign.revoke_key(data_folder(), key_id, moment, reason, signing_key())
+    _say(f"{key_id} is revoked from {locale.minute_in_full(moment)} on.")
+    if replaced:
+        _say("It was in use; new snapshots are signed with a new key.")
+    _say("Restart the server, and tell those who keep a copy of the published keys to fetch them anew.")
 
 
 def _content(file: Path) -> bytes:
@@ -520,42 +576,54 @@ def _content(file: Path) -> bytes:
 
 
 def _public_keys(file: Path | None) -> dict[str, dict[str, Any]]:
+    """The provider's keys, with a word on each that is of no use."""
     path = file or data_folder() / KEYS
     try:
-        return public_keys(json.loads(path.read_text(encoding="utf-8")))
+        keys, problems = usable_keys(read_jwks(path.read_bytes()))
     except OSError as error:
         _fail(f"{path} cannot be read: {error.strerror}. Name the provider's keys with --keys.")
-    except ValueError:
-        _fail(f"{path} is no JSON. Name the provider's keys with --keys.")
+    except KeyFileError as error:
+        _fail(f"{path}: {error} Name the provider's keys with --keys.")
+    _say(*problems, err=True)
+    return keys
 
 
 def _comparable(file: Path, keys: dict[str, dict[str, Any]]) -> Snapshot:
-    content = _content(file)
-    verdict: Verdict = verify_file(content, keys)
-    if verdict.status == "altered":
+    verdict, held = compared(_content(file), keys)
+    if verdict.status == "altered" or held is None:
         _fail(f"{file}: {verdict.sentence}")
-    if verdict.snapshot is None:
-        typer.echo(f"{file}: {verdict.sentence}", err=True)
-    return verdict.snapshot or unverified(content)
+    if verdict.status != "genuine":
+        _say(f"{file}: {verdict.sentence}", err=True)
+    return held
 
 
 def main() -> None:
     """Run a command. What goes wrong in a way we know ends in one line and exit code 1."""
+    # A terminal of another encoding shows what it lacks by number, too.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except ClickException as error:
+        error.message = locale.visible(error.message)
+        error.show()
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        _say("Aborted.", err=True)
+        sys.exit(1)
+    except (AgreementError, manifest.ManifestError, SettingsError, TextError, UsageError) as error:
+        _say(*str(error).split("\n"), err=True)  # one problem a line
+        sys.exit(1)
     except (
-        AgreementError,
         AgreementMissing,
+        backup.BackupError,
         Forbidden,
-        manifest.ManifestError,
         KeyFileError,
         NotASnapshot,
         NotComparable,
+        operations.NotDone,
         Refusal,
-        SettingsError,
         StoreError,
-        TextError,
-        UsageError,
     ) as error:
-        typer.echo(str(error), err=True)
+        _say(str(error), err=True)
         sys.exit(1)

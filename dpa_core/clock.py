@@ -19,6 +19,11 @@ def end_of(day: date, now: datetime) -> datetime | None:
     return midnight.astimezone(UTC) - timedelta(microseconds=1)
 
 
+def start_of(day: date) -> datetime:
+    """The first moment of a day in Stockholm, in UTC. OverflowError before the calendar's first."""
+    return datetime.combine(day, time(), STOCKHOLM).astimezone(UTC)
+
+
 class Clock:
     """The real time, in UTC."""
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
@@ -353,8 +352,3 @@ def response_issuer_fits(provider: Provider, issuer: str, said: str | None, *, p
     if TENANT in issuer:
         return said.lower() in {issuer.replace(TENANT, tenant).lower() for tenant in provider.tenants}
     return said == issuer
-
-
-def host(provider: Provider) -> str:
-    """The host that the provider's metadata lie on."""
-    return urlsplit(str(provider.metadata_url)).netloc

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from dpa_core.ledger import Event, Fault, Ledger, check_chain
 from dpa_core.subjects import grants
+from dpa_core.usage import EARLIEST
 
 
 class CustomerReader:
@@ -47,11 +48,14 @@ class CustomerReader:
         return check_chain(self._ledger, self._customer_id)
 
     def usage(self, data_type: str, until: date) -> list[tuple[date, int, int]]:
-        """Monthly figures of one data type, oldest first, up to a day: first of the month, records, bytes."""
+        """Monthly figures of one data type, oldest first, up to a day: first of the month, records, bytes.
+
+        Without months that no file may bring any more, such as 0000-01: Python's calendar does not know them.
+        """
         rows = self._ledger.rows(
             "SELECT month_start, records, bytes FROM usage_figures "
-            "WHERE customer_id = ? AND data_type = ? AND month_start <= ? ORDER BY month_start",
-            [self._customer_id, data_type, until],
+            "WHERE customer_id = ? AND data_type = ? AND month_start BETWEEN ? AND ? ORDER BY month_start",
+            [self._customer_id, data_type, EARLIEST, until],
         )
         return [(month, records, size) for month, records, size in rows]
 

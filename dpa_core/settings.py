@@ -271,7 +271,7 @@ def _problems(error: ValidationError, prefix: str) -> Iterator[str]:
 
 def _setting(loc: tuple[int | str, ...], prefix: str) -> str:
     """`DPA_PORT`, or `[[providers]] number 2, groups number 1, role`."""
-    parts = [f"number {p + 1}" if isinstance(p, int) else str(p) for p in loc]
-    if parts[:1] == ["providers"]:
-        return re.sub(r", (number \d+)", r" \1", ", ".join(["[[providers]]", *parts[1:]]))
-    return prefix + "_".join(parts).upper() if parts else ""
+    if not loc:
+        return ""
+    first = "[[providers]]" if loc[0] == "providers" else f"{prefix}{loc[0]}".upper()
+    return first + "".join(f" number {p + 1}" if isinstance(p, int) else f", {p}" for p in loc[1:])

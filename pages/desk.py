@@ -18,7 +18,7 @@ from dpa_core.application import ProviderFile
 from dpa_core.subjects import registry
 from dpa_core.subjects.common import SIDES
 from dpa_core.views import tasks
-from pages.parts import show, steps, words
+from pages.parts import show, steps, usage, words
 from pages.parts.scope import Scope
 from pages.parts.words import md, say
 
@@ -76,6 +76,7 @@ def draw(scope: Scope, data: Data) -> None:
         _table(scope, data)
     else:
         st.markdown(":material/task_alt: Nothing is open under these filters.")
+    usage.draw(scope)
     clauses = ("3.1(ix)", "3.1(x)", "3.1(xi)", "3.1(xii)", "Sch. 2 1.2")
     show.clauses(clauses, scope.file.agreement)
 

@@ -8,9 +8,11 @@ from datetime import date, timedelta
 import pandas as pd
 import streamlit as st
 
+from dpa_core.downloads import File
+from dpa_core.tabular import csv_file
 from dpa_core.views import history
 from dpa_core.views.history import Instruction
-from pages.parts import show, words
+from pages.parts import download, show, words
 from pages.parts.scope import Scope, look_at
 from pages.parts.words import md, note, say
 
@@ -49,7 +51,7 @@ def draw(scope: Scope, data: Data) -> None:
         _check(scope)
     with right:
         _as_of(scope, data)
-    _table(data, _filtered(scope, data))
+    _table(scope, data, _filtered(scope, data))
     show.clauses(("3.1(i)",), file.agreement)
 
 
@@ -113,7 +115,7 @@ def _filtered(scope: Scope, data: Data) -> list[Instruction]:
     ]
 
 
-def _table(data: Data, found: list[Instruction]) -> None:
+def _table(scope: Scope, data: Data, found: list[Instruction]) -> None:
     if not found:
         st.info("No entry matches. Clear a filter to see more.", icon=":material/filter_alt_off:")
         return
@@ -142,11 +144,27 @@ def _table(data: Data, found: list[Instruction]) -> None:
         },
         alt="Every instruction: number, time, what, subject, person, agreement version and reason",
     )
+    download.button(
+        scope,
+        "Download as CSV",
+        lambda: _csv(scope, found),
+        key=f"history_csv_{hash(tuple(i.sequence for i in found))}",
+    )
     rows = picked.selection.rows
     if rows and rows[0] < len(found):
         _detail(found[rows[0]])
     else:
         st.caption("Choose a row to see all of it.")
+
+
+def _csv(scope: Scope, found: list[Instruction]) -> File:
+    """The entries that are shown, as a file."""
+    columns = ("entry", "recorded (UTC)", "what", "reason", "who", "subject", "agreement", "digest")
+    rows = [
+        (i.sequence, i.recorded_at, i.what, i.reason, i.actor, i.subject, i.agreement_version, i.digest)
+        for i in found
+    ]
+    return File(f"history-{scope.file.customer_id}.csv", "text/csv", csv_file(columns, rows))
 
 
 def _detail(i: Instruction) -> None:

@@ -136,7 +136,8 @@ def _verify(scope: Scope) -> None:
     if uploaded is None:
         return
     try:
-        verdict = verify(uploaded.getvalue(), scope.keys.public)
+        with st.spinner("Checking the file"):
+            verdict = verify(uploaded.getvalue(), scope.keys.public)
     except NotASnapshot as problem:
         st.error(words.plain(str(problem)), icon=":material/help:")
         return
@@ -148,6 +149,10 @@ def _verify(scope: Scope) -> None:
             st.error(md("**Altered.** {}", text), icon=":material/gpp_bad:")
         case "unknown_key":
             st.warning(md("**Unknown key.** {}", text), icon=":material/help:")
+        case "revoked":
+            st.error(md("**Key revoked.** {}", text), icon=":material/gpp_bad:")
+        case "revoked_later":
+            st.warning(md("**Key revoked later.** {}", text), icon=":material/gpp_maybe:")
     if verdict.snapshot:
         st.caption("Verification code (SHA-256)")
         st.code(verdict.snapshot.digest, language=None, wrap_lines=True)

@@ -12,7 +12,7 @@ import sys
 import duckdb
 import pytest
 
-from dpa_core import cli
+from dpa_core import cli, local_socket
 from dpa_core.access import Identity, Unconfirmed
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
 from dpa_core.application import Application
@@ -293,7 +293,8 @@ def test_a_file_with_one_wrong_row_imports_nothing(dpa, filled, tmp_path):
 # --- the store, and servers -----------------------------------------------------------------------
 
 
-def test_a_database_that_another_process_has_open_is_said_in_a_line(dpa, filled):
+def test_a_database_that_another_process_has_open_is_said_in_a_line(dpa, filled, monkeypatch):
+    monkeypatch.setattr(local_socket, "PATIENCE", 0.2)
     holder = (
         "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     )
@@ -304,7 +305,7 @@ def test_a_database_that_another_process_has_open_is_said_in_a_line(dpa, filled)
         for command in ("ledger verify", "customers", "access grant a@b.example privacy_officer"):
             line = refused(dpa(*command.split()))
             assert line.startswith("The database file is in use by another process")
-            assert "Stop that process first" in line
+            assert "Stop it, or try again" in line
         other.stdin.close()
     assert dpa("ledger", "verify")[0] == 0
 
@@ -457,3 +458,78 @@ def test_what_is_no_manifest_is_said_in_plain_lines(dpa, tmp_path):
     code, _, err = dpa("return", "check", tmp_path, tmp_path / "m.json")
     assert code == 1
     assert err.startswith("This is no manifest of `dpa return manifest`.")
+
+
+def test_usage_figures_are_taken_out_again(dpa, filled, tmp_path):
+    path = tmp_path / "usage.csv"
+    path.write_text("customer,data_type,month,records,bytes\nnordfrakt,sms,2026-01,1,1\n")
+    assert dpa("usage", "import", path)[:2] == (0, "1 row imported.\n")
+    choice = ("usage", "remove", "--customer", "nordfrakt", "--from", "2026-01", "--to", "2026-01")
+    assert dpa(*choice) == (0, "1 row removed.\n", "")
+    assert dpa(*choice) == (0, "0 rows removed.\n", "")
+    assert "Nothing is chosen" in refused(dpa("usage", "remove"))
+    assert "is no month" in refused(dpa("usage", "remove", "--from", "soon"))
+
+
+# --- what is printed ------------------------------------------------------------------------------
+
+HOSTILE = "a\x1b]0;x\x07\x9b31m\u202e\u200b\u2028\nAll is well: b"
+SHOWN = "a[U+001B]]0;x[U+0007][U+009B]31m[U+202E][U+200B][U+2028][U+000A]All is well: b"
+
+
+def test_a_name_is_shown_and_not_obeyed_wherever_it_comes_from(dpa, folder, tmp_path):
+    code, out, _ = dpa("customers", "add", "velo", "--name", "Velo\x1b[2J")
+    if code == 0:  # where such a name is taken at all
+        assert "\x1b" not in out + dpa("customers")[1]
+    (tmp_path / "sent").mkdir()
+    (tmp_path / "sent" / HOSTILE).write_text("x")
+    code, out, _ = dpa("return", "manifest", tmp_path / "sent")
+    assert (code, json.loads(out)["files"][0]["name"]) == (0, HOSTILE)
+    assert "\x1b" not in out and "\x9b" not in out and "\u202e" not in out
+    (tmp_path / "manifest.json").write_text('{"files": []}')
+    code, out, _ = dpa("return", "check", tmp_path / "sent", tmp_path / "manifest.json")
+    assert (code, out) == (1, f"{SHOWN}: not in the manifest\n")
+    (tmp_path / "manifest.json").write_text(
+        json.dumps({"files": [{"name": "../" + HOSTILE, "size": 1, "sha256": "0" * 64}]})
+    )
+    told = refused(dpa("return", "check", tmp_path / "sent", tmp_path / "manifest.json"))
+    assert told.startswith(f"“../{SHOWN}” leads out")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("snapshot", "verify", HOSTILE),
+        ("snapshot", "verify", "a", HOSTILE),
+        ("return", "check", HOSTILE, HOSTILE),
+        ("return", "manifest", HOSTILE),
+        ("usage", "import", HOSTILE),
+        ("agreement", "check", HOSTILE),
+        ("agreement", "show", "--version", HOSTILE),
+        ("access", "grant", "x@x.example", HOSTILE),
+        ("access", "grant", HOSTILE, "customer_admin", "--customer", HOSTILE),
+        ("customers", "add", HOSTILE, "--name", HOSTILE),
+        ("ledger", "export", HOSTILE),
+        ("snapshot", "export", HOSTILE),
+        ("snapshot", "export", "x", "--format", HOSTILE),
+        ("snapshot", "export", "x", "--as-of", HOSTILE),
+        ("snapshot", "revoke-key", HOSTILE),
+        ("demo", "--port", HOSTILE),
+        (HOSTILE,),
+        ("snapshot", HOSTILE),
+        ("--" + HOSTILE,),
+    ],
+)
+def test_an_error_shows_what_was_typed_and_does_not_obey_it(dpa, folder, words):
+    code, out, err = dpa(*words)
+    assert code in (1, 2)
+    for character in set(HOSTILE) - {"\n"}:
+        assert character.isprintable() or character not in out + err
+    assert not [line for line in err.splitlines() if line.startswith("All is well")]
+
+
+def test_json_on_the_terminal_stays_the_same_json(dpa, newest):
+    for words in (("agreement", "show", "--json"), ("snapshot", "schema")):
+        code, out, _ = dpa(*words)
+        assert code == 0
+        assert json.loads(out)

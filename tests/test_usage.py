@@ -5,12 +5,15 @@ from datetime import date, datetime
 import duckdb
 import pytest
 
-from dpa_core.usage import MAX_PROBLEMS, UsageError, read_usage
+from dpa_core.access import Forbidden
+from dpa_core.subjects import retention
+from dpa_core.usage import MAX_PROBLEMS, UsageChoice, UsageError, read_usage
 from dpa_core.views import usage
 from tests.conftest import CUSTOMERS
 
 HEADER = "customer,data_type,month,records,bytes"
 GOOD = "nordfrakt,sms,2026-10,120,36000"
+LATEST = date(2026, 11, 28)
 TYPES = {"sms", "chats", "emails"}
 
 
@@ -29,13 +32,13 @@ def csv(tmp_path):
 
 def problems(path):
     with pytest.raises(UsageError) as caught:
-        read_usage(path, CUSTOMERS, TYPES)
+        read_usage(path, CUSTOMERS, TYPES, latest=LATEST)
     assert str(caught.value) == "\n".join(caught.value.problems)
     return caught.value.problems
 
 
 def rows(path):
-    return [tuple(row.values()) for row in read_usage(path, CUSTOMERS, TYPES).to_pylist()]
+    return [tuple(row.values()) for row in read_usage(path, CUSTOMERS, TYPES, latest=LATEST).to_pylist()]
 
 
 OCTOBER = ("nordfrakt", "sms", date(2026, 10, 1), 120, 36000)
@@ -133,7 +136,6 @@ def test_the_same_month_twice_is_named_in_both_rows(csv):
         (HEADER + ",comment", "row 1: there is no column comment"),
         (HEADER.replace("month", "Month"), "row 1: the column month is missing"),
         (HEADER + ",month", "row 1: the column month stands there twice"),
-        (HEADER.replace(",", ";"), "row 1: the column customer is missing"),
         (GOOD, "row 1: the column customer is missing"),
         ("", "row 1: the column customer is missing"),
     ],
@@ -169,23 +171,155 @@ def test_text_in_another_encoding_is_refused_with_its_row(csv):
 
 def test_figures_imported_are_what_the_customers_pages_show(application, people, csv):
     path = csv(HEADER, GOOD, GOOD.replace("2026-10", "2026-09"), "solsidan,sms,2026-10,7,7")
-    application.import_usage(people.eva, read_usage(path, CUSTOMERS, TYPES))
+    application.import_usage(people.eva, read_usage(path, CUSTOMERS, TYPES, latest=LATEST))
     shown = usage.monthly(application.open(people.anna, "nordfrakt"), "sms")
     assert [(u.month, u.records) for u in shown] == [(date(2026, 9, 1), 120), (date(2026, 10, 1), 120)]
 
 
 def test_a_later_import_replaces_the_same_month_only(application, people, csv):
     for line in (GOOD, GOOD.replace("2026-10", "2026-09"), GOOD.replace(",120,", ",99,")):
-        application.import_usage(people.eva, read_usage(csv(HEADER, line), CUSTOMERS, TYPES))
+        application.import_usage(people.eva, read_usage(csv(HEADER, line), CUSTOMERS, TYPES, latest=LATEST))
     shown = usage.monthly(application.open(people.anna, "nordfrakt"), "sms")
     assert [u.records for u in shown] == [120, 99]
 
 
 def test_the_past_shows_no_figures_of_later_months(application, people, csv, clock):
     application.import_usage(
-        people.eva, read_usage(csv(HEADER, GOOD, GOOD.replace("10,", "05,")), CUSTOMERS, TYPES)
+        people.eva, read_usage(csv(HEADER, GOOD, GOOD.replace("10,", "05,")), CUSTOMERS, TYPES, latest=LATEST)
     )
     june = datetime(2026, 6, 15, tzinfo=clock.now().tzinfo)
     assert [
         u.month.month for u in usage.monthly(application.open(people.anna, "nordfrakt", june), "sms")
     ] == [5]
+
+
+# --- months that cannot be ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("month", "problem"),
+    [
+        ("0000-01", "is before 2000"),
+        ("1999-12", "is before 2000"),
+        ("2026-12", "is still to come"),
+        ("9999-12", "is still to come"),
+    ],
+)
+def test_a_month_out_of_bounds_is_named(csv, month, problem):
+    assert problems(csv(HEADER, GOOD.replace("2026-10", month))) == [f"row 2: month “{month}” {problem}"]
+
+
+@pytest.mark.parametrize("month", ["2000-01", "2026-11"])
+def test_the_first_and_the_present_month_are_taken(csv, month):
+    assert len(rows(csv(HEADER, GOOD.replace("2026-10", month)))) == 1
+
+
+def impossible(application, people, month):
+    """A store as an earlier version of the app could leave it."""
+    with application.ledger.transaction() as tx:
+        tx.replace_usage(
+            duckdb.sql(
+                f"SELECT 'nordfrakt' AS customer_id, 'sms' AS data_type, DATE '{month}' AS month_start, "
+                "7::BIGINT AS records, 7::BIGINT AS bytes"
+            ).to_arrow_table()
+        )
+
+
+@pytest.mark.parametrize("month", ["0000-01-01", "0001-01-01", "9999-12-01"])
+def test_a_month_that_is_stored_already_breaks_nothing_and_can_be_removed(application, people, csv, month):
+    impossible(application, people, month)
+    application.import_usage(people.eva, read_usage(csv(HEADER, GOOD), CUSTOMERS, TYPES, latest=LATEST))
+    shown = usage.monthly(application.open(people.anna, "nordfrakt"), "sms")
+    assert [u.month for u in shown] == [date(2026, 10, 1)]
+    lost = retention.losses(shown, kept_now=900, kept_then=1, at=date(2026, 11, 28))
+    assert [loss.month for loss in lost] == [date(2026, 10, 1)]
+    figures = read_usage(csv(HEADER, GOOD), CUSTOMERS, TYPES, latest=LATEST)
+    assert [c.replaced for c in application.usage_change(people.eva, figures)] == [1]
+    chosen = UsageChoice("nordfrakt", "sms", month[:7], month[:7])
+    assert application.count_usage(people.eva, chosen) == 1
+    assert application.remove_usage(people.eva, chosen) == 1
+    assert application.remove_usage(people.eva, chosen) == 0
+    assert len(usage.monthly(application.open(people.anna, "nordfrakt"), "sms")) == 1
+
+
+# --- as other programs write it -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ends", ["\r", "\r\n", "\n", "mixed"])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_any_line_end_and_any_mark_between_cells_is_read(csv, ends, mark):
+    lines = [
+        line.replace(",", mark)
+        for line in (HEADER, GOOD, GOOD.replace("10,", "09,"), GOOD.replace("10,", "08,"))
+    ]
+    parts = ["\n", "\r\n", "\r", ""] if ends == "mixed" else [ends] * 4
+    content = "".join(line + end for line, end in zip(lines, parts, strict=True))
+    assert len(rows(csv(b"\xef\xbb\xbf" + content.encode()))) == 3
+
+
+def test_a_line_end_that_is_cut_in_two_is_one(csv):
+    text = f"{HEADER}\r\n" + f"{GOOD}\r\n" * 60_000
+    cut = text[: (1 << 20) - 1].rfind("\r\n")
+    padded = text[:cut] + " " * ((1 << 20) - 1 - cut) + text[cut:]
+    assert padded[(1 << 20) - 1] == "\r"
+    told = problems(csv(padded.encode()))
+    assert all("stand in another row too" in line for line in told[:-1])
+
+
+@pytest.mark.parametrize(
+    ("cell", "records"), [("120", 120), ("120,0", 120), ("120.00", 120), ('"120,0"', 120)]
+)
+def test_a_decimal_without_a_fraction_is_the_whole_number(csv, cell, records):
+    assert rows(csv(HEADER.replace(",", ";"), f"nordfrakt;sms;2026-10;{cell};1"))[0][3] == 120
+
+
+@pytest.mark.parametrize("cell", ["1,5", "1.234", "1,000", "1 234", "0x10"])
+def test_what_could_be_another_number_is_named(csv, cell):
+    path = csv(HEADER.replace(",", ";"), f"nordfrakt;sms;2026-10;{cell};1")
+    assert problems(path) == [f"row 2: records “{cell}” is no whole number"]
+
+
+def test_a_file_in_utf_16_is_named_with_what_to_do(csv):
+    assert "CSV UTF-8" in problems(csv(f"{HEADER}\n{GOOD}\n".encode("utf-16")))[0]
+
+
+def test_what_a_cell_holds_is_shown_and_forges_no_line(csv):
+    told = problems(csv(HEADER, '"ve\nlo\x1b[2J",sms,2026-10,1,1'))
+    assert told == ["row 2: customer “ve[U+000A]lo[U+001B][2J” is unknown"]
+
+
+# --- taken out again ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("chosen", "left"),
+    [
+        (("nordfrakt",), 1),
+        (("", "sms"), 2),
+        (("nordfrakt", "sms", "2026-10", "2026-10"), 3),
+        (("nordfrakt", "", "2026-10"), 2),
+        (("", "", "", "2026-09"), 3),
+        (("velo",), 4),
+    ],
+)
+def test_rows_are_taken_out_by_customer_data_type_and_months(application, people, csv, chosen, left):
+    lines = (GOOD, GOOD.replace("10,", "09,"), GOOD.replace("sms", "chats"), "solsidan,chats,2026-10,1,1")
+    path = csv(HEADER, *lines)
+    application.import_usage(people.eva, read_usage(path, CUSTOMERS, TYPES, latest=LATEST))
+    removed = application.remove_usage(people.eva, UsageChoice(*chosen))
+    assert removed == 4 - left
+    assert application.ledger.rows("SELECT count(*) FROM usage_figures") == [(left,)]
+
+
+@pytest.mark.parametrize(
+    "chosen", [(), ("velo", "", "soon"), ("velo", "", "2026-13"), ("", "", "", "2026-10-01")]
+)
+def test_a_choice_that_is_none_takes_nothing_out(application, people, chosen):
+    with pytest.raises(UsageError):
+        application.remove_usage(people.eva, UsageChoice(*chosen))
+
+
+def test_only_the_privacy_officer_takes_rows_out(application, people):
+    for act in (application.remove_usage, application.count_usage):
+        with pytest.raises(Forbidden):
+            act(people.anna, UsageChoice("nordfrakt"))

@@ -1,13 +1,11 @@
-"""Documents made of the ledger's facts, as PDF/UA. Typst sets them; data goes in as JSON, never as markup."""
+"""Documents made of the ledger's facts, as PDF/UA."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import typst
-
 from dpa_core.agreement import Agreement
+from dpa_core.documents import typeset
 from dpa_core.downloads import File
 from dpa_core.locale import day_in_full, minute_in_full
 from dpa_core.subjects import data_return
@@ -47,12 +45,6 @@ def deletion_certificate(order: data_return.Order, customer: str, agreement: Agr
         ],
         "digest": digest,
     }
-    content = typst.compile(
-        Path(__file__).with_name("deletion_certificate.typ").read_bytes(),
-        format="pdf",
-        sys_inputs={"data": json.dumps(data)},
-        pdf_standards="ua-1",
-        timestamp=int(order.certified_at.timestamp()),
-        ignore_system_fonts=True,
-    )
+    template = Path(__file__).with_name("deletion_certificate.typ").read_bytes()
+    content = typeset.pdf(template, data, order.certified_at, ["ua-1"])
     return File(f"deletion-certificate-{order.id}.pdf", "application/pdf", content)

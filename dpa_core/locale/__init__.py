@@ -25,6 +25,7 @@ from dpa_core.locale.formats import (
 )
 from dpa_core.locale.refusals import refusal_codes, refusal_words
 from dpa_core.locale.templates import Label, Value, fill, gaps, worded
+from dpa_core.locale.visible import hidden, joins, numbered, visible
 from dpa_core.locale.zone import STOCKHOLM, local_day
 
 __all__ = [
@@ -44,6 +45,8 @@ __all__ = [
     "duration",
     "fill",
     "gaps",
+    "hidden",
+    "joins",
     "last_day",
     "listed",
     "local_day",
@@ -51,11 +54,13 @@ __all__ = [
     "minute_in_full",
     "month",
     "number",
+    "numbered",
     "part",
     "refusal_codes",
     "refusal_words",
     "size",
     "to_the_minute",
+    "visible",
     "weekday",
     "worded",
 ]

@@ -6,84 +6,29 @@ Standard: ISO 19005-3 (PDF/A-3a), ISO 14289-1 (PDF/UA-1).
 
 from __future__ import annotations
 
-import json
-import re
-import unicodedata
 from datetime import date, datetime
 from importlib import resources
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import typst
-
+from dpa_core.documents import typeset
 from dpa_core.locale import day, deadline, minute
 from dpa_core.snapshots import charts, model
 from dpa_core.snapshots.sign import SIGNED
 from dpa_core.snapshots.tables import place
 
-_NO_GLYPH = re.compile(r'the text `"(.+?)"` could not be displayed')
-_ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}")
-
 
 def render(snapshot: model.Snapshot, signed: bytes) -> bytes:
     """The PDF. `signed`: what `KeyRing.sign` made of this snapshot. The same input gives the same bytes."""
-    drawn = {"places": charts.places(snapshot), "periods": charts.periods(snapshot)}
-    view = _view(snapshot) | {"alt": {name: chart.words for name, chart in drawn.items()}}
-    with TemporaryDirectory(prefix="dpa-snapshot-") as folder:
-        root = Path(folder)
-        template = resources.files(__package__) / "snapshot.typ"
-        (root / "snapshot.typ").write_bytes(template.read_bytes())
-        (root / SIGNED).write_bytes(signed)
-        for name, chart in drawn.items():
-            (root / f"{name}.svg").write_text(chart.svg, encoding="utf-8")
-        unknown: set[str] = set()
-        while True:
-            text = json.dumps(_replaced(view, unknown))
-            (root / "view.json").write_text(text, encoding="utf-8")
-            try:
-                return _compile(root, snapshot.ledger.recorded_at)
-            except typst.TypstError as error:
-                missing = {_unescaped(found) for found in _NO_GLYPH.findall(error.diagnostic)} - unknown
-                if not missing:
-                    raise
-                unknown |= {character for text in missing for character in text}
+    template = (resources.files(__package__) / "snapshot.typ").read_bytes()
 
+    def files(shown: typeset.Shown) -> dict[str, bytes]:
+        places, periods = charts.places(snapshot, shown), charts.periods(snapshot, shown)
+        return {SIGNED: signed, "places.svg": places.encode(), "periods.svg": periods.encode()}
 
-def _compile(root: Path, at: datetime) -> bytes:
-    compiler = typst.Compiler(str(root / "snapshot.typ"), root=str(root), ignore_system_fonts=True)
-    pdf = compiler.compile(format="pdf", pdf_standards=["a-3a", "ua-1"], timestamp=int(at.timestamp()))
-    assert isinstance(pdf, bytes)  # noqa: S101  # a list comes for pictures only
-    return pdf
+    return typeset.pdf(template, _view(snapshot), snapshot.ledger.recorded_at, ["a-3a", "ua-1"], files)
 
 
 # --- texts ---------------------------------------------------------------------------------------
-
-
-def _unescaped(text: str) -> str:
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
-
-
-def _replaced(value: Any, unknown: set[str]) -> Any:
-    """Every text with characters that cannot or must not be printed shown by number, as [U+65E5]."""
-    match value:
-        case str():
-            return "".join(_shown(c, unknown) for c in value)
-        case dict():
-            return {key: _replaced(part, unknown) for key, part in value.items()}
-        case list() | tuple():
-            return [_replaced(part, unknown) for part in value]
-        case _:
-            return value
-
-
-def _shown(character: str, unknown: set[str]) -> str:
-    """Control characters would be lost, and those that turn the direction around could make the page
-    read otherwise than its data."""
-    if character == "\n":
-        return character
-    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn")
-    return f"[U+{ord(character):04X}]" if hidden or character in unknown else character
 
 
 def _day(at: datetime | date | None) -> str:
@@ -132,6 +77,7 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
     held = [p for p in s.retention.periods if p.hold]
     code = s.digest
     return {
+        "alt": {"places": charts.places_in_words(s), "periods": charts.periods_in_words(s)},
         "customer": s.customer.name,
         "provider": s.provider.name,
         "provider_details": f"{s.provider.name}, {s.provider.registration_number}",

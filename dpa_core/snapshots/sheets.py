@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
 from datetime import UTC, date, datetime
@@ -11,7 +10,8 @@ from typing import Any
 import xlsxwriter
 
 from dpa_core.snapshots.model import Snapshot
-from dpa_core.snapshots.tables import Cell, Table, harmless, tables
+from dpa_core.snapshots.tables import Table, tables
+from dpa_core.tabular import csv_file, harmless, text_of
 
 _WIDEST = 60
 
@@ -38,7 +38,7 @@ def xlsx(snapshot: Snapshot) -> bytes:
 def _sheet(sheet: xlsxwriter.worksheet.Worksheet, table: Table, formats: dict[str, Any]) -> None:
     for column, title in enumerate(table.columns):
         sheet.write_string(0, column, title, formats["header"])
-        texts = [title, *(_as_text(row[column]) for row in table.rows)]
+        texts = [title, *(text_of(row[column]) for row in table.rows)]
         sheet.set_column(column, column, min(_WIDEST, max(len(text) for text in texts) + 3))
     for number, row in enumerate(table.rows, start=1):
         for column, cell in enumerate(row):
@@ -62,33 +62,14 @@ def _naive(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(tzinfo=None)
 
 
-def _as_text(cell: Cell) -> str:
-    match cell:
-        case None:
-            return ""
-        case datetime():
-            return _naive(cell).isoformat(timespec="seconds") + "Z"
-        case date():
-            return cell.isoformat()
-        case int():
-            return str(cell)
-        case str():
-            return harmless(cell)
-
-
 def csv_zip(snapshot: Snapshot) -> bytes:
     """A zip of CSV files (RFC 4180, UTF-8), a part each. The same snapshot gives the same bytes."""
     out = io.BytesIO()
     stamp = _naive(snapshot.ledger.recorded_at).timetuple()[:6]
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for table in tables(snapshot):
-            text = io.StringIO(newline="")
-            writer = csv.writer(text)
-            writer.writerow(table.columns)
-            writer.writerows([_as_text(cell) for cell in row] for row in table.rows)
             name = table.name.lower().replace(" ", "_").replace("-", "_") + ".csv"
             entry = zipfile.ZipInfo(name, stamp)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            # The mark at the front makes spreadsheet programs read it as UTF-8.
-            archive.writestr(entry, text.getvalue().encode("utf-8-sig"))
+            archive.writestr(entry, csv_file(table.columns, table.rows))
     return out.getvalue()

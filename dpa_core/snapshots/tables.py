@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 
 from dpa_core.locale import local_day
 from dpa_core.snapshots import model
-
-Cell = str | int | date | datetime | None
-"""Times are in UTC."""
+from dpa_core.tabular import Cell
 
 
 @dataclass(frozen=True)
@@ -20,14 +17,6 @@ class Table:
     name: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-
-
-def harmless(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: an apostrophe before = + - @ tab and line breaks.
-
-    Standard: CWE-1236.
-    """
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
 
 
 def _joined(parts: Sequence[str]) -> str:

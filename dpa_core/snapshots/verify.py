@@ -1,163 +1,103 @@
 """Tell whether a file is a snapshot that this provider signed. Works offline, from the public keys alone.
 
-Standard: RFC 7515, 5.2 (validation), RFC 8785.
+What could hold this process up is read by another one, with limits of time and memory.
+Standard: CWE-400, CWE-409 (a small file that takes or unpacks to too much)
 """
 
 from __future__ import annotations
 
-import io
 import json
-import logging
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from threading import BoundedSemaphore
+from typing import Any
 
-import rfc8785
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import OKPKey
 from pydantic import ValidationError
-from pypdf import PdfReader
 
-from dpa_core.locale import day
-from dpa_core.snapshots.model import FORMAT, VERSION, Snapshot
+from dpa_core.snapshots.examine import (
+    MAX_BYTES,
+    TOO_MUCH,
+    Finding,
+    NotASnapshot,
+    Verdict,
+    finding,
+    is_pdf,
+    refuse_large,
+)
+from dpa_core.snapshots.model import Snapshot
 from dpa_core.snapshots.pdf import render
-from dpa_core.snapshots.sign import ALGORITHM, SIGNED
 
-MAX_BYTES = 10_000_000
-"""No snapshot is that large; a larger file is not read."""
+__all__ = ["MAX_BYTES", "NotASnapshot", "Verdict", "compared", "verify"]
 
-Status = Literal["genuine", "altered", "unknown_key"]
-
-
-class NotASnapshot(Exception):
-    """The file cannot be read as a snapshot. The message is for a person."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a look at the file found. `snapshot` is there where the data is genuine."""
-
-    status: Status
-    sentence: str
-    key_id: str
-    snapshot: Snapshot | None = None
+SMALL = 200_000
+"""Bytes of JSON that are read in a fraction of a second, so that no other process is needed."""
+SECONDS = 20
+"""How long is waited for the other process."""
+_readers = BoundedSemaphore(2)
 
 
 def verify(content: bytes, keys: Mapping[str, dict[str, Any]]) -> Verdict:
-    """Whether a JSON or PDF file is genuine. `keys`: public keys by id. Raises NotASnapshot."""
-    if len(content) > MAX_BYTES:
-        raise NotASnapshot(
-            f"The file has {len(content) / 1e6:,.0f} MB; no snapshot is larger than {MAX_BYTES / 1e6:.0f} MB."
-        )
-    is_pdf = _is_pdf(content)
-    signed = _attached(content) if is_pdf else content
-    verdict = _verify_json(signed, keys)
-    if is_pdf and verdict.snapshot and not _same_pages(content, verdict.snapshot, signed):
+    """Whether a JSON or PDF file is genuine. `keys`: of `usable_keys`. Raises NotASnapshot."""
+    return _verdict(content, _found(content, keys))
+
+
+def compared(content: bytes, keys: Mapping[str, dict[str, Any]]) -> tuple[Verdict, Snapshot | None]:
+    """The verdict, and what the file holds; where its key is unknown, what it says it holds.
+
+    None for an altered file. Raises NotASnapshot.
+    """
+    found = _found(content, keys)
+    verdict = _verdict(content, found)
+    if verdict.status == "unknown_key" and found.claimed is None:
+        raise NotASnapshot("The file does not have the parts of a snapshot.")
+    return verdict, verdict.snapshot or found.claimed
+
+
+def _found(content: bytes, keys: Mapping[str, dict[str, Any]]) -> Finding:
+    refuse_large(len(content))
+    light = len(content) <= SMALL and not is_pdf(content)
+    return finding(content, keys) if light else _apart(content, keys)
+
+
+def _verdict(content: bytes, found: Finding) -> Verdict:
+    """The verdict on the file, its pages included. Raises NotASnapshot."""
+    if found.verdict is None:
+        raise NotASnapshot(found.problem)
+    snapshot = found.verdict.snapshot
+    if is_pdf(content) and snapshot and content != render(snapshot, found.signed.encode()):
         return Verdict(
             "altered",
             "The pages of this PDF are not those that DPA Desk makes from the data inside it: they were "
-            "changed, or another version of DPA Desk made them. The data inside is genuine; rely on that.",
-            verdict.key_id,
-            verdict.snapshot,
+            "changed, or another version of DPA Desk made them. Of the data inside: "
+            f"{found.verdict.sentence}",
+            found.verdict.key_id,
+            snapshot,
         )
-    return verdict
+    return found.verdict
 
 
-def unverified(content: bytes) -> Snapshot:
-    """What a file says it holds, whoever signed it. Raises NotASnapshot."""
-    signed = _attached(content) if _is_pdf(content) else content
+def _apart(content: bytes, keys: Mapping[str, dict[str, Any]]) -> Finding:
+    """What another process finds. Raises NotASnapshot where it takes too much."""
+    if not _readers.acquire(timeout=SECONDS):
+        raise NotASnapshot("Other files are being checked at the moment. Try again in a minute.")
     try:
-        return Snapshot.model_validate(_parse(signed)["snapshot"])
-    except ValidationError as error:
-        raise NotASnapshot("The file does not have the parts of a snapshot.") from error
-
-
-def _is_pdf(content: bytes) -> bool:
-    return b"%PDF-" in content[:1024]
-
-
-def _verify_json(content: bytes, keys: Mapping[str, dict[str, Any]]) -> Verdict:
-    document = _parse(content)
-    signature = str(document["signature"])
-    try:
-        header = jws.extract_compact(signature.encode(), b"").headers()
-    except (JoseError, ValueError, TypeError, KeyError):
-        return Verdict("altered", "The signature is damaged, so nothing in the file can be relied on.", "")
-    key_id = str(header.get("kid", ""))
-    key = keys.get(key_id)
-    if key is None:
-        return Verdict(
-            "unknown_key",
-            f"The file is signed with the key “{key_id[:60]}”, which is not among the provider’s keys. "
-            "Whether its content is genuine cannot be told.",
-            key_id,
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", "from dpa_core.snapshots.examine import main; main()"],
+            input=json.dumps(dict(keys)).encode() + b"\n" + content,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+            timeout=SECONDS,
+            check=True,
         )
-    try:
-        payload = rfc8785.dumps(document["snapshot"])
-        public = OKPKey.import_key({k: key[k] for k in ("kty", "crv", "x")})
-        jws.deserialize_compact(signature, public, algorithms=[ALGORITHM], payload=payload)
-    except (JoseError, rfc8785.CanonicalizationError, ValueError, UnicodeError):
-        return Verdict(
-            "altered", "The file was changed after it was signed. Nothing in it can be relied on.", key_id
-        )
-    try:
-        snapshot = Snapshot.model_validate(document["snapshot"])
-    except ValidationError as error:
-        raise NotASnapshot("The file is signed, but does not have the parts of a snapshot.") from error
-    return Verdict(
-        "genuine",
-        f"Genuine: the configuration of {snapshot.customer.name} as at {day(snapshot.as_at)}, unchanged "
-        f"since {snapshot.provider.name} signed it.",
-        key_id,
-        snapshot,
-    )
+        return Finding.model_validate_json(done.stdout)
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError, ValidationError) as error:
+        raise NotASnapshot(TOO_MUCH) from error
+    finally:
+        _readers.release()
 
 
-def _parse(content: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(content.decode("utf-8"), object_pairs_hook=_unique)
-    except UnicodeDecodeError as error:
-        raise NotASnapshot("The file is neither the JSON nor the PDF of a snapshot.") from error
-    except RecursionError as error:
-        raise NotASnapshot("The file is nested too deeply for a snapshot.") from error
-    except ValueError as error:
-        raise NotASnapshot(
-            "The file is no valid JSON. If it is a snapshot, it was cut off or damaged; get it anew."
-        ) from error
-    body = document.get("snapshot") if isinstance(document, dict) else None
-    if not isinstance(body, dict) or body.get("format") != FORMAT or "signature" not in document:
-        raise NotASnapshot("The file is JSON, but no signed snapshot of DPA Desk.")
-    version = body.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise NotASnapshot(
-            f"The snapshot has the form {version}; this version of DPA Desk reads up to {VERSION}. "
-            "Verify it with a newer one."
-        )
-    return dict(document)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A key that stands twice could be read one way here and another way elsewhere."""
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("a key stands twice")
-    return result
-
-
-def _attached(content: bytes) -> bytes:
-    """The signed JSON inside a PDF."""
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    try:
-        found = PdfReader(io.BytesIO(content)).attachments.get(SIGNED)
-        signed = found[0] if found else None
-    except Exception as error:  # whatever a broken or hostile file makes the reader stumble over
-        raise NotASnapshot("The PDF is damaged or cut off; get it anew.") from error
-    if signed is None:
-        raise NotASnapshot("The PDF has no snapshot inside.")
-    return signed
-
-
-def _same_pages(content: bytes, snapshot: Snapshot, signed: bytes) -> bool:
-    """Whether the PDF is, byte for byte, what is made from its data."""
-    return content == render(snapshot, signed)
+_ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+"""No secret of the settings is handed on."""

@@ -5,6 +5,7 @@ Clauses: 3.1(xi) (the customer's choice, 14 days, lawful exceptions), 3.1(xiii) 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -540,10 +541,12 @@ def _checked_items(items: tuple[Item, ...]) -> tuple[Item, ...]:
     """The files of a manifest, by name. Refused where there is none, or a name stands twice."""
     if not items:
         raise refuse("no_items", CLAUSE, "items")
-    names = [i.name for i in items]
-    if len(set(names)) != len(names):
-        double = next(n for n in names if names.count(n) > 1)
-        raise refuse("item_twice", CLAUSE, "items", name=double)
+    seen = set()
+    for item in items:
+        name = unicodedata.normalize("NFC", item.name)  # both forms are one file where it arrives
+        if name in seen:
+            raise refuse("item_twice", CLAUSE, "items", name=name)
+        seen.add(name)
     return tuple(sorted(items, key=lambda i: i.name))
 
 

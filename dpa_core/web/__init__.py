@@ -32,6 +32,7 @@ from dpa_core.application import Application, demo_days
 from dpa_core.clock import Clock
 from dpa_core.files import MAX_BYTES, MEGABYTE
 from dpa_core.ledger import Ledger, StoreError
+from dpa_core.local_socket import listening
 from dpa_core.providers import Provider
 from dpa_core.settings import (
     ROOT,
@@ -45,7 +46,7 @@ from dpa_core.settings import (
     session_length,
     signing_key,
 )
-from dpa_core.snapshots.sign import KeyFileError, KeyRing, key_ring
+from dpa_core.snapshots.sign import KEYS, KeyFileError, KeyRing, key_ring
 from dpa_core.web.cookies import SessionCookie
 from dpa_core.web.daily import daily
 from dpa_core.web.guard import Guard
@@ -146,6 +147,8 @@ def serving(settings: Settings) -> dict[str, Any]:
     """
     agreements = load_agreements()
     keys = key_ring(settings.data_dir, signing_key())
+    for problem in keys.problems:
+        log.warning("%s: %s", KEYS, problem)
     ledger = Ledger.open(settings.data_dir / STORE)
     if demo_days(ledger) is not None:
         ledger.close()
@@ -230,7 +233,8 @@ def _app(
     async def lifespan(_: Any) -> AsyncIterator[None]:
         tidying = asyncio.create_task(daily(opened.application.forget_old_access))
         try:
-            yield
+            with listening(opened.application):
+                yield
         finally:
             tidying.cancel()
             if also is not None:

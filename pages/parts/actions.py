@@ -241,8 +241,7 @@ class Form:
             if key not in st.session_state:
                 draft.find()
             draft.show(self.discard, self.key("discard"))
-        if key not in st.session_state and field in draft.known.content:
-            st.session_state[key] = draft.known.content[field]
+        draft.fill(field, key)
         return Field(**labelled, on_change=draft.touched, args=(field, key))
 
     def labelled(self, field: str, label: str) -> Labelled:

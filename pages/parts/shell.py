@@ -288,7 +288,7 @@ def _customer_choice(site: Site, file: CustomerFile) -> None:
         if text and not few:
             st.caption("No customer has that in its name.")
         if len(few) > FOUND:
-            st.caption(f"The first {FOUND} are listed. Type more of the name.")
+            words.note("The first {} are listed. Type more of the name.", FOUND)
         for id, name in few[:FOUND]:
             st.button(words.plain(name), key=f"choose_{id}", type="tertiary", on_click=_choose, args=[id])
         return

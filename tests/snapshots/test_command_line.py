@@ -13,6 +13,7 @@ import pytest
 from dpa_core import demo
 from dpa_core.ledger import Ledger
 from dpa_core.settings import STORE
+from dpa_core.snapshots.sign import key_ring
 from tests.frozen import frozen_agreements
 
 
@@ -110,3 +111,63 @@ def test_a_file_of_200_mb_is_not_read(exported: Path) -> None:
         file.truncate(200_000_000)
     done = _dpa(exported, "verify", "large.json")
     assert (done.returncode, b"larger than 10 MB" in done.stderr) == (1, True)
+
+
+def _kid(folder: Path) -> str:
+    return str(key_ring(folder).active.thumbprint())
+
+
+def test_a_revoked_key_is_said_in_the_verdict_and_the_exit_code(folder: Path, tmp_path: Path) -> None:
+    signed = _dpa(folder, "export", "nordfrakt").stdout
+    (tmp_path / "a.json").write_bytes(signed)
+    kid, others = _kid(folder), tmp_path / "data"
+    others.mkdir()
+    for since, code in (("2020-01-01", 4), (None, 4)):
+        (others / "snapshot_keys.json").write_bytes((folder / "snapshot_keys.json").read_bytes())
+        dated = ("--since", since) if since else ()
+        done = _dpa(others, "revoke-key", kid, *dated, "--reason", "Laptop stolen\x1b[31m")
+        assert (done.returncode, done.stdout.count(b"\n")) == (0, 3), done.stderr
+        assert b"It was in use" in done.stdout
+        verified = _dpa(others, "verify", str(tmp_path / "a.json"))
+        assert verified.returncode == code
+        assert verified.stdout.startswith(b"The key that signed this file is revoked from ")
+        assert b"Laptop stolen[U+001B]" in verified.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("other",), "There is no key"),
+        (("-Xsince_other",), "There is no key “-Xsince_other”"),
+        (("KID", "--since", "soon"), "no date such as"),
+        (("KID", "--since", "2999-01-01"), "still to come"),
+    ],
+)
+def test_a_revocation_that_cannot_be_is_one_line(
+    exported: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    before = (exported / "snapshot_keys.json").read_bytes()
+    done = _dpa(exported, "revoke-key", *[_kid(exported) if w == "KID" else w for w in words])
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert sentence in done.stderr.decode()
+    assert (exported / "snapshot_keys.json").read_bytes() == before
+
+
+def test_keys_of_no_use_are_named_beside_the_verdict(exported: Path, tmp_path: Path) -> None:
+    keys = json.loads((exported / "snapshot_keys.json").read_text())["keys"]
+    (tmp_path / "jwks.json").write_bytes(
+        b"\xef\xbb\xbf" + json.dumps({"keys": [{"kty": "RSA"}, *keys]}).encode()
+    )
+    done = _dpa(exported, "verify", "a.json", "--keys", str(tmp_path / "jwks.json"))
+    assert (done.returncode, done.stdout[:8]) == (0, b"Genuine:")
+    assert done.stderr.startswith(b"Key 1 of the set is not used")
+
+
+def test_nothing_of_an_unverified_file_reaches_the_terminal(exported: Path, tmp_path: Path) -> None:
+    document = json.loads((exported / "a.json").read_bytes())
+    document["signature"] = "eyJhbGciOiJFZDI1NTE5Iiwia2lkIjoiRVZJTFx1MDAxYlsyShifQ" + "..AAAA"
+    document["snapshot"]["customer"]["name"] = "EVIL"
+    (tmp_path / "b.json").write_text(json.dumps(document))
+    done = _dpa(exported, "verify", str(tmp_path / "b.json"))
+    assert done.returncode in (1, 3)
+    assert b"EVIL" not in done.stdout + done.stderr

@@ -1,6 +1,9 @@
 """What is handed over of return and deletion. Clause: 3.1(xi)"""
 
+import io
+
 import pytest
+from pypdf import PdfReader
 
 from dpa_core import documents
 from dpa_core.views.data_return import deletion_certificate
@@ -29,3 +32,11 @@ def test_there_is_nothing_to_certify_before_the_deletion(application, people):
     number = act(application, people.anna, ORDER)
     with pytest.raises(ValueError, match="nothing was deleted"):
         download(application, people, number)
+
+
+def test_a_certificate_names_a_customer_in_any_script_and_shows_what_cannot_be_seen(application, people):
+    file, number = deleted(application, people)
+    order = file.state.data_return.orders[number]
+    made = documents.deletion_certificate(order, "日本 \u202e\x07 \U00012000", file.agreement, "0" * 64)
+    text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(made.content)).pages)
+    assert "日本 [U+202E][U+0007] [U+12000]" in " ".join(text.split())
