@@ -212,14 +212,17 @@ class AccessLog:
         if behind is not None:
             where += " AND happened <= ? AND (happened, number) < (?, ?)"
             values += [_naive(behind[0]), _naive(behind[0]), behind[1]]
-        # The places first, which need few columns; then the few whole lines.
-        rows = self._ledger.rows(
-            f"SELECT {_COLUMNS} FROM access_log WHERE rowid IN (SELECT rowid FROM access_log "  # noqa: S608
-            f"WHERE {where} ORDER BY happened DESC, number DESC LIMIT ?) ORDER BY happened DESC, number DESC",
-            [*values, limit + 1],
-        )
-        lines = tuple(_line(row) for row in rows[:limit])
-        older = (lines[-1].happened, lines[-1].number) if len(rows) > limit else None
+        newest = "ORDER BY happened DESC, number DESC"
+        sql = f"SELECT number FROM access_log WHERE {where} {newest} LIMIT ?"  # noqa: S608
+        numbers = [number for (number,) in self._ledger.rows(sql, [*values, limit + 1])]
+        wanted = numbers[:limit]
+        if not wanted:
+            return Found((), total, None, self._days)
+        if limit <= PAGE:  # so few are fetched by the index; of many, the table is read once more
+            where, values = f"number IN ({', '.join('?' * len(wanted))})", wanted
+        sql = f"SELECT {_COLUMNS} FROM access_log WHERE {where} {newest} LIMIT ?"  # noqa: S608
+        lines = tuple(_line(row) for row in self._ledger.rows(sql, [*values, limit]))
+        older = (lines[-1].happened, lines[-1].number) if len(numbers) > limit else None
         return Found(lines, total, older, self._days)
 
     def _condition(self, search: Search) -> tuple[str, list[Any]]:

@@ -1326,6 +1326,7 @@ class Application:
             tx.replace_usage(figures)
         return int(figures.num_rows)
 
+    @leaves_a_line("look_refused")
     def usage_change(self, person: Person, figures: pa.Table) -> list[UsageChange]:
         """What an import of these figures would do, a customer each, by identifier."""
         person, _ = self._enter(person)
@@ -1344,6 +1345,7 @@ class Application:
             for customer in customers
         ]
 
+    @leaves_a_line("look_refused")
     def count_usage(self, person: Person, chosen: UsageChoice) -> int:
         """How many monthly figures `remove_usage` would take out. Raises UsageError."""
         person, _ = self._enter(person)

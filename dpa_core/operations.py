@@ -272,6 +272,7 @@ class CopyStore(Operation[str]):
 
     def run(self, application: Application) -> Iterator[str]:
         """Make the copy, while others go on writing."""
+        application.note_export(_operator(), None, "the whole store", "", kind="backed_up")
         folder = application.ledger.folder / f"{UNFINISHED}{secrets.token_hex(8)}"
         folder.mkdir(mode=0o700)
         application.ledger.copy_to(folder / STORE)

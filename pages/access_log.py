@@ -5,14 +5,13 @@ Clauses: Art. 32(1)(b) and (d), Art. 32(4) GDPR
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 import pandas as pd
 import streamlit as st
 
+from dpa_core import tabular
 from dpa_core.access import may
 from dpa_core.access_log import KINDS, MOST, PAGE, Found, Place, Search
 from dpa_core.clock import STOCKHOLM
@@ -128,7 +127,7 @@ def _table(data: Data) -> None:
                 "Who": [words.cell(row.who) for row in data.rows],
                 "Details": [words.cell(row.details) for row in data.rows],
                 "Customer": [words.cell(row.customer) for row in data.rows],
-                "From address": [words.cell(row.came_from) for row in data.rows],
+                "Network address": [words.cell(row.came_from) for row in data.rows],
                 "SHA-256": [row.digest for row in data.rows],
             }
         ),
@@ -178,12 +177,9 @@ def _save(scope: Scope, data: Data) -> None:
 def _file(scope: Scope, search: Search) -> File:
     """The lines that fit, as CSV. Standard: RFC 4180"""
     found = scope.application.access_log(scope.file.person, search, limit=MOST)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerow(["When (UTC)", "What", "Who", "Details", "Customer", "From address", "SHA-256"])
-    for row in access_log.in_words(found.lines, scope.file.people):
-        at = row.at.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
-        cells = (row.what, row.who, row.details, row.customer, row.came_from, row.digest)
-        writer.writerow([at, *(words.cell(cell) for cell in cells)])
-    # The mark at the front makes spreadsheet programs read it as UTF-8.
-    return File("access-log.csv", "text/csv", text.getvalue().encode("utf-8-sig"))
+    columns = ("When (UTC)", "What", "Who", "Details", "Customer", "Network address", "SHA-256")
+    rows = (
+        (row.at, row.what, row.who, row.details, row.customer, row.came_from, row.digest)
+        for row in access_log.in_words(found.lines, scope.file.people)
+    )
+    return File("access-log.csv", "text/csv", tabular.csv_file(columns, rows))

@@ -39,7 +39,9 @@ def measure() -> list[tuple[str, float, float]]:
     """(what, ratio, limit) of the page, and of each kind of search."""
     pages.stand_in()
     with TemporaryDirectory() as folder:
-        many, few = (_application(Path(folder) / f"{number}.duckdb", number) for number in (MANY, FEW))
+        many, few = (
+            _application(Path(folder) / str(number) / "desk.duckdb", number) for number in (MANY, FEW)
+        )
         rows = [
             (
                 f"access log, {name}: {MANY:,} lines over {FEW:,}",
