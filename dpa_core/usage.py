@@ -111,12 +111,7 @@ def read_usage(
                     [str(plain), parted, dict.fromkeys(columns, "VARCHAR")],
                 )
         except duckdb.Error as error:
-            raise UsageError(
-                [
-                    _csv_problem(str(error))
-                    or visible(f"{path.name} cannot be read: {str(error).splitlines()[0]}")
-                ]
-            ) from error
+            raise UsageError([_csv_problem(path.name, str(error))]) from error
         found = [name for (name,) in con.execute("SELECT column_name FROM (DESCRIBE raw)").fetchall()][1:]
         _check_columns(found)
         con.execute(_CHECKED, {"earliest": EARLIEST, "latest": latest})

@@ -49,9 +49,12 @@ def _import(scope: Scope) -> None:
         return
     _preview(changes)
     rows = words.count(figures.num_rows, "row")
-    if st.button(f"Store {rows}", type="primary", key="usage.store") and actions.attempt(
-        lambda: scope.application.import_usage(scope.file.person, figures) or True
-    ):
+
+    def store() -> bool:
+        scope.application.import_usage(scope.file.person, figures)
+        return True
+
+    if st.button(f"Store {rows}", type="primary", key="usage.store") and actions.attempt(store):
         st.session_state["usage.turn"] = turn + 1
         _done(f"{rows} stored.")
 
