@@ -1,15 +1,12 @@
 """Who may do what to which customer: the one place that decides it, and can say why.
 
-A signed-in person is an e-mail address that the identity provider has verified; what it may do
-follows from its grants in the ledger, read anew on every run.
+What a person may do follows from its grants in the ledger, read anew on every run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from dpa_core.subjects import grants as roles
 from dpa_core.subjects.common import Side
@@ -38,13 +35,15 @@ class Forbidden(Exception):
 
 @dataclass(frozen=True)
 class Person:
-    """Someone who signed in, with the grants held at this moment."""
+    """Someone with the grants held at this moment."""
 
+    id: str
+    """Names the person in entries of the ledger and says nothing; empty for somebody not in the directory."""
     email: str
     name: str
     grants: tuple[roles.Grant, ...]
-    expires: datetime | None = None
-    """When the sign-in ends, in UTC; None for a person who did not sign in through a browser."""
+    session_id: str | None = None
+    """The sign-in by which the person is here; None for one who did not sign in through a browser."""
     is_operator: bool = False
     """Whoever runs commands on the server's own terminal; no ledger holds its grants."""
 
@@ -72,7 +71,7 @@ class Person:
 def operator(now: datetime) -> Person:
     """Whoever runs commands on the server's own terminal: may do what a privacy officer may. `now` in UTC."""
     grant = roles.Grant(role="privacy_officer", customer_id=None, since=now, by="operator")
-    return Person("operator", "Operator", (grant,), is_operator=True)
+    return Person("operator", "operator", "Operator", (grant,), is_operator=True)
 
 
 @dataclass(frozen=True)
@@ -135,41 +134,36 @@ def looking_side(person: Person, customer_id: str) -> Side:
 
 @dataclass(frozen=True)
 class Identity:
-    """What the identity provider says of someone, checked."""
+    """What an identity provider vouches for, checked by the rules that the settings have for it.
 
+    Standard: OpenID Connect Core 1.0, 2 and 5.7
+    """
+
+    provider: str
+    """Its name in the settings."""
+    issuer: str
+    subject: str
     email: str
+    """Verified, in canonical form."""
     name: str
-    expires: datetime
-    """In UTC."""
+    roles: frozenset[tuple[roles.Role, str | None]] | None = None
+    """The roles that the person's groups give, each for a customer or the provider (None); None where
+    this provider's groups give none."""
 
 
 class SignInAgain(Exception):
-    """The identity is missing, expired or not verified. The message is for the screen."""
+    """The sign-in is over. The message is for the screen."""
+
+
+class Unconfirmed(Exception):
+    """The account is not the one by which this person signs in; it waits for somebody's word, or was
+    refused. The message is for the screen."""
 
 
 EXPIRED = "Your sign-in has expired. Please sign in again."
-SIGNED_OUT = "You have signed out in another tab. Please sign in again."
-
-
-def identity(claims: Mapping[str, Any], now: datetime) -> Identity:
-    """The identity behind OpenID Connect claims.
-
-    `now` in UTC is the real time, never a moved one. Raises SignInAgain where the token has expired,
-    carries no `exp`, or its e-mail address is absent or not verified.
-    Standard: OpenID Connect Core 1.0, 2 (exp) and 5.1 (email_verified)
-    """
-    try:
-        expires = datetime.fromtimestamp(float(claims["exp"]), UTC)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError):
-        raise SignInAgain(EXPIRED) from None
-    if expires <= now:
-        raise SignInAgain(EXPIRED)
-    email = str(claims.get("email") or "").strip().lower()
-    # Some providers send the text "true"; nothing else counts as verified (and 1 == True in Python).
-    verified = claims.get("email_verified")
-    if not email or not (verified is True or verified == "true"):
-        raise SignInAgain(
-            "Your identity provider has not verified your e-mail address. "
-            "Verify it there, then sign in again."
-        )
-    return Identity(email, str(claims.get("name") or email), expires)
+ENDED = "This sign-in was ended. Please sign in again."
+WAITS = (
+    "This address belongs to somebody who signs in by another account. An admin of your company, or the "
+    "provider’s privacy officer, has to confirm that this account is yours too."
+)
+REFUSED = "Somebody who gives access has said that this account is not the one of this address’s owner."

@@ -11,34 +11,43 @@ import logging
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 from cachetools import LRUCache
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
+from dpa_core import addresses
 from dpa_core.access import (
+    ENDED,
     EXPIRED,
-    SIGNED_OUT,
+    REFUSED,
+    WAITS,
     Forbidden,
+    Identity,
     Person,
     SignInAgain,
+    Unconfirmed,
     acting_side,
     looking_side,
     may,
     require,
+    side_of,
 )
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.downloads import Downloads, File
+from dpa_core.drafts import DAYS, Content, Draft, Drafts
 from dpa_core.files import MAX_BYTES, FileStore
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger import verify as verify_ledger
 from dpa_core.ledger.store import USAGE_CHOSEN
+from dpa_core.people import PREFIX, Account, Entry, Name, People
 from dpa_core.readers import CustomerReader, PortfolioReader
+from dpa_core.sessions import Session, Sessions, id_of
 from dpa_core.subjects import customers, grants, incidents, policies, registry, sub_processors
 from dpa_core.subjects.common import PROCESSOR, FileRef, Refusal, Refusals, Side
 from dpa_core.subjects.registry import STATE_SCHEMA, CustomerState, ProviderState
@@ -53,13 +62,16 @@ DEMO = "@demo"
 PROVIDER = "@provider"
 """The provider's own ledger: changes to the list of sub-processors, and incidents."""
 
-_PERSON = "@person:"
-
 T = TypeVar("T")
 
 _ATTEMPTS = 200
 _PAUSE = (0.0025, 0.0075)
 """Seconds between attempts, about what another's commit takes; no two wait alike, so as not to meet again."""
+SESSION = timedelta(hours=12)
+"""How long a sign-in lasts at the most, where the settings say nothing else. The provider's own setting."""
+_KEPT = timedelta(days=1)
+"""How long the record of a sign-in is kept after its end: so long, what was typed under it can still be kept
+as a draft, where time alone ended it."""
 _BATCH = 200
 """Ledgers whose derived rows are made anew in one transaction."""
 
@@ -99,6 +111,7 @@ class _Opened:
     """What was opened at a moment: the version that bound then, and how far the ledger had come."""
 
     context: Context
+    people: People
 
     @property
     def agreement(self) -> Agreement:
@@ -115,6 +128,11 @@ class _Opened:
         """Sequence of the last event that counts at that moment; 0 where there is none yet."""
         return self.context.sequence
 
+    def who(self, actor: str) -> str:
+        """The address under which an actor of the ledger was known at the moment looked at; the text
+        itself for one that the directory does not know, such as an address in an older entry."""
+        return self.people.who(actor, self.now).address
+
 
 @dataclass(frozen=True)
 class CustomerFile(_Opened):
@@ -126,6 +144,7 @@ class CustomerFile(_Opened):
     context: Context
     """What decisions about the customer rest on at that moment, for the side for which the person acts."""
     as_of: datetime | None
+    people: People = field(repr=False)
     reader: CustomerReader = field(repr=False)
     """This customer's rows."""
     agreements: Mapping[str, Agreement] = field(repr=False)
@@ -196,6 +215,7 @@ class ProviderFile(_Opened):
     state: ProviderState
     context: Context
     """With the newest version, and the list of sub-processors that counts now."""
+    people: People = field(repr=False)
     ledger: Ledger = field(repr=False)
     """Of all customers: whoever opens this may read every one."""
     files: FileStore = field(repr=False)
@@ -264,7 +284,7 @@ def _version(agreements: Mapping[str, Agreement], version: str) -> Agreement:
 
 def fold_ledger(ledger_id: str, events: Iterable[Event]) -> str:
     """The state of any ledger in the store, as JSON, the way its head holds it."""
-    if ledger_id.startswith(_PERSON):
+    if ledger_id.startswith(PREFIX):
         return registry.fold_person(events).model_dump_json()
     if ledger_id == PROVIDER:
         return registry.fold_provider(events).model_dump_json()
@@ -291,23 +311,34 @@ class Application:
         agreements: Mapping[str, Agreement],
         clock: Clock,
         max_file_bytes: int = MAX_BYTES,
+        session: timedelta = SESSION,
+        reach: Mapping[str, frozenset[str] | None] | None = None,
+        draft_days: int = DAYS,
     ) -> None:
+        """`session`: how long a sign-in lasts at the most. `reach`: the identity providers there are, by
+        name, with the only customers that a sign-in through each opens (None: all). Where it is not given,
+        every sign-in opens all that the person has roles for."""
         self.ledger = ledger
         self.agreements = agreements
         self.clock = clock
         self.files = FileStore(ledger.folder / "files", max_file_bytes)
+        self._draft_days = draft_days
         # Kept by what they were read from, so that none is ever out of date.
         self._parsed = lru_cache(1_000)(CustomerState.model_validate_json)
         self._parsed_grants = lru_cache(1_000)(grants.State.model_validate_json)
         self._parsed_provider = lru_cache(4)(ProviderState.model_validate_json)
         self._listed = lru_cache(100)(self._query_directory)
         self._queries = QueryCache()
-        self._signed_out: set[tuple[str, datetime | None]] = set()
+        self.people = People(ledger)
+        self._sessions = Sessions(ledger)
+        self._session = session
+        self._reach = reach
         self._openings = 0
         """How many customers were opened since the start: the directory of before counts no more."""
         self._downloads = Downloads()
         if outdated := ledger.outdated(STATE_SCHEMA):
             self._derive_anew(outdated)
+        self._enter_in_directory()
 
     def _derive_anew(self, ids: Sequence[str]) -> None:
         """Make the folded states and open tasks of ledgers anew: a version of another shape wrote them.
@@ -340,37 +371,234 @@ class Application:
 
     # --- people ----------------------------------------------------------------------------------
 
-    def person(self, email: str, name: str = "", expires: datetime | None = None) -> Person:
-        """The person behind a verified address, with the grants held right now. No check: it tells
-        only what that person may do. `expires`: when the sign-in ends, in UTC."""
-        return self._enter(Person(email, name or email, (), expires))[0]
+    def _enter_in_directory(self) -> None:
+        """Give everyone an entry whose roles were given before there was a directory."""
+        rows = self.ledger.rows(
+            "SELECT customer_id FROM heads WHERE starts_with(customer_id, ?) "
+            "AND customer_id NOT IN (SELECT ledger FROM people) ORDER BY customer_id",
+            [PREFIX],
+        )
+        for (ledger_id,) in rows:
+            text = ledger_id.removeprefix(PREFIX)
+            address = addresses.canonical(text)
+            if address is None or self.people.at_address(address):
+                log.warning("%r cannot sign in: its address is none, or somebody else's.", text)
+                continue
+            began = self.ledger.events(ledger_id)[0].recorded_at
+            with self.ledger.transaction() as tx:
+                self.people.add(tx, Name(began, address, address), ledger_id)
+            self.people.written()
+
+    def person(self, email: str) -> Person:
+        """The person at an address, with the grants held right now. No check: it tells only what that
+        person may do."""
+        address = addresses.canonical(email) or email
+        entry = self.people.at_address(address)
+        if entry is None:
+            return Person("", address, address, ())
+        return self._enter(_person(entry, None))[0]
 
     def _enter(self, person: Person, customer_id: str | None = None) -> tuple[Person, Head | None]:
         """The person with the grants held at this moment, and a customer's head.
 
         The grants a person came with may be gone: a dialog outlives the page and its sign-in gate, so
-        every step through this door asks again. Raises SignInAgain where the sign-in has ended.
+        every step through this door asks again. Raises SignInAgain where the sign-in is over.
         """
-        if person.expires is not None and person.expires <= self.clock.real_now():
-            raise SignInAgain(EXPIRED)
-        if (person.email, person.expires) in self._signed_out:
-            raise SignInAgain(SIGNED_OUT)
-        own = _PERSON + person.email
+        session = self._open_session(person.session_id) if person.session_id is not None else None
+        entry = self.people.entry(person.id)
+        own = entry.ledger if entry else None
         # An “@” begins the identifier of every ledger that is not a customer's.
-        wanted = customer_id if customer_id and not customer_id.startswith("@") else own
-        heads = self.ledger.heads(own, wanted)
+        wanted = customer_id if customer_id and not customer_id.startswith("@") else None
+        heads = self.ledger.heads(*(id for id in (own, wanted) if id))
         if not person.is_operator:
-            person = replace(person, grants=self._grants(heads.get(own)).grants)
-        return person, heads.get(wanted) if wanted != own else None
+            held = self._grants(heads.get(own or "")).grants
+            person = replace(person, grants=self._within_reach(session, held))
+        return person, heads.get(wanted or "")
+
+    def _within_reach(
+        self, session: Session | None, held: tuple[grants.Grant, ...]
+    ) -> tuple[grants.Grant, ...]:
+        """The grants that a sign-in opens: a provider for some customers opens nothing else, whoever it
+        says is there."""
+        only = (self._reach or {}).get(session.provider) if session else None
+        return held if only is None else tuple(g for g in held if g.customer_id in only)
 
     def _grants(self, head: Head | None) -> grants.State:
         return self._parsed_grants(head.state) if head else grants.State()
 
-    def sign_out(self, person: Person) -> None:
-        """End this sign-in in all the person's tabs: each keeps what it knew when it was opened."""
+    # --- sign-in ---------------------------------------------------------------------------------
+
+    def sign_in(self, identity: Identity, browser: str, id_token: str | None = None) -> tuple[str, Session]:
+        """Begin a session for somebody whom an identity provider vouches for: the secret for the cookie,
+        and the session.
+
+        The first account that signs in with an address is bound to it. Raises Unconfirmed where another
+        one is bound already: it waits for the word of somebody who may give that person's roles. The
+        roles that the provider's groups give are given, and taken where the group is gone.
+
+        `browser`: what the browser says of itself. Standard: OpenID Connect Core 1.0, 5.7
+        """
         now = self.clock.real_now()
-        current = {(email, ends) for email, ends in self._signed_out if ends and ends > now}
-        self._signed_out = current | {(person.email, person.expires)}
+
+        def write(tx: Transaction) -> tuple[str, Session] | str:
+            entry, why_not = self._account_owner(tx, identity)
+            if why_not:
+                return why_not
+            entry = self._known_as(tx, entry, identity)
+            if identity.roles is not None:
+                self._give_roles(tx, entry, identity.provider, identity.roles)
+            self._sessions.forget_before(tx, now - _KEPT)
+            session = Session(
+                "", entry.id, identity.provider, identity.issuer, identity.subject, browser[:300], id_token,
+                began=now, ends=now + self._session,
+            )  # fmt: skip
+            return self._sessions.begin(tx, session)
+
+        begun = self._until_written(write)
+        self.people.written()
+        self._sessions.written()
+        self._queries.roles_changed += 1
+        if isinstance(begun, str):
+            raise Unconfirmed(begun)
+        return begun
+
+    def _account_owner(self, tx: Transaction, identity: Identity) -> tuple[Entry, str]:
+        """Whose account that is, and why it does not open anything, if it does not."""
+        known = self.people.account(identity.issuer, identity.subject)
+        now = self.clock.now()
+        if known is not None:
+            owner = self.people.entry(known.person_id)
+            assert owner is not None  # noqa: S101  # no account is kept without its person
+            return owner, {"bound": "", "waiting": WAITS, "refused": REFUSED}[known.status]
+        owner = self.people.at_address(identity.email)
+        taken = owner and any(a.status == "bound" for a in self.people.accounts_of(owner.id))
+        if owner is None:
+            owner = self.people.add(tx, Name(now, identity.email, identity.name))
+        self.people.put(
+            tx,
+            Account(
+                identity.issuer, identity.subject, owner.id, identity.email, identity.name,
+                "waiting" if taken else "bound", now,
+            ),
+        )  # fmt: skip
+        return owner, WAITS if taken else ""
+
+    def _known_as(self, tx: Transaction, entry: Entry, identity: Identity) -> Entry:
+        """The person under the address and name that the provider gives today. An address that is
+        somebody else's is not taken."""
+        before = entry.known()
+        holder = self.people.at_address(identity.email)
+        address = identity.email if holder is None else before.address
+        to = Name(self.clock.now(), address, identity.name)
+        if (to.address, to.name) == (before.address, before.name):
+            return entry
+        if to.address != before.address:
+            self.people.move(tx, entry, to)
+        else:
+            self.people.rename(tx, entry.id, to)
+        return replace(entry, names=(*entry.names, to))
+
+    def _give_roles(
+        self, tx: Transaction, entry: Entry, provider: str, wanted: frozenset[tuple[grants.Role, str | None]]
+    ) -> None:
+        """Give the roles of a person's groups, and take those given by groups before that are gone."""
+        by = Person(f"groups at {provider}", "", provider, (), is_operator=True)
+        head = tx.head(entry.ledger)
+        state = self._grants(head)
+        held = {(g.role, g.customer_id) for g in state.grants}
+        lost = {(g.role, g.customer_id) for g in state.grants if g.by == by.id} - wanted
+        known = {c for _, c in wanted if c and not c.startswith("@") and tx.head(c)}
+        new = {(role, c) for role, c in wanted - held if c is None or c in known}
+        address, now = entry.known().address, self.clock.now()
+        steps: list[grants.ChangeAccess] = [grants.RevokeAccess(address, *x) for x in _sorted(lost)]
+        steps += [grants.GrantAccess(address, *x) for x in _sorted(new)]
+        for step in steps:
+            bodies = grants.decide(step, state, Context(self._newest_version, now, "provider"))
+            events = _Signature(by, "provider", step.customer_id, "", now).sign(entry.ledger, head, bodies)
+            state = registry.fold_person(events, state)
+            head = tx.append(head, events, state.model_dump_json(), STATE_SCHEMA)
+
+    def session(self, secret: str) -> Session | None:
+        """The sign-in that a cookie's secret names, whether it still counts or not; None for no such one."""
+        return self._sessions.find(id_of(secret)) if secret else None
+
+    def is_open(self, session: Session | None) -> bool:
+        """Whether a sign-in counts at this moment."""
+        # The real time, not the demo's: a sign-in does not last longer because a date was moved.
+        return session is not None and self._vouched(session) and session.is_open(self.clock.real_now())
+
+    def _vouched(self, session: Session) -> bool:
+        """Whether the provider that vouched for a sign-in is still one of the settings."""
+        return self._reach is None or session.provider in self._reach
+
+    def _open_session(self, session_id: str) -> Session:
+        """A sign-in that counts. Raises SignInAgain."""
+        session = self._sessions.find(session_id)
+        if session is None or session.ended is not None or not self._vouched(session):
+            raise SignInAgain(ENDED)
+        if not self.is_open(session):
+            raise SignInAgain(EXPIRED)
+        return session
+
+    def person_of(self, session: Session | None) -> Person:
+        """Whoever signed in, with the grants held right now. Raises SignInAgain where the sign-in is over."""
+        if session is None:
+            raise SignInAgain(ENDED)
+        entry = self.people.entry(self._open_session(session.id).person_id)
+        if entry is None:
+            raise SignInAgain(ENDED)
+        return self._enter(_person(entry, session.id))[0]
+
+    def sign_out(self, session: Session) -> None:
+        """End a sign-in, in every tab and every copy of its cookie."""
+        now = self.clock.real_now()
+        self._until_written(lambda tx: self._sessions.end(tx, session.id, now))
+        self._sessions.written()
+
+    def sessions_of(self, person: Person) -> list[Session]:
+        """The person's own sign-ins that count, newest first. Raises SignInAgain."""
+        person, _ = self._enter(person)
+        return self._sessions.open_of(person.id, self.clock.real_now())
+
+    def end_session(self, person: Person, session_id: str) -> None:
+        """End one of the person's own sign-ins. Raises Forbidden where it is not the person's."""
+        mine = next((s for s in self.sessions_of(person) if s.id == session_id), None)
+        if mine is None:
+            raise Forbidden("There is no such sign-in of yours. It may have ended meanwhile.")
+        self.sign_out(mine)
+
+    # --- access ----------------------------------------------------------------------------------
+
+    def accounts_to_confirm(self, person: Person) -> list[Account]:
+        """The accounts that wait for the word of somebody who may give their owner's roles, as this
+        person may; oldest first."""
+        person, _ = self._enter(person)
+        return [a for a in self.people.waiting() if self._may_decide(person, a)]
+
+    def _may_decide(self, person: Person, account: Account) -> bool:
+        """Whether the person may give every role that the account would open, and is not its owner."""
+        entry = self.people.entry(account.person_id)
+        if entry is None or entry.id == person.id:
+            return False
+        held = self._grants(self.ledger.head(entry.ledger)).grants
+        needed = [
+            (grants.GrantAccess("", g.role, g.customer_id).needs(side_of(g.role)), g.customer_id)
+            for g in held
+        ] or [("grant_any_role", None)]
+        return all(may(person, action, customer).allowed for action, customer in needed)
+
+    def decide_account(self, person: Person, account: Account, status: Literal["bound", "refused"]) -> None:
+        """Say that a waiting account belongs to the person whose address it has, or that it does not.
+
+        Raises Forbidden where the person may not give all roles of that person, or it is their own.
+        """
+        person, _ = self._enter(person)
+        waiting = self.people.account(account.issuer, account.subject)
+        if waiting is None or waiting.status != "waiting" or not self._may_decide(person, waiting):
+            raise Forbidden("There is no account that waits for your word here. Look at the page again.")
+        decided = replace(waiting, status=status, since=self.clock.now(), decided_by=person.id)
+        self._until_written(lambda tx: self.people.put(tx, decided))
+        self.people.written()
 
     def change_access(self, person: Person, command: grants.ChangeAccess) -> Receipt:
         """Give or take a role. Raises Forbidden, Refusal.
@@ -382,28 +610,35 @@ class Application:
         customer = command.customer_id
         if customer and (customer.startswith("@") or not self.ledger.head(customer)):
             raise _unknown(customer)
-        ledger_id = _PERSON + grants.normal_email(command.email)
+        address = grants.normal_email(command.email)
 
         def write(tx: Transaction) -> list[Event]:
-            now, head = self.clock.now(), tx.head(ledger_id)
+            now = self.clock.now()
+            known = self.people.at_address(address)
+            head = tx.head(known.ledger) if known else None
             state = self._grants(head)
             bodies = grants.decide(command, state, Context(self._newest_version, now, side))
+            entry = known or self.people.add(tx, Name(now, address, address))
             by = _Signature(person, side, customer, "", now)
-            events = by.sign(ledger_id, head, bodies)
+            events = by.sign(entry.ledger, head, bodies)
             tx.append(head, events, registry.fold_person(events, state).model_dump_json(), STATE_SCHEMA)
             return events
 
-        receipt = self._until_written(write)
+        receipt = self._record(write)
+        self.people.written()
         self._queries.roles_changed += 1
         return receipt
 
-    def _until_written(self, write: Callable[[Transaction], list[Event]]) -> Receipt:
+    def _record(self, write: Callable[[Transaction], list[Event]]) -> Receipt:
+        """Write events until they are written; what was recorded."""
+        return _receipt(self._until_written(write))
+
+    def _until_written(self, write: Callable[[Transaction], T]) -> T:
         """Write, and once more where another writer got in between: each attempt decides anew."""
 
-        def attempt() -> Receipt:
+        def attempt() -> T:
             with self.ledger.transaction() as tx:
-                events = write(tx)
-            return _receipt(events)
+                return write(tx)
 
         # A new one each time: threads that share one through its decorator share its counters.
         retrying = Retrying(
@@ -435,7 +670,7 @@ class Application:
             by = _Signature(person, side, command.customer_id, agreement.version, now)
             return self._write(tx, command.customer_id, head, state, by, bodies)[0]
 
-        receipt = self._until_written(write)
+        receipt = self._record(write)
         self._openings += 1
         return receipt
 
@@ -480,6 +715,7 @@ class Application:
                 customer_id, state, self._provider_at(as_of), sequence, now, looking_side(person, customer_id)
             ),
             as_of=as_of,
+            people=self.people,
             reader=CustomerReader(self.ledger, customer_id),
             agreements=self.agreements,
             files=self.files,
@@ -586,7 +822,7 @@ class Application:
 
         # Two at the same instant: the second meets a row that is not committed yet, and cannot say what
         # the first did until it is. The next attempt finds it, and raises Changed.
-        return self._until_written(write)
+        return self._record(write)
 
     def _named(self, command: Command, context: Context) -> Context:
         """The context with what the command itself names: an entry, or customers."""
@@ -624,26 +860,66 @@ class Application:
 
     # --- downloads -------------------------------------------------------------------------------
 
-    def offer_download(self, person: Person, customer_id: str | None, browser: str, file: File) -> str:
-        """The address under which this browser can fetch a file once, within a minute.
+    def offer_download(self, person: Person, customer_id: str | None, file: File) -> str:
+        """The address under which the person's browser can fetch a file once, within a minute.
 
-        `customer_id`: whom the file tells of; None for the provider's own. `browser`: the
-        secret in the browser's cookie. Raises Forbidden.
+        `customer_id`: whom the file tells of; None for the provider's own. Raises Forbidden, SignInAgain.
         Clause: Art. 32(4) GDPR
         """
         person, _ = self._enter(person)
         require(person, "read", customer_id)
-        token = self._downloads.offer(file, person.email, customer_id, browser, self.clock.now())
+        if person.session_id is None:
+            raise SignInAgain(ENDED)
+        token = self._downloads.offer(file, customer_id, person.session_id, self.clock.now())
         return f"/download/{token}"
 
-    def take_download(self, token: str, browser: str) -> File:
-        """The file behind a link, which is used up by this. Raises downloads.Gone; Forbidden where the
-        person's grant has been taken away meanwhile.
+    def take_download(self, token: str, session: Session | None) -> File:
+        """The file behind a link, which is used up by this. Raises downloads.Gone; SignInAgain where the
+        sign-in is over, Forbidden where the person's grant has been taken away meanwhile.
         Clause: Art. 32(4) GDPR
         """
-        link = self._downloads.take(token, browser, self.clock.now())
-        require(self.person(link.email), "read", link.customer_id)
+        person = self.person_of(session)
+        link = self._downloads.take(token, person.session_id or "", self.clock.now())
+        require(person, "read", link.customer_id)
         return link.file
+
+    # --- drafts ----------------------------------------------------------------------------------
+
+    def draft(self, person: Person, customer_id: str | None, form: str) -> Draft | None:
+        """What this person typed in a form for a customer (None: for the provider's own ledger) and has not
+        sent yet. Raises Forbidden, SignInAgain, StoreError. Clause: Art. 32(4) GDPR
+        """
+        person, _ = self._enter(person)
+        return self._drafts(person, customer_id).find(form)
+
+    def keep_draft(self, person: Person, customer_id: str | None, form: str, content: Content) -> None:
+        """Keep what this person has typed in a form so far, in place of what was kept before.
+
+        Also from somebody whose sign-in time alone has just ended: what was typed until then is not lost.
+        Raises Forbidden, SignInAgain (signed out, or ended long ago), StoreError, drafts.TooLong.
+        """
+        mine = self._drafts(self._typing(person), customer_id)
+        self._until_written(lambda tx: mine.keep(tx, form, content))
+
+    def drop_draft(self, person: Person, customer_id: str | None, form: str) -> None:
+        """Take a draft of this person away. Raises Forbidden, SignInAgain, StoreError."""
+        person, _ = self._enter(person)
+        mine = self._drafts(person, customer_id)
+        self._until_written(lambda tx: mine.drop(tx, form))
+
+    def _drafts(self, person: Person, customer_id: str | None) -> Drafts:
+        require(person, "govern" if customer_id is None else "read", customer_id)
+        owner = customer_id or PROVIDER
+        return Drafts(self.ledger, person.id, owner, self.clock.now(), self._draft_days)
+
+    def _typing(self, person: Person) -> Person:
+        """The person with the grants held now, also where time alone has ended the sign-in, not long ago."""
+        session = self._sessions.find(person.session_id) if person.session_id else None
+        now = self.clock.real_now()
+        if session is None or not session.has_expired(now) or now >= session.ends + _KEPT:
+            return self._enter(person)[0]
+        present, _ = self._enter(replace(person, session_id=None))
+        return replace(present, grants=self._within_reach(session, present.grants))
 
     # --- files -----------------------------------------------------------------------------------
 
@@ -691,7 +967,7 @@ class Application:
         head = self.ledger.head(PROVIDER)
         state = self._provider(head)
         context = self._provider_context(state, head.sequence if head else 0, self.clock.now())
-        return ProviderFile(person, state, context, self.ledger, self.files)
+        return ProviderFile(person, state, context, self.people, self.ledger, self.files)
 
     def govern(self, person: Person, command: Command, expected_sequence: int) -> Receipt:
         """Record a step in the provider's own ledger, durable when this returns.
@@ -718,7 +994,7 @@ class Application:
             self._put_objectors(tx, state, new, now)
             return events
 
-        return self._until_written(write)
+        return self._record(write)
 
     def _put_objectors(
         self, tx: Transaction, before: ProviderState, provider: ProviderState, now: datetime
@@ -786,7 +1062,7 @@ class Application:
                 [("demo.clock_advanced", {"v": 1, "days": days})],
                 customer_id=DEMO,
                 recorded_at=clock.now(),
-                actor=person.email,
+                actor=person.id,
                 on_behalf_of="demo",
                 agreement_version="",
             )
@@ -794,7 +1070,7 @@ class Application:
             tx.append(head, events, json.dumps({"days": before + days}), STATE_SCHEMA)
             return events
 
-        self._until_written(write)
+        self._record(write)
         clock.advance(days)
 
     def verify(self) -> list[Fault]:
@@ -841,10 +1117,19 @@ class _Signature:
             [(b.kind, b.model_dump(mode="json")) for b in bodies],
             customer_id=ledger_id,
             recorded_at=self.now,
-            actor=self.person.email,
+            actor=self.person.id,
             on_behalf_of=str(self.customer_id) if self.side == "customer" else PROCESSOR,
             agreement_version=self.version,
         )
+
+
+def _person(entry: Entry, session_id: str | None) -> Person:
+    known = entry.known()
+    return Person(entry.id, known.address, known.name, (), session_id)
+
+
+def _sorted(roles: set[tuple[grants.Role, str | None]]) -> list[tuple[grants.Role, str | None]]:
+    return sorted(roles, key=lambda r: (r[0], r[1] or ""))
 
 
 def _unknown(customer_id: str) -> Refusal:

@@ -23,8 +23,8 @@ from dpa_core.clock import Clock, DemoClock, end_of, start_of
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.ledger.chain import as_record, canonical
 from dpa_core.settings import (
-    ROOT,
     STORE,
+    Settings,
     SettingsError,
     data_folder,
     load_agreements,
@@ -106,18 +106,6 @@ def _operator() -> Any:
     return operator(datetime.now(UTC))
 
 
-def _run(parts: dict[str, Any], address: str, port: int) -> None:
-    # Imported here: the other commands do without a web server, and start in half the time.
-    import streamlit as st
-
-    from dpa_core import web
-
-    # Where `app.py` finds `pages`. Streamlit adds the folder only while a script runs, and takes it away
-    # again when the first of several has ended.
-    sys.path.insert(0, str(ROOT))
-    st.App(ROOT / "app.py", **parts).run(config=web.config(address, port))
-
-
 def _check_port(address: str, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -148,19 +136,44 @@ def demo_command(
 
     parts = web.serving_demo(port)
     _say(f"DPA Desk with demo data: http://localhost:{port}")
-    _run(parts, "localhost", port)
+    web.run(parts, web.config("localhost", port))
 
 
 @app.command()
-def serve() -> None:
+def serve(
+    check_sign_in: Annotated[
+        bool,
+        typer.Option(
+            "--check-sign-in",
+            help="Say what identity providers will be asked and what is missing, then exit; 1 if anything.",
+        ),
+    ] = False,
+) -> None:
     """Run the app in production, with settings from the environment, `.env` or a TOML file."""
     settings = read_settings()
+    if check_sign_in:
+        _check_sign_in(settings)
+        return
     _check_port(settings.address, settings.port)
     from dpa_core import web
 
     parts = web.serving(settings)
     _say(f"DPA Desk: {settings.public_url}")
-    _run(parts, settings.address, settings.port)
+    web.run(parts, web.config(settings.address, settings.port, settings.max_file_mb))
+
+
+def _check_sign_in(settings: Settings) -> None:
+    from dpa_core.web.check import check as check_providers
+
+    reports = check_providers(settings.identity_providers, str(settings.public_url).rstrip("/"))
+    for report in reports:
+        _say(report.provider)
+        for mark, lines in (("  ", report.told), ("  Note: ", report.notes), ("  Missing: ", report.missing)):
+            for line in lines:
+                _say(mark + line)
+    if count := sum(len(report.missing) for report in reports):
+        _fail(f"{locale.count(count, 'thing')} missing or contradictory.")
+    _say("People can sign in, as far as can be seen from here.")
 
 
 # --- agreement -----------------------------------------------------------------------------------

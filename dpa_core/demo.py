@@ -16,13 +16,16 @@ from typing import Any
 
 import pyarrow as pa
 from authlib.deprecate import AuthlibDeprecationWarning
+from pydantic import HttpUrl, SecretStr
 
 from dpa_core.access import Person, operator
 from dpa_core.agreement import Agreement
-from dpa_core.application import DEMO, Application, demo_days
+from dpa_core.application import DEMO, SESSION, Application, demo_days
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.ledger import Ledger, chain
 from dpa_core.locale import local_day
+from dpa_core.people import Name
+from dpa_core.providers import Provider
 from dpa_core.settings import ROOT, STORE, SettingsError, data_folder
 from dpa_core.subjects import (
     assistance,
@@ -43,7 +46,6 @@ from dpa_core.subjects.subject import Command
 SEED = 20260129
 MONTHS = 24
 _FOLDER = ROOT / "data" / "demo"
-_TOKEN_AGE = timedelta(hours=10)
 
 # A month's records per unit of a customer's size, and bytes per record.
 _VOLUMES = {
@@ -90,7 +92,7 @@ def personas() -> tuple[Persona, ...]:
     return tuple(Persona(p["name"], p["email"], p["about"]) for p in _read("people"))
 
 
-def open_application(agreements: Mapping[str, Agreement]) -> Application:
+def open_application(agreements: Mapping[str, Agreement], session: timedelta = SESSION) -> Application:
     """The demo's application, its store filled if it is empty. Raises SettingsError where the store holds
     real data, StoreError where it cannot be opened."""
     file = data_folder() / STORE
@@ -106,7 +108,7 @@ def open_application(agreements: Mapping[str, Agreement]) -> Application:
     if days is None:
         ledger.close()
         raise SettingsError(f"{file.parent} holds real data. Name another folder with DPA_DATA_DIR.")
-    return Application(ledger, agreements, DemoClock(days))
+    return Application(ledger, agreements, DemoClock(days), session=session)
 
 
 def _make(file: Path, agreements: Mapping[str, Agreement]) -> None:
@@ -141,19 +143,22 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
     go_to(290)
     for entry in entries:
         application.open_customer(operates, customers.OpenCustomer(entry["id"], entry["name"]))
+    dice = random.Random(SEED)  # noqa: S311
     for person in _read("people"):
+        _name(application, person["email"], person["name"], dice)
         for role, *of in person["grants"]:
             application.change_access(operates, grants.GrantAccess(person["email"], role, *of))
     for entry in entries:
-        email = admins.get(entry["id"], f"admin@{entry['id']}.example")
-        admin = Person(email, email, (_admin_grant(entry["id"], now),))
         if entry["id"] not in admins:
+            email = f"admin@{entry['id']}.example"
+            _name(application, email, f"Admin of {entry['name']}", dice)
             application.change_access(operates, grants.GrantAccess(email, "customer_admin", entry["id"]))
+        admin = application.person(admins.get(entry["id"], f"admin@{entry['id']}.example"))
         for feature, days_ago in sorted(entry["on"], key=lambda on: -on[1]):
             go_to(days_ago, hour=11)
             _instruct(application, admin, entry["id"], feature)
         _set_retention(application, admin, entry["id"], go_to)
-    script = _Script(application, operates, now, go_to)
+    script = _Script(application, operates, now, go_to, admins)
     for part in (_ask_for_help, _ask_for_audits_and_data, _announce_a_change, _tell_of_incidents):
         part(script)
     clock.at = now
@@ -171,8 +176,12 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
     application.import_usage(operates, usage_figures(now.date()))
 
 
-def _admin_grant(customer_id: str, now: datetime) -> grants.Grant:
-    return grants.Grant(role="customer_admin", customer_id=customer_id, since=now, by="operator")
+def _name(application: Application, email: str, name: str, dice: random.Random) -> None:
+    """Enter somebody in the directory by name, as a first sign-in would."""
+    with application.ledger.transaction() as tx:
+        known = Name(application.clock.now(), email, name)
+        application.people.add(tx, known, bits=dice.getrandbits(64))
+    application.people.written()
 
 
 def _instruct(application: Application, admin: Person, customer_id: str, feature: str) -> None:
@@ -207,10 +216,12 @@ class _Script:
     now: datetime
     go_to: Callable[..., None]
     """`go_to(days_ago, hour=9)` moves the clock there."""
+    admins: Mapping[str, str]
+    """The address of each customer's admin that is one of the people."""
 
     def act(self, customer_id: str, command: Command, person: Person | None = None) -> int:
         """A step of a customer's admin, or of another person: the entry it is recorded as."""
-        admin = Person(f"admin@{customer_id}.example", "Admin", (_admin_grant(customer_id, self.now),))
+        admin = self.application.person(self.admins.get(customer_id, f"admin@{customer_id}.example"))
         sequence = self.application.open(self.operates, customer_id).sequence
         return self.application.carry_out(person or admin, customer_id, command, sequence).sequence
 
@@ -356,7 +367,24 @@ def identity_provider() -> AbstractContextManager[HTTPServer]:
         )
         for p in _read("people")
     ]
-    server: AbstractContextManager[HTTPServer] = oidc_provider_mock.run_server_in_thread(
-        user_claims=people, access_token_max_age=_TOKEN_AGE
-    )
+    server: AbstractContextManager[HTTPServer] = oidc_provider_mock.run_server_in_thread(user_claims=people)
     return server
+
+
+def keep_accounts(application: Application, port: int) -> None:
+    """Let the accounts bound in earlier runs go along with the demo's identity provider: it listens on
+    another port each time, and is another issuer by that."""
+    with application.ledger.transaction() as tx:
+        tx.execute("UPDATE accounts SET issuer = ?", [f"http://localhost:{port}"])
+    application.people.written()
+
+
+def as_provider(port: int) -> Provider:
+    """The demo's identity provider, running on a port of this machine, as the settings would name it."""
+    return Provider(
+        name="demo",
+        title="The demo’s identity provider",
+        metadata_url=HttpUrl(f"http://localhost:{port}/.well-known/openid-configuration"),
+        client_id="dpa-desk-demo",
+        client_secret=SecretStr("demo"),
+    )

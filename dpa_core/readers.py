@@ -60,13 +60,13 @@ class CustomerReader:
         return [(month, records, size) for month, records, size in rows]
 
     def grants(self) -> list[tuple[str, grants.Grant]]:
-        """Who has a role for this customer now: address and grant, in no order."""
+        """Who has a role for this customer now: the ledger of the person's roles, and the grant."""
         rows = self._ledger.rows(
-            "SELECT state FROM heads WHERE customer_id LIKE '@person:%' AND contains(state, ?)",
+            "SELECT customer_id, state FROM heads WHERE customer_id LIKE '@person:%' AND contains(state, ?)",
             [f'"{self._customer_id}"'],
         )
-        people = [grants.State.model_validate_json(state) for (state,) in rows]
-        return [(p.email, g) for p in people for g in p.grants if g.customer_id == self._customer_id]
+        people = [(id, grants.State.model_validate_json(state)) for id, state in rows]
+        return [(id, g) for id, p in people for g in p.grants if g.customer_id == self._customer_id]
 
 
 @dataclass(frozen=True)

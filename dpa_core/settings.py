@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
 from platformdirs import user_data_path
-from pydantic import Field, HttpUrl, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,6 +30,8 @@ from pydantic_settings import (
 
 from dpa_core import ROOT as ROOT
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
+from dpa_core.drafts import DAYS
+from dpa_core.providers import Provider, contradictions
 
 STORE = "desk.duckdb"
 """Name of the database file in the data folder."""
@@ -24,6 +39,10 @@ STORE = "desk.duckdb"
 
 class SettingsError(Exception):
     """A setting is missing or wrong. The message is one line."""
+
+
+class _Missing(ValueError):
+    """A setting that is missing only because others are, too."""
 
 
 class _Folders(BaseSettings):
@@ -62,23 +81,127 @@ class _Signing(_Folders):
     """The private Ed25519 key as a JWK; without it, one is made in the data folder."""
 
 
-class Settings(_Signing):
+class _Sessions(_Folders):
+    """What the demo needs to know of sign-ins, too."""
+
+    session_hours: float = Field(default=12, gt=0, le=24)
+    """When a sign-in ends at the latest. The longest is a day. Standard: NIST SP 800-63B 2.2.3"""
+
+    @property
+    def session(self) -> timedelta:
+        """When a sign-in ends at the latest."""
+        return timedelta(hours=self.session_hours)
+
+
+class Limits(BaseModel):
+    """How much of the server one session, one person or one address may take."""
+
+    connections_per_session: int = Field(default=20, ge=1)
+    """Pages open at once, each of which holds a websocket."""
+    connections_per_person: int = Field(default=60, ge=1)
+    connections_per_address: int = Field(default=400, ge=1)
+    """More: a whole company's people may come from one address."""
+    uploads_held_mb: int = Field(default=200, ge=1)
+    """Megabytes of one person's uploads in memory at once."""
+    uploads_held_in_all_mb: int = Field(default=1_000, ge=1)
+    uploads_per_hour_mb: int = Field(default=1_000, ge=1)
+    """Megabytes that one person may upload in an hour."""
+    sign_ins_per_minute: int = Field(default=300, ge=1)
+    """Requests to the pages of sign-in from one address."""
+
+
+class Settings(_Sessions, _Signing, Limits):
     """Read from `DPA_…` variables, then `.env`, then the TOML file named by `DPA_SETTINGS`."""
 
     address: str = "127.0.0.1"
     port: int = Field(default=8501, ge=1, le=65535)
     public_url: HttpUrl
     """The address people type, such as https://dpa.connectel.example."""
-    oidc_metadata_url: HttpUrl
+    providers: tuple[Provider, ...] = ()
+    """The identity providers, where there are several, or one whose groups give roles."""
+    # One provider, in the words that the list has, too. Declared after the list, which they ask for.
+    oidc_title: str = ""
+    oidc_metadata_url: HttpUrl | None = Field(default=None, validate_default=True)
     """The identity provider's `.well-known/openid-configuration`."""
-    oidc_client_id: str = Field(min_length=1)
-    oidc_client_secret: SecretStr = Field(min_length=1)
+    oidc_client_id: str | None = Field(default=None, validate_default=True)
+    oidc_client_secret: SecretStr | None = Field(default=None, validate_default=True)
+    oidc_domains: str = ""
+    """Of the addresses that may sign in, with blanks or commas between them."""
+    oidc_tenants: str = ""
+    oidc_address_claim: str = "email"
+    oidc_verified: str = "email_verified"
+    oidc_prompt: str = ""
+    oidc_scope: str = "openid email profile"
     cookie_secret: SecretStr = Field(min_length=32)
-    """Signs the identity cookie: 32 random characters or more."""
+    """Signs the cookie of a sign-in that is under way: 32 random characters or more."""
+    trusted_proxies: str = "127.0.0.1,::1"
+    """Addresses or networks, separated by commas, whose word about the sender of a request counts."""
     max_file_mb: int = Field(default=25, ge=1, le=200)
-    """Megabytes an attached file may have."""
+    """Megabytes, of 1,048,576 bytes, that an attached file may have."""
+    draft_days: int = Field(default=DAYS, ge=1, le=365)
+    """How long what is typed and not sent is kept."""
     contact: str = "privacy@connectel.se"
     """Whom to ask for access."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_origin(cls, url: HttpUrl) -> HttpUrl:
+        if url.path not in (None, "", "/") or url.query or url.fragment or url.username or url.password:
+            raise ValueError("it has no path, query, fragment or user; give the app a host name of its own")
+        return url
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, text: str) -> str:
+        for part in text.split(",") if text != "none" else ():
+            try:
+                ip_network(part.strip())
+            except ValueError:
+                raise ValueError(f"{part.strip()} is no address or network, such as 10.0.0.0/24") from None
+        return text
+
+    @field_validator("oidc_metadata_url", "oidc_client_id", "oidc_client_secret")
+    @classmethod
+    def _one_or_a_list(cls, value: Any, info: ValidationInfo) -> Any:
+        listed = info.data.get("providers")
+        if value is None and listed == ():
+            raise _Missing
+        if value is not None and listed:
+            raise ValueError("stands beside [[providers]]: move it into that list")
+        return value
+
+    @model_validator(mode="after")
+    def _providers_fit(self) -> Settings:
+        try:
+            problems = contradictions(self.identity_providers)
+        except ValidationError as error:
+            raise ValueError("; ".join(_problems(error, "DPA_OIDC_"))) from error
+        if problems:
+            raise ValueError("[[providers]]: " + "; ".join(problems))
+        return self
+
+    @property
+    def identity_providers(self) -> tuple[Provider, ...]:
+        """Through which people sign in: those of the list, or the one that has settings of its own."""
+        if self.providers:
+            return self.providers
+        given: dict[str, Any] = {
+            "title": self.oidc_title,
+            "metadata_url": self.oidc_metadata_url,
+            "client_id": self.oidc_client_id,
+            "client_secret": self.oidc_client_secret,
+            "domains": _listed(self.oidc_domains),
+            "tenants": _listed(self.oidc_tenants),
+            "address_claim": self.oidc_address_claim,
+            "verified": self.oidc_verified,
+            "prompt": self.oidc_prompt,
+            "scope": self.oidc_scope,
+        }
+        return (Provider.model_validate({"name": "provider", **given}),)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(re.split(r"[\s,]+", text.strip())) if text.strip() else ()
 
 
 def data_folder() -> Path:
@@ -101,6 +224,11 @@ def signing_key() -> str | None:
     return key.get_secret_value() if key else None
 
 
+def session_length() -> timedelta:
+    """When a sign-in ends at the latest. Raises SettingsError with one line."""
+    return _read(_Sessions).session
+
+
 def read_settings(**given: Any) -> Settings:
     """The settings; `given` come before all sources. Raises SettingsError with one line."""
     return _read(Settings, **given)
@@ -116,11 +244,31 @@ def _read(kind: type[_S], **given: Any) -> _S:
     try:
         return kind(**given)
     except ValidationError as error:
-        problems = []
-        for problem in error.errors():
-            name = "DPA_" + "_".join(str(part) for part in problem["loc"]).upper()
-            what = "is missing" if problem["type"] == "missing" else f"is wrong: {problem['msg'].lower()}"
-            problems.append(f"{name} {what}")
+        problems = _problems(error, "DPA_")
         raise SettingsError("; ".join(problems) + ". See “Settings” in the README.") from error
     except ValueError as error:  # tomllib's, for a broken file
         raise SettingsError(f"{file} is no valid TOML: {error}") from error
+
+
+def _problems(error: ValidationError, prefix: str) -> Iterator[str]:
+    """What is wrong, by the name of the setting; never what was given, which may be a secret."""
+    for problem in error.errors(include_input=False):
+        # What a validator of ours says is a sentence already.
+        said = str(problem.get("ctx", {}).get("error") or problem["msg"].lower())
+        where = _setting(problem["loc"], prefix)
+        if not where:
+            yield said
+        elif problem["type"] == "missing" or isinstance(problem.get("ctx", {}).get("error"), _Missing):
+            yield f"{where} is missing"
+        elif problem["type"] == "extra_forbidden":
+            yield f"{where} is no setting that there is"
+        else:
+            yield f"{where} is wrong: {said}"
+
+
+def _setting(loc: tuple[int | str, ...], prefix: str) -> str:
+    """`DPA_PORT`, or `[[providers]] number 2, groups number 1, role`."""
+    parts = [f"number {p + 1}" if isinstance(p, int) else str(p) for p in loc]
+    if parts[:1] == ["providers"]:
+        return re.sub(r", (number \d+)", r" \1", ", ".join(["[[providers]]", *parts[1:]]))
+    return prefix + "_".join(parts).upper() if parts else ""

@@ -11,6 +11,7 @@ from dpa_core.views import people
 from dpa_core.views.people import Access
 from pages.parts import actions, show, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, say
 
 # The roles that go with one customer, and what each may do.
 CAN: dict[Role, str] = {
@@ -41,7 +42,7 @@ def draw(scope: Scope, found: list[Access]) -> None:
     provider = file.agreement.processor.name
     held = words.count(len(found), "role")
     verb = "is" if len(found) == 1 else "are"
-    show.header("Access", f"Who can open {words.plain(file.name)} here. {held} {verb} held today.", file)
+    show.header("Access", f"Who can open {file.name} here. {held} {verb} held today.", file)
     if file.as_of is not None:
         st.info(
             "This page always shows who has access today, also while you look at the past. "
@@ -54,14 +55,14 @@ def draw(scope: Scope, found: list[Access]) -> None:
             "or by the provider’s privacy officer.",
             icon=":material/visibility:",
         )
-    st.markdown(f":material/policy: The privacy officers of {provider} can read every customer.")
+    say(":material/policy: The privacy officers of {} can read every customer.", provider)
     if _offered(file):
         actions.button(scope, "Give access", "access.give", _GIVE, icon=_GIVE.icon, kind="primary")
     if not found:
         st.markdown("Nobody has a role for this customer yet.")
     for access in found:
         _row(scope, access)
-    st.caption("  \n".join(f"{ROLES[role]}: {what}" for role, what in CAN.items()))
+    st.caption(words.lines((f"{ROLES[role]}: {what}" for role, what in CAN.items()), "  \n"))
 
 
 def _offered(file: CustomerFile) -> list[Role]:
@@ -78,11 +79,13 @@ def _row(scope: Scope, access: Access) -> None:
     file = scope.file
     with st.container(border=True, key=f"access_{access.role}_{access.email}"):
         who, role, since, step = st.columns([3.6, 1.8, 3, 1.5], vertical_alignment="center")
-        you = " (you)" if access.email == file.person.email else ""
-        who.markdown(f"{words.address(access.email)}{you}")
+        you = md(" (you)") if access.email == file.person.email else ""
+        who.markdown(md("{}{}", words.address(access.email), you))
         with role:
-            st.badge(ROLES[access.role], icon=ICONS[access.role], color="gray", help=CAN[access.role])
-        since.caption(f"Since {words.day(access.since)}, given by {words.address(access.by)}")
+            show.badge(
+                show.Status(ROLES[access.role], (ICONS[access.role], "gray")), words.plain(CAN[access.role])
+            )
+        since.caption(md("Since {}, given by {}", words.day(access.since), words.address(access.by)))
         if access.role in _offered(file):
             with step:
                 actions.button(
@@ -92,7 +95,7 @@ def _row(scope: Scope, access: Access) -> None:
                     _taking(access.email, access.role),
                     icon=":material/person_remove:",
                     width="stretch",
-                    help=f"Take the role {ROLES[access.role]} away from {words.address(access.email)}",
+                    help=md("Take the role {} away from {}", ROLES[access.role], words.address(access.email)),
                 )
 
 
@@ -114,14 +117,15 @@ def _give(form: actions.Form) -> actions.Make | None:
         **form.field("role", "Role"),
         options=offered,
         index=offered.index("customer_reader"),
-        format_func=ROLES.__getitem__,
+        format_func=lambda r: words.plain(ROLES[r]),
         captions=[CAN[r] for r in offered],
     )
     also = [a.role for a in people.people(file) if a.email == email.strip().lower() and a.role != role]
     if also:
-        st.markdown(
-            f":material/info: {words.address(email.strip())} is {words.listed([ROLES[r] for r in also])} "
-            "already, and stays that too."
+        say(
+            ":material/info: {} is {} already, and stays that too.",
+            words.address(email.strip()),
+            words.listed([ROLES[r] for r in also]),
         )
     st.markdown(":material/mail: Nobody is told by mail. Tell the person the address of this page yourself.")
     return lambda: grants.GrantAccess(email, role, file.customer_id)
@@ -151,10 +155,10 @@ def _take(file: CustomerFile, email: str, role: Role) -> None:
     """What taking the role away means."""
     found = people.people(file)
     title = ROLES[role]
-    st.markdown(f"**{words.address(email)}** will no longer be {title} of {words.plain(file.name)}.")
+    say("**{}** will no longer be {} of {}.", words.address(email), title, file.name)
     left = [ROLES[a.role] for a in found if a.email == email and a.role != role]
     if left:
-        st.markdown(f":material/info: What stays is the role {words.listed(left)}.")
+        say(":material/info: What stays is the role {}.", words.listed(left))
     else:
         st.markdown(
             ":material/block: The person can then no longer open this customer. "
@@ -163,9 +167,13 @@ def _take(file: CustomerFile, email: str, role: Role) -> None:
     admins = [a.email for a in found if a.role == "customer_admin"]
     if admins == [email] and role == "customer_admin":
         st.warning(
-            f"This is the **last customer admin** of {words.plain(file.name)}. Afterwards nobody there can "
-            f"give instructions or access, until a privacy officer of {file.agreement.processor.name} "
-            "names a new admin.",
+            md(
+                "This is the **last customer admin** of {}. Afterwards nobody there can "
+                "give instructions or access, until a privacy officer of {} "
+                "names a new admin.",
+                file.name,
+                file.agreement.processor.name,
+            ),
             icon=":material/warning:",
         )
     if email == file.person.email:

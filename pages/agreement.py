@@ -21,6 +21,7 @@ from dpa_core.agreement import (
 from dpa_core.application import CustomerFile
 from pages.parts import show, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, note, say
 
 Entry = DataSubject | Purpose | Measure | Certification
 
@@ -65,7 +66,7 @@ def _part(id: str) -> str:
 def draw(scope: Scope, groups: list[Group]) -> None:
     """What it shows."""
     file = scope.file
-    show.header("Agreement", f"**{file.agreement.title}.** {_bound(file)}", file)
+    show.header("Agreement", md("**{}.** {}", file.agreement.title, _bound(file)), file)
     st.markdown(
         ":material/info: These are summaries in our own words, to find your way. "
         "**The signed text prevails.**"
@@ -85,11 +86,11 @@ def draw(scope: Scope, groups: list[Group]) -> None:
         _provider(file)
 
 
-def _bound(file: CustomerFile) -> str:
+def _bound(file: CustomerFile) -> words.Markdown:
     bound = file.state.customer
-    since = f" since {words.day(bound.since)}" if bound.since else ""
+    since = md(" since {}", words.day(bound.since)) if bound.since else ""
     version = words.day(file.agreement.published)
-    return f"{words.plain(bound.name)} is bound to the version of **{version}**{since}."
+    return md("{} is bound to the version of **{}**{}.", bound.name, version, since)
 
 
 # --- clauses -------------------------------------------------------------------------------------
@@ -108,20 +109,23 @@ def _clauses(scope: Scope, groups: Sequence[Group]) -> None:
     found, total = sum(map(len, hits.values())), sum(len(g.clauses) for g in groups)
     if not found:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f":material/search_off: **No clause has “{words.plain(text[:60])}” in its number, heading or "
-                "summary.** Try another word, or one word alone."
+            say(
+                ":material/search_off: **No clause has “{}” in its number, heading or "
+                "summary.** Try another word, or one word alone.",
+                text[:60],
             )
             st.button("Show all clauses", on_click=_clear, icon=":material/undo:")
         return
-    st.caption(f"{found} of {words.count(total, 'clause')} found" if sought else words.count(total, "clause"))
+    st.caption(
+        md("{} of {} found", found, words.count(total, "clause")) if sought else words.count(total, "clause")
+    )
     for number, group in enumerate(groups):
         if not hits[group.name]:
             continue
         of = hits[group.name]
-        label = f"**{group.name}** · {group.clauses[0].id} to {group.clauses[-1].id}"
+        label = md("**{}** · {} to {}", group.name, group.clauses[0].id, group.clauses[-1].id)
         if sought:
-            label += f" · {len(of)} of {len(group.clauses)} found"
+            label = md("{} · {} of {} found", label, len(of), len(group.clauses))
         with st.expander(label, expanded=bool(sought) or number == 0):
             for clause in of:
                 _clause(scope, clause)
@@ -138,12 +142,15 @@ def _clear() -> None:
 
 def _clause(scope: Scope, clause: Clause) -> None:
     with st.container(border=True, gap="small", key=f"clause_{clause.id}"):
-        st.markdown(
-            f"**{clause.id} · {clause.heading}**  \n{clause.summary}  \n"
-            f":material/arrow_right_alt: :gray[In this app:] {clause.handled}"
+        say(
+            "**{} · {}**  \n{}  \n:material/arrow_right_alt: :gray[In this app:] {}",
+            clause.id,
+            clause.heading,
+            clause.summary,
+            clause.handled,
         )
         if clause.source_note:
-            st.caption(f":material/info: About the text: {clause.source_note}")
+            note(":material/info: About the text: {}", clause.source_note)
         if clause.page == "agreement":
             st.caption(":material/contract: On this page")
         elif clause.page:
@@ -158,8 +165,8 @@ def _terms(agreement: Agreement) -> None:
     left, right = st.columns(2, gap="medium")
     for number, term in enumerate(agreement.terms):
         with left if number % 2 == 0 else right, st.container(border=True, gap="small"):
-            st.markdown(f"{term.name}: **{_length(term)}**", help=show.clause(term.clause, agreement))
-            st.markdown(term.summary)
+            st.markdown(md("{}: **{}**", term.name, _length(term)), help=show.clause(term.clause, agreement))
+            st.markdown(words.plain(term.summary))
             show.clauses((term.clause,), agreement)
 
 
@@ -170,13 +177,12 @@ def _length(term: Term) -> str:
 
 def _personal_data(agreement: Agreement) -> None:
     _section("Categories of personal data", agreement.data_categories, agreement)
-    st.table(
+    show.table(
         {
-            "Category": [f"**{c.name}**  \n{c.summary}" for c in agreement.data_categories],
+            "Category": [md("**{}**  \n{}", c.name, c.summary) for c in agreement.data_categories],
             "Contains": [words.listed(c.contents) for c in agreement.data_categories],
             "Clause": [c.clause for c in agreement.data_categories],
         },
-        border="horizontal",
         hide_index=True,
     )
     _section("Whose data it is", agreement.data_subjects, agreement)
@@ -193,25 +199,24 @@ def _security(agreement: Agreement) -> None:
 
 
 def _section(title: str, entries: Sequence[Entry | DataCategory], agreement: Agreement) -> None:
-    st.subheader(title, anchor=False)
+    st.subheader(words.plain(title), anchor=False)
     show.clauses(dict.fromkeys(e.clause for e in entries), agreement)
 
 
 def _listing(entries: Sequence[Entry]) -> None:
-    st.table(
+    show.table(
         {
-            "Name": [f"**{e.name}**" for e in entries],
+            "Name": [md("**{}**", e.name) for e in entries],
             "In our words": [e.summary for e in entries],
             "Clause": [e.clause for e in entries],
         },
-        border="horizontal",
         hide_index=True,
     )
 
 
 def _provider(file: CustomerFile) -> None:
     p = file.agreement.processor
-    st.table(
+    show.table(
         {
             "Processor": p.name,
             "Registration number": p.registration_number,
@@ -220,6 +225,5 @@ def _provider(file: CustomerFile) -> None:
             "Website": p.website,
             "Agreement": f"{file.agreement.title}, version {file.agreement.version}",
         },
-        border="horizontal",
         hide_header=True,
     )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -20,9 +19,8 @@ from dpa_core.subjects.subject import Command
 from dpa_core.views import history
 from pages.parts import actions, consequences, show, steps, words
 from pages.parts.scope import Scope
-
-if TYPE_CHECKING:
-    from streamlit.runtime.uploaded_file_manager import UploadedFile
+from pages.parts.uploads import Chosen
+from pages.parts.words import md, note, say
 
 _STATUS: dict[assistance.Status, show.Look] = {
     "waits_for_provider": (":material/hourglass_top:", "orange"),
@@ -106,12 +104,14 @@ def _flag(scope: Scope, flag: Flag, what: str) -> None:
         show.heading(f"Instruction {flag.instruction} may infringe the law", status)
         if what:
             st.markdown(words.plain(what))
-        st.caption(
-            f"The provider’s opinion, {words.minute(flag.at)}, by {words.address(flag.by)}. No legal advice."
+        note(
+            "The provider’s opinion, {}, by {}. No legal advice.",
+            words.minute(flag.at),
+            words.person(scope.file, flag.by),
         )
         show.quoted(flag.opinion)
         if flag.outcome != "open":
-            st.caption(f"Answered by {words.address(flag.answered_by)}")
+            note("Answered by {}", words.person(scope.file, flag.answered_by))
             show.quoted(flag.answer)
         elif file.acts and assistance.AnswerFlag in assistance.steps_open(
             flag, file.state.assistance, file.context
@@ -137,14 +137,16 @@ def _form(scope: Scope) -> None:
     )
     about = KINDS_OF_HELP[kind]
     due = dates.business_days_later(file.now, file.agreement.term("assistance").value)
-    st.markdown(
-        f"{about.note} The provider answers until the end of **{words.day(steps.last_day(due))}** "
-        f"({about.clause})."
+    say(
+        "{} The provider answers until the end of **{}** ({}).",
+        about.note,
+        words.deadline(due),
+        about.clause,
     )
     rights, received = _data_subject(form) if kind == "data_subject" else ([], None)
     title = st.text_input(**form.field("title", "Title"), help="No names of data subjects, please.")
     text = st.text_area(**form.field("text", "What you need"))
-    chosen = steps.uploads(form)
+    chosen = steps.choose_files(form)
     cost = False
     if about.cost:
         cost = st.checkbox(_COST[about.cost], key=form.key("cost"))
@@ -173,9 +175,9 @@ def _data_subject(form: actions.Form) -> tuple[list[assistance.Right], date | No
         format="YYYY-MM-DD",
     )
     own = dates.month_later(received)
-    st.markdown(
-        f":material/event: Your own answer to the person is due on **{words.day(own)}**, a month on "
-        "(Art. 12(3) GDPR)."
+    say(
+        ":material/event: Your own answer to the person is due on **{}**, a month on (Art. 12(3) GDPR).",
+        words.day(own),
     )
     return rights, received
 
@@ -196,8 +198,8 @@ def _card(scope: Scope, request: Request) -> None:
     with st.container(border=True, key=f"request_{request.id}"):
         show.heading(f"{request.id}. {request.title}", status)
         kind = KINDS_OF_HELP[request.kind]
-        rights = f": {words.listed([RIGHTS[r] for r in request.rights])}" if request.rights else ""
-        st.markdown(f"{kind.name}{rights} · {kind.clause}")
+        rights = md(": {}", words.listed([RIGHTS[r] for r in request.rights])) if request.rights else ""
+        say("{}{} · {}", kind.name, rights, kind.clause)
         if not over:
             with st.container(horizontal=True):
                 if request.status != "answered":
@@ -208,7 +210,7 @@ def _card(scope: Scope, request: Request) -> None:
                     st.caption("You to the data subject")
                     steps.due(dates.end_of(own), file.now)
         with st.expander(
-            f"Conversation ({words.count(len(request.said), 'message')})",
+            md("Conversation ({})", words.count(len(request.said), "message")),
             expanded=not over,
             icon=":material/forum:",
         ):
@@ -222,18 +224,18 @@ def _reply(scope: Scope, request: Request, fitting: Sequence[type[Command]]) -> 
     """A message, and a button for each step that can be taken with it."""
     form = actions.Form(scope, f"assistance.reply.{request.id}", about=f"assistance/{request.id}")
     text = st.text_area(**form.field("text", "Message"))
-    buttons = _buttons(scope, request, text, steps.uploads(form))
+    buttons = _buttons(scope, request, text, steps.choose_files(form))
     awaited = assistance.STAGES[request.status].waits_for == scope.file.context.side
     form.told = st.container()
     with st.container(horizontal=True):
         for step in fitting:
             label, icon, make = buttons[step]
             primary = awaited and step is fitting[0]
-            form.button(label, make, icon=icon, primary=primary, step=step.__name__)
+            form.button(words.plain(label), make, icon=icon, primary=primary, step=step.__name__)
 
 
 def _buttons(
-    scope: Scope, request: Request, text: str, chosen: Sequence[UploadedFile]
+    scope: Scope, request: Request, text: str, chosen: Chosen
 ) -> dict[type[Command], tuple[str, str | None, actions.Make]]:
     """The button of each step: its label, its icon, and what it sends."""
     id = request.id
@@ -254,7 +256,11 @@ def _buttons(
             ":material/help:",
             lambda: assistance.AskCustomer(id, text, steps.attach(scope, chosen)),
         ),
-        assistance.CloseRequest: (done, None, lambda: assistance.CloseRequest(id, text)),
+        assistance.CloseRequest: (
+            done,
+            None,
+            lambda: assistance.CloseRequest(id, steps.without_files(text, chosen)),
+        ),
     }
 
 
@@ -291,9 +297,7 @@ def _revoke(id: int, form: actions.Form) -> actions.Make:
     effects = policies.effects_of(assistance.AnswerFlag(id, False), file.state, file.context)
     asked = state.requests.get(state.flags[id].instruction)
     if asked:
-        st.markdown(
-            f":material/cancel: Withdrawn with it: **request {asked.id}, {words.plain(asked.title)}**."
-        )
+        say(":material/cancel: Withdrawn with it: **request {}, {}**.", asked.id, asked.title)
     for command in (*effects.before, *effects.after):
         _goes_with_it(command, file)
     if asked or effects.before or effects.after:
@@ -309,11 +313,12 @@ def _goes_with_it(command: Command, file: CustomerFile) -> None:
     if isinstance(command, SetFeatures):
         switched = features.consequences(command, file.state.features, file.context)
         names = words.listed([f.name for f in switched.switched_off])
-        st.markdown(f":material/toggle_off: Switched off with it: **{names}**.")
+        say(":material/toggle_off: Switched off with it: **{}**.", names)
         consequences.engaged(switched, file.agreement)
     elif isinstance(command, CancelShortening):
         kept = retention.consequences(command, file.state.retention, file.context)
-        st.markdown(
-            f":material/undo: Cancelled with it: the shortening of **{kept.period.data_type.name}**, "
-            f"which stays at {words.duration(kept.days)}."
+        say(
+            ":material/undo: Cancelled with it: the shortening of **{}**, which stays at {}.",
+            kept.period.data_type.name,
+            words.duration(kept.days),
         )

@@ -16,6 +16,7 @@ from dpa_core.subjects.subject import Command
 from dpa_core.subjects.texts import checked_text
 from pages.parts import actions, show, steps, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, note, say
 
 _LOOKS: dict[audits.Status, show.Look] = {
     "requested": (":material/mark_email_unread:", "orange"),
@@ -56,7 +57,7 @@ def draw(scope: Scope, found: list[Audit]) -> None:
         show.read_only(file)
     if file.allows("instruct"):
         soonest = audits.earliest(agreement, file.now)
-        st.markdown(f":material/event: Earliest first day from today: **{words.day(soonest)}**")
+        say(":material/event: Earliest first day from today: **{}**", words.day(soonest))
         with st.expander("Give notice of an audit", icon=":material/add:", expanded=not found):
             _request(scope, soonest)
     if not found:
@@ -82,9 +83,11 @@ def _request(scope: Scope, soonest: date) -> None:
     first = left.date_input(**form.field("first", "First day"), value=soonest, format="YYYY-MM-DD")
     last = right.date_input(**form.field("last", "Last day"), value=soonest, format="YYYY-MM-DD")
     opens, closes = map(words.clock_time, dates.OFFICE_HOURS)
-    st.caption(
-        f"Working days in Stockholm, {opens} to {closes} (the provider’s working hours), without "
-        "disturbing its operations."
+    note(
+        "Working days in Stockholm, {} to {} (the provider’s working hours), without "
+        "disturbing its operations.",
+        opens,
+        closes,
     )
     how = st.radio(
         **form.field("on_site", "How"),
@@ -99,8 +102,12 @@ def _request(scope: Scope, soonest: date) -> None:
     )
     cause = _consequences(command, form)
     cost = st.checkbox(
-        "I acknowledge that the provider’s reasonable expenses are reimbursed, and its personnel’s help in "
-        f"the audit is compensated ({audits.CLAUSE}, {audits.COST_CLAUSE}).",
+        md(
+            "I acknowledge that the provider’s reasonable expenses are reimbursed, and its personnel’s help "
+            "in the audit is compensated ({}, {}).",
+            audits.CLAUSE,
+            audits.COST_CLAUSE,
+        ),
         key=form.key("cost"),
     )
 
@@ -120,7 +127,7 @@ def _who_is_audited(form: actions.Form) -> tuple[str | None, str]:
     about = st.radio(
         **form.field("about", "Who is audited"),
         options=list(choices),
-        format_func=lambda code: choices[code],
+        format_func=lambda code: words.plain(choices[code]),
     )
     if about == "provider":
         return None, ""
@@ -149,9 +156,10 @@ def _consequences(command: audits.RequestAudit, form: actions.Form) -> str:
     if not result.cause_required:
         return ""
     numbers = words.listed([f"audit {a.id}" for a in result.same_year])
-    st.markdown(
-        f":material/info: {command.first.year} has its audit already ({numbers}). A further one needs a "
-        "reasonable cause."
+    say(
+        ":material/info: {} has its audit already ({}). A further one needs a reasonable cause.",
+        command.first.year,
+        numbers,
     )
     return st.text_area(**form.field("cause", "Reasonable cause for a further audit"))
 
@@ -165,16 +173,16 @@ def _card(scope: Scope, audit: Audit) -> None:
     open_steps = audits.steps_open(audit, file.state.audits, file.context) if file.acts else ()
     with st.container(border=True, key=f"audit_{audit.id}"):
         show.heading(audits.title(audit, file.agreement), show.Status(audits.STATUS[stands], _LOOKS[stands]))
-        who = f"by {words.plain(audit.auditor)}, mandated" if audit.auditor else "by the customer itself"
+        who = md("by {}, mandated", audit.auditor) if audit.auditor else "by the customer itself"
         how = "on site" if audit.on_site else "remote"
-        st.markdown(f":material/event: **{_days(audit.plan)}** · {how} · {who}")
+        say(":material/event: **{}** · {} · {}", _days(audit.plan), how, who)
         if audit.proposed:
             side = "The provider" if audit.proposed_by == "provider" else "The customer"
-            st.markdown(f":material/event_repeat: {side} proposes **{_days(audit.proposed)}** instead.")
+            say(":material/event_repeat: {} proposes **{}** instead.", side, _days(audit.proposed))
         if audit.refusal:
             st.markdown(":material/person_off: The provider does not accept the auditor:")
             show.quoted(audit.refusal)
-        _asked(audit)
+        _asked(scope, audit)
         if audit.report:
             steps.files(scope, [audit.report], f"audit.{audit.id}.report")
         for finding in audit.findings:
@@ -182,7 +190,7 @@ def _card(scope: Scope, audit: Audit) -> None:
         _next(scope, audit, open_steps)
 
 
-def _asked(audit: Audit) -> None:
+def _asked(scope: Scope, audit: Audit) -> None:
     with st.expander("What was asked for"):
         for label, text in (
             ("Scope", audit.scope),
@@ -191,9 +199,9 @@ def _asked(audit: Audit) -> None:
             ("Cause for a further audit", audit.cause),
         ):
             if text:
-                st.markdown(f"**{label}**")
+                say("**{}**", label)
                 st.text(text)
-        st.caption(f"Notice of {words.minute(audit.requested_at)}, by {words.address(audit.by)}")
+        note("Notice of {}, by {}", words.minute(audit.requested_at), words.person(scope.file, audit.by))
 
 
 def _days(plan: audits.Plan) -> str:
@@ -205,7 +213,7 @@ def _days(plan: audits.Plan) -> str:
 def _finding(scope: Scope, audit: Audit, finding: audits.Finding, *, closes: bool) -> None:
     """A finding with its remedy or due date. `closes`: whether the person may close an open one."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{finding.number}.** {words.plain(finding.title)}")
+        say("**{}.** {}", finding.number, finding.title)
         if finding.closed_at:
             word = f"Closed {words.day(finding.closed_at)}"
             show.badge(show.Status(word, (":material/check_circle:", "green")))
@@ -266,15 +274,16 @@ def _step(scope: Scope, audit: Audit, name: str, offer: _Offer) -> None:
 
 
 def _accept(audit: Audit, form: actions.Form) -> actions.Make:
-    who = f"the auditor {words.plain(audit.auditor)} and " if audit.auditor else ""
-    st.markdown(f"You accept {who}the dates **{_days(audit.plan)}**. The audit is scheduled with that.")
+    who = md("the auditor {} and ", audit.auditor) if audit.auditor else ""
+    say("You accept {}the dates **{}**. The audit is scheduled with that.", who, _days(audit.plan))
     return lambda: audits.AcceptAudit(audit.id)
 
 
 def _refuse(audit: Audit, form: actions.Form) -> actions.Make:
-    st.markdown(
-        f"You do not accept **{words.plain(audit.auditor)}** as the auditor. Acceptance must not be "
-        "withheld unreasonably; the customer reads your reason. This audit does not count for the year."
+    say(
+        "You do not accept **{}** as the auditor. Acceptance must not be "
+        "withheld unreasonably; the customer reads your reason. This audit does not count for the year.",
+        audit.auditor,
     )
     reason = st.text_area(**form.field("reason", "Reason"))
     return lambda: audits.RefuseAuditor(audit.id, reason)
@@ -282,7 +291,7 @@ def _refuse(audit: Audit, form: actions.Form) -> actions.Make:
 
 def _agree(audit: Audit, form: actions.Form) -> actions.Make:
     if audit.proposed:
-        st.markdown(f"The audit is scheduled for **{_days(audit.proposed)}**.")
+        say("The audit is scheduled for **{}**.", _days(audit.proposed))
     return lambda: audits.AgreeDates(audit.id)
 
 
@@ -298,7 +307,7 @@ def _propose(audit: Audit, form: actions.Form) -> actions.Make:
 
 def _report(audit: Audit, form: actions.Form) -> actions.Make:
     st.markdown("The report is filed once. Findings stay open until either side records the remedy.")
-    chosen = steps.uploads(form, "Report", "report")
+    chosen = steps.choose_files(form, "Report", "report")
     text = st.text_area(
         **form.field("findings", "Findings, one a line"),
         placeholder="Backups are not tested",

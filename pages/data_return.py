@@ -10,13 +10,16 @@ from typing import NamedTuple
 import streamlit as st
 
 from dpa_core.downloads import File
+from dpa_core.manifest import MAX_BYTES as MANIFEST_BYTES
 from dpa_core.manifest import ManifestError, from_json, to_json
 from dpa_core.subjects import data_return, dates
 from dpa_core.subjects.data_return import GROUNDS, WISHES, Item, Order
 from dpa_core.subjects.subject import Command
 from dpa_core.views.data_return import deletion_certificate
-from pages.parts import actions, download, show, steps, words
+from pages.parts import actions, download, show, steps, uploads, words
 from pages.parts.scope import Scope
+from pages.parts.uploads import Chosen
+from pages.parts.words import md, note, say
 
 _LOOKS: dict[data_return.Status, show.Look] = {
     "waits_for_provider": (":material/hourglass_top:", "orange"),
@@ -86,27 +89,31 @@ def _end(scope: Scope) -> None:
     days = file.agreement.term("return_request").value
     with st.container(border=True, key="end_of_agreement"):
         tense = "ended" if file.now >= dates.end_of(end.on) else "ends"
-        st.markdown(f":material/event_busy: **The agreement {tense} on {words.day(end.on)}**")
+        say(":material/event_busy: **The agreement {} on {}**", tense, words.day(end.on))
         show.quoted(end.reason)
         if file.now < until:
-            last = steps.last_day(until)
-            left = (dates.local_day(last) - dates.local_day(file.now)).days
-            st.metric("Days left to ask for a return", max(left, 0))
-            st.markdown(
-                f"You can ask for a return until the end of **{words.day_and_distance(last, file.now)}**: "
-                f"{days} days after the end. Without that request, deletion is assumed to be your wish."
+            left = (words.last_day(until) - dates.local_day(file.now)).days
+            st.metric("Days left to ask for a return", md("{}", max(left, 0)))
+            say(
+                "You can ask for a return until the end of **{}**: "
+                "{} days after the end. Without that request, deletion is assumed to be your wish.",
+                words.deadline_and_distance(until, file.now),
+                days,
             )
         else:
-            st.markdown(
-                f":material/warning: The {days} days to ask for a return are over. **Deletion is assumed** "
-                "for every category that nobody asked to have returned."
+            say(
+                ":material/warning: The {} days to ask for a return are over. **Deletion is assumed** "
+                "for every category that nobody asked to have returned.",
+                days,
             )
 
 
 def _order_form(scope: Scope) -> None:
     file, form = scope.file, actions.Form(scope, "data_return.order")
     wish = st.radio(
-        **form.field("wish", "What shall happen"), options=list(WISHES), format_func=lambda w: WISHES[w]
+        **form.field("wish", "What shall happen"),
+        options=list(WISHES),
+        format_func=lambda w: words.plain(WISHES[w]),
     )
     names = {c.id: c.name for c in file.agreement.data_categories}
     categories = st.multiselect(
@@ -137,13 +144,14 @@ def _consequences(scope: Scope, result: data_return.Consequences) -> None:
         st.markdown("The agreement ends: no copy stays after a return (Art. 28(3)(g) GDPR).")
     if result.held:
         names = words.listed(list(result.held))
-        st.markdown(
-            f":material/lock: A legal hold stands on {names}: release it on the Retention page, "
-            "or the deletion waits."
+        say(
+            ":material/lock: A legal hold stands on {}: release it on the Retention page, "
+            "or the deletion waits.",
+            names,
         )
     for kept in result.kept:
         name = scope.file.agreement.data_category(kept.category).name
-        st.markdown(f":material/gavel: {name} is kept until {words.day(kept.until)}: {words.plain(kept.law)}")
+        say(":material/gavel: {} is kept until {}: {}", name, words.day(kept.until), kept.law)
 
 
 # --- one order -----------------------------------------------------------------------------------
@@ -154,9 +162,9 @@ def _card(scope: Scope, order: Order) -> None:
     with st.container(border=True, key=f"order_{order.id}"):
         title = "Deletion, assumed" if order.assumed else f"{WISHES[order.wish]}, order {order.id}"
         show.heading(title, show.Status(data_return.STATUS[stands], _LOOKS[stands]))
-        st.markdown(f":material/category: {_names(scope, order.categories)}")
-        by = f", by {words.address(order.by)}" if order.by else ", by clause 3.1(xi)"
-        st.caption(f"{'Assumed since' if order.assumed else 'Ordered'} {words.minute(order.at)}{by}")
+        say(":material/category: {}", _names(scope, order.categories))
+        by = md(", by {}", words.person(scope.file, order.by)) if order.by else ", by clause 3.1(xi)"
+        note("{} {}{}", "Assumed since" if order.assumed else "Ordered", words.minute(order.at), by)
         show.quoted(order.reason)
         if order.mismatch:
             st.markdown(":material/report: The customer reports a mismatch:")
@@ -164,9 +172,11 @@ def _card(scope: Scope, order: Order) -> None:
         if order.items:
             _items(scope, order, stands)
         if order.deleted_on and order.certified_at:
-            st.markdown(
-                f":material/delete_forever: Deleted on **{words.day(order.deleted_on)}**, recorded "
-                f"{words.minute(order.certified_at)} by {words.address(order.deleted_by)}."
+            say(
+                ":material/delete_forever: Deleted on **{}**, recorded {} by {}.",
+                words.day(order.deleted_on),
+                words.minute(order.certified_at),
+                words.person(scope.file, order.deleted_by),
             )
             download.button(
                 scope,
@@ -180,7 +190,7 @@ def _card(scope: Scope, order: Order) -> None:
 
 def _items(scope: Scope, order: Order, stands: data_return.Status) -> None:
     st.markdown(
-        f"**Manifest** of {words.minute(order.delivered_at)}" if order.delivered_at else "**Manifest**"
+        md("**Manifest** of {}", words.minute(order.delivered_at)) if order.delivered_at else "**Manifest**"
     )
     rows = [{"File": i.name, "Size": words.size(i.size), "SHA-256": i.sha256} for i in order.items]
     st.dataframe(rows, hide_index=True, key=f"manifest_{order.id}")
@@ -213,9 +223,10 @@ def _held_back(scope: Scope, order: Order, stands: data_return.Status) -> None:
     if delete not in data_return.STAGES[stands].steps or delete in theirs:
         return
     names = data_return.held_back(order, dates.local_day(file.now), state, file.context)
-    st.markdown(
-        f":material/lock: A legal hold stands on {words.listed(names)}. The deletion waits until it is "
-        "released on the Retention page, or a lawful exception is recorded."
+    say(
+        ":material/lock: A legal hold stands on {}. The deletion waits until it is "
+        "released on the Retention page, or a lawful exception is recorded.",
+        words.listed(names),
     )
 
 
@@ -283,9 +294,10 @@ def _step(scope: Scope, order: Order, step: type[Command], *, primary: bool) -> 
 
 def _terminate(form: actions.Form) -> actions.Make:
     days = form.file.agreement.term("return_request").value
-    st.markdown(
-        f"The customer has {days} days from then to ask for its data. After that, deletion is assumed. "
-        "An end is recorded once."
+    say(
+        "The customer has {} days from then to ask for its data. After that, deletion is assumed. "
+        "An end is recorded once.",
+        days,
     )
     today = dates.local_day(form.file.now)
     on = st.date_input(**form.field("on", "Last day"), value=today, format="YYYY-MM-DD")
@@ -303,7 +315,7 @@ def _except(form: actions.Form) -> actions.Make:
         **form.field("category", "Data category"), options=list(names), format_func=lambda c: names[c]
     )
     ground = st.radio(
-        **form.field("ground", "Ground"), options=list(GROUNDS), format_func=lambda g: GROUNDS[g]
+        **form.field("ground", "Ground"), options=list(GROUNDS), format_func=lambda g: words.plain(GROUNDS[g])
     )
     law = st.text_input(**form.field("law", "Law or rule"), placeholder="Such as the Accounting Act, 7:2")
     until = st.date_input(**form.field("until", "Until"), value=None, format="YYYY-MM-DD")
@@ -317,8 +329,8 @@ def _deliver(order: Order, form: actions.Form) -> actions.Make:
     st.markdown(
         "Attach the files, or the manifest of `dpa return manifest DIR` for files that go another way."
     )
-    chosen = steps.uploads(form, "Files to hand over here")
-    listed = st.file_uploader(**form.field("manifest", "Manifest of files that go another way (JSON)"))
+    chosen = steps.choose_files(form, "Files to hand over here")
+    listed = _manifest_field(form)
     where = st.text_area(**form.field("where", "How those files reach the customer"))
 
     def make() -> data_return.Deliver:
@@ -326,11 +338,22 @@ def _deliver(order: Order, form: actions.Form) -> actions.Make:
             Item(name=r.name, size=r.size, sha256=r.sha256, attached=True)
             for r in steps.attach(form.scope, chosen)
         ]
-        if listed is not None:
-            items += _manifest(listed.getvalue())
+        for manifest in listed:
+            items += _manifest(manifest.getvalue())
         return data_return.Deliver(order.id, tuple(items), where)
 
     return make
+
+
+def _manifest_field(form: actions.Form) -> Chosen:
+    listed = uploads.choose(
+        **form.labelled("manifest", "Manifest of files that go another way (JSON)"),
+        limit=MANIFEST_BYTES,
+        help="As `dpa return manifest` writes it.",
+        many=False,
+    )
+    form.files.append(listed)
+    return listed
 
 
 def _manifest(content: bytes) -> list[Item]:
@@ -346,11 +369,13 @@ def _manifest(content: bytes) -> list[Item]:
 
 def _delete(order: Order, form: actions.Form) -> actions.Make:
     file, today = form.file, dates.local_day(form.file.now)
-    st.markdown(f":material/delete_forever: **{_names(form.scope, order.categories)}**")
+    say(":material/delete_forever: **{}**", _names(form.scope, order.categories))
     for kept in data_return.kept_at(file.state.data_return, today, order.categories):
-        st.markdown(
-            f":material/gavel: {_names(form.scope, (kept.category,))}, kept to {words.day(kept.until)}: "
-            f"{words.plain(kept.law)}"
+        say(
+            ":material/gavel: {}, kept to {}: {}",
+            _names(form.scope, (kept.category,)),
+            words.day(kept.until),
+            kept.law,
         )
     st.markdown("You certify that the data is deleted. The certificate is made from this record.")
     on = st.date_input(**form.field("on", "Deleted on"), value=today, format="YYYY-MM-DD")
@@ -364,7 +389,7 @@ def _acknowledge(order: Order, form: actions.Form) -> actions.Make:
     st.markdown("Check off each file that is there and matches its SHA-256.")
     names = [i.name for i in order.items]
     if len(names) > 20:
-        checked = names if st.checkbox(f"All {len(names):,} files match", key=form.key("all")) else []
+        checked = names if st.checkbox(md("All {:,} files match", len(names)), key=form.key("all")) else []
     else:
         checked = [
             name

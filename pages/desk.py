@@ -20,6 +20,7 @@ from dpa_core.subjects.common import SIDES
 from dpa_core.views import tasks
 from pages.parts import show, steps, usage, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, say
 
 SUBJECTS = {s.name: s.title for s in registry.ON_DESK}
 FIRST = 8  # tasks shown as cards above the table
@@ -67,10 +68,8 @@ def draw(scope: Scope, data: Data) -> None:
     _load(data.load)
     _filters()
     overdue = pc.sum(pc.equal(data.tasks["standing"], "overdue")).as_py() or 0
-    st.markdown(
-        f"**{words.count(data.tasks.num_rows, 'open task')}**"
-        + (f", :material/warning: **{overdue:,} overdue**" if overdue else ", none overdue")
-    )
+    late = md(":material/warning: **{:,} overdue**", overdue) if overdue else "none overdue"
+    say("**{}**, {}{}", words.count(data.tasks.num_rows, "open task"), late, _shown(data.tasks.num_rows))
     if data.tasks.num_rows:
         _first(scope, data)
         _timeline(data)
@@ -82,15 +81,23 @@ def draw(scope: Scope, data: Data) -> None:
     show.clauses(clauses, scope.file.agreement)
 
 
+def _shown(number: int) -> words.Markdown:
+    """How many of them have a card, where not all have."""
+    if number <= FIRST:
+        return md("")
+    return md(". Here the most urgent: {}; the table below has all.", words.part(FIRST, number, "open task"))
+
+
 def _load(load: pa.Table) -> None:
     """How much waits for the provider, a figure a subject."""
     by_subject = {row["subject"]: row for row in load.to_pylist()}
     for column, (subject, title) in zip(st.columns(len(SUBJECTS)), SUBJECTS.items(), strict=True):
         row = by_subject.get(subject, {"open": 0, "overdue": 0})
-        note = f"{row['overdue']:,} overdue" if row["overdue"] else "none overdue"
-        column.metric(title, f"{row['open']:,}", border=True, help="Waiting for the provider")
-        icon = ":material/warning:" if row["overdue"] else ":material/check:"
-        column.caption(f"{icon} {note}")
+        column.metric(
+            words.plain(title), md("{:,}", row["open"]), border=True, help="Waiting for the provider"
+        )
+        late = md(":material/warning: {:,} overdue", row["overdue"])
+        column.caption(late if row["overdue"] else ":material/check: none overdue")
 
 
 def _filters() -> None:
@@ -116,15 +123,16 @@ def _first(scope: Scope, data: Data) -> None:
         with st.container(border=True, key=f"task_{number}"):
             left, middle, right = st.columns([2.9, 4.0, 2.4], vertical_alignment="center")
             with left:
-                steps.due(row["due"], data.provider.now, hours=row["subject"] == "incidents")
+                steps.due(row["due"], data.provider.now)
             who = row["customer"] or "All customers concerned"
-            middle.markdown(f"**{words.plain(who)}** · {words.plain(row['title'])} · {row['clause']}")
+            middle.markdown(md("**{}** · {} · {}", who, row["title"], row["clause"]))
             mine = row["waits_for"] == "provider"
             if not mine:
-                middle.badge("Waits for the customer", icon=":material/person:", color="gray")
+                with middle:
+                    show.badge(show.Status("Waits for the customer", (":material/person:", "gray")))
             label = row["next_step"] if mine else f"See: {row['next_step']}"
             if right.button(
-                label,
+                words.plain(label),
                 key=f"go_{row['customer_id']}_{row['key']}_{number}",
                 type="primary" if mine else "secondary",
                 width="stretch",
@@ -195,7 +203,11 @@ def _weeks(found: pa.Table, provider: ProviderFile) -> pd.DataFrame:
 def _table(scope: Scope, data: Data) -> None:
     st.subheader("All of it", anchor=False)
     shown = data.tasks.select(["standing", "due", "customer", "title", "next_step", "waits_for", "clause"])
-    for at, labels in ((0, tasks.STANDING), (5, SIDES)):
+    due = shown.column("due").to_pylist()
+    days, hours = ([at and spelt(at) for at in due] for spelt in (words.last_day, words.deadline_hour))
+    shown = shown.set_column(1, "due", pa.array(days, pa.date32()))
+    shown = shown.add_column(2, "until", pa.array(hours, pa.string()))
+    for at, labels in ((0, tasks.STANDING), (6, SIDES)):
         named = pa.array([labels[code].capitalize() for code in shown.column(at).to_pylist()], pa.string())
         shown = shown.set_column(at, shown.column_names[at], named)
     picked = st.dataframe(
@@ -206,9 +218,8 @@ def _table(scope: Scope, data: Data) -> None:
         selection_mode="single-row",
         column_config={
             "standing": "Standing",
-            "due": st.column_config.DatetimeColumn(
-                "Due before", format="D MMM YYYY, HH:mm", timezone="Europe/Stockholm"
-            ),
+            "due": st.column_config.DateColumn("Due", format="D MMM YYYY"),
+            "until": "Until",
             "customer": "Customer",
             "title": st.column_config.TextColumn("What", width="large"),
             "next_step": "Next step",
@@ -219,7 +230,7 @@ def _table(scope: Scope, data: Data) -> None:
     rows = picked["selection"]["rows"]
     if rows and rows[0] < data.tasks.num_rows:
         row = data.tasks.slice(rows[0], 1).to_pylist()[0]
-        if st.button(f"{row['next_step']}: {row['title']}", type="primary", key="desk.go"):
+        if st.button(md("{}: {}", row["next_step"], row["title"]), type="primary", key="desk.go"):
             _go(scope, row)
     else:
         st.caption("Select a row to take its next step.")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
 from dpa_core.agreement import Feature, SubProcessor
-from dpa_core.application import CustomerFile, Receipt
+from dpa_core.application import Receipt
 from dpa_core.subjects import features
 from pages.parts import actions, consequences, show, words
+from pages.parts.drafts import Draft
 from pages.parts.scope import Scope
+from pages.parts.words import md, note, say
 
 STAGED, LAST = "features.staged", "features.last"
+"""The draft of what is staged, and in the session state the switch that opened the dialog."""
 REVIEW = "features.review"
 """The dialog."""
 
@@ -23,7 +27,7 @@ class Card:
 
     feature: Feature
     on: bool
-    since: str
+    since: words.Markdown
     sub_processors: tuple[SubProcessor, ...]
 
 
@@ -38,11 +42,13 @@ def read(scope: Scope) -> list[Card]:
     cards = []
     for feature in file.agreement.features:
         switch = file.state.features.switches.get(feature.id)
-        since = ""
+        since = md("")
         if switch:
             word = "On" if switch.on else "Off"
-            by = words.address(switch.by)
-            since = f"{word} since {words.day(switch.since)}, by {by} (instruction {switch.sequence})"
+            by = words.person(file, switch.by)
+            since = md(
+                "{} since {}, by {} (instruction {})", word, words.day(switch.since), by, switch.sequence
+            )
         cards.append(
             Card(feature, bool(switch and switch.on), since, features.of_feature(feature.id, file.agreement))
         )
@@ -61,70 +67,77 @@ def draw(scope: Scope, cards: list[Card]) -> None:
         file,
     )
     show.read_only(file)
-    staged = _staged(file)
-    _bar(file, staged)
+    staged = _staged(scope)
+    _bar(scope, staged)
     left, right = st.columns(2, gap="medium")
     for number, card in enumerate(cards):
         with left if number % 2 == 0 else right:
-            _card(card, file, staged)
+            _card(card, scope, staged)
     show.clauses((features.CLAUSE, features.TRANSFER_CLAUSE, "3.1(i)"), file.agreement)
     if staged:
-        actions.declare(scope, REVIEW, _DIALOG)
+        actions.declare(scope, REVIEW, _dialog(scope))
 
 
-def _staged(file: CustomerFile) -> dict[str, bool]:
+def _staged(scope: Scope) -> dict[str, bool]:
     """What is staged for this customer, less what has come true meanwhile."""
+    file = scope.file
     if not file.allows("instruct"):
         return {}
-    all_staged: dict[str, dict[str, bool]] = st.session_state.setdefault(STAGED, {})
-    mine = all_staged.get(file.customer_id, {})
-    left = {id: on for id, on in mine.items() if on != (id in file.state.features.on)}
-    all_staged[file.customer_id] = left
-    return left
+    mine: dict[str, bool] = Draft(scope, STAGED).known.content.get("switches", {})
+    known = {f.id for f in file.agreement.features}
+    return {id: on for id, on in mine.items() if id in known and on != (id in file.state.features.on)}
 
 
-def _bar(file: CustomerFile, staged: dict[str, bool]) -> None:
+def stage(scope: Scope, staged: dict[str, bool]) -> None:
+    """Keep what is staged, in place of what was."""
+    Draft(scope, STAGED).put("switches", staged)
+
+
+def _bar(scope: Scope, staged: dict[str, bool]) -> None:
+    file = scope.file
+    if not file.allows("instruct"):
+        return
+    Draft(scope, STAGED).show(partial(stage, scope, {}), "features.discard")
     if not staged:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="staged_bar"):
         named = [f"{file.agreement.feature(id).name} {'on' if on else 'off'}" for id, on in staged.items()]
-        st.markdown(
-            f"**{words.count(len(staged), 'change')} staged, not recorded yet:** {words.listed(named)}"
-        )
+        say("**{} staged, not recorded yet:** {}", words.count(len(staged), "change"), words.listed(named))
         st.button("Review and confirm", type="primary", on_click=_open)
-        st.button("Discard", on_click=staged.clear)
+        st.button("Discard", on_click=stage, args=[scope, {}])
 
 
-def _open(toggled: tuple[str, str] | None = None) -> None:
-    """`toggled`: the customer and switch that opened the dialog; X or Escape flips that one back."""
+def _open(toggled: str | None = None) -> None:
+    """`toggled`: the switch that opened the dialog; X or Escape flips that one back."""
     st.session_state[LAST] = toggled
     actions.open(REVIEW)
 
 
-def _card(card: Card, file: CustomerFile, staged: dict[str, bool]) -> None:
+def _card(card: Card, scope: Scope, staged: dict[str, bool]) -> None:
+    file = scope.file
     feature, agreement = card.feature, file.agreement
     with st.container(border=True, key=f"card_{feature.id}"):
         show.heading(feature.name, _status(card, staged))
-        st.markdown(feature.purpose)
+        st.markdown(words.plain(feature.purpose))
         for s in card.sub_processors:
             where = show.places(s, agreement)
-            icon = ":material/public:" if show.outside(s, agreement) else ":material/location_on:"
-            st.markdown(f"{icon} **{s.name}** · {where} · {show.mechanisms(s, agreement)}")
+            icon = words.icon(":material/public:" if show.outside(s, agreement) else ":material/location_on:")
+            say("{} **{}** · {} · {}", icon, s.name, where, show.mechanisms(s, agreement))
         if feature.source_note:
-            st.caption(f":material/info: {feature.source_note}")
+            note(":material/info: {}", feature.source_note)
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             key = f"switch_{feature.id}"
             # The switch always shows what is staged, or else what stands, whatever was clicked before.
             st.session_state[key] = staged.get(feature.id, card.on)
             st.toggle(
-                f"Switch {feature.name}",
+                md("Switch {}", feature.name),
                 key=key,
                 disabled=not file.allows("instruct"),
                 on_change=_toggled,
-                args=[feature.id, card.on, file.customer_id],
+                args=[feature.id, card.on, scope],
             )
             if card.since:
-                st.caption(card.since)
+                st.caption(words.plain(card.since))
 
 
 def _status(card: Card, staged: dict[str, bool]) -> show.Status:
@@ -136,17 +149,17 @@ def _status(card: Card, staged: dict[str, bool]) -> show.Status:
     return show.Status("Off", (":material/circle:", "gray"))
 
 
-def _toggled(id: str, stands: bool, customer_id: str) -> None:
-    staged: dict[str, bool] = st.session_state.setdefault(STAGED, {}).setdefault(customer_id, {})
+def _toggled(id: str, stands: bool, scope: Scope) -> None:
+    staged = _staged(scope)
     if staged.pop(id, None) is None:
         staged[id] = not stands
-        _open((customer_id, id))
+        _open(id)
+    stage(scope, staged)
 
 
-def _closed() -> None:
+def _closed(scope: Scope) -> None:
     if toggled := st.session_state.pop(LAST, None):
-        customer_id, feature = toggled
-        st.session_state[STAGED].get(customer_id, {}).pop(feature, None)
+        stage(scope, {id: on for id, on in _staged(scope).items() if id != toggled})
 
 
 # --- the dialog ----------------------------------------------------------------------------------
@@ -154,14 +167,14 @@ def _closed() -> None:
 
 def _fields(form: actions.Form) -> actions.Make | None:
     file = form.file
-    staged = _staged(file)
+    staged = _staged(form.scope)
     if not staged:
         st.markdown("All that you staged stands already. There is nothing left to confirm.")
         return None
     result = actions.attempt(
         lambda: features.consequences(features.SetFeatures(staged), file.state.features, file.context)
     )
-    form.leave("Discard all", staged.clear)
+    form.leave("Discard all", partial(stage, form.scope, {}))
     if result is None:
         return None
     consequences.card(result, file.agreement)
@@ -170,18 +183,18 @@ def _fields(form: actions.Form) -> actions.Make | None:
     return lambda: features.SetFeatures(dict(staged), reason, acknowledged)
 
 
-def _recorded(receipt: Receipt) -> str:
-    st.session_state[STAGED][receipt.customer_id] = {}
-    return ""
+def _dialog(scope: Scope) -> actions.Dialog:
+    def recorded(_: Receipt) -> str:
+        Draft(scope, STAGED).drop()
+        return ""
 
-
-_DIALOG = actions.Dialog(
-    "Review the instruction",
-    "Confirm instruction",
-    _fields,
-    icon=":material/fact_check:",
-    kept="instruction",
-    leave="Stage and choose more",
-    then=_recorded,
-    on_dismiss=_closed,
-)
+    return actions.Dialog(
+        "Review the instruction",
+        "Confirm instruction",
+        _fields,
+        icon=":material/fact_check:",
+        kept="instruction",
+        leave="Stage and choose more",
+        then=recorded,
+        on_dismiss=partial(_closed, scope),
+    )

@@ -14,6 +14,7 @@ from dpa_core.views import history
 from dpa_core.views.history import Instruction
 from pages.parts import download, show, words
 from pages.parts.scope import Scope, look_at
+from pages.parts.words import md, note, say
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,13 @@ def _check(scope: Scope) -> None:
             fault = history.fault(scope.file)
             if fault:
                 st.error(
-                    f"Entry {fault.sequence} {fault.why}. Tell the provider’s privacy officer.",
+                    md("Entry {} {}. Tell the provider’s privacy officer.", fault.sequence, fault.why),
                     icon=":material/gpp_bad:",
                 )
             else:
-                st.success(f"Whole: entries 1 to {scope.file.sequence} fit.", icon=":material/verified_user:")
+                st.success(
+                    md("Whole: entries 1 to {} fit.", scope.file.sequence), icon=":material/verified_user:"
+                )
 
 
 def _as_of(scope: Scope, data: Data) -> None:
@@ -117,7 +120,7 @@ def _table(scope: Scope, data: Data, found: list[Instruction]) -> None:
         st.info("No entry matches. Clear a filter to see more.", icon=":material/filter_alt_off:")
         return
     if len(found) < len(data.instructions):
-        st.caption(f"{len(found):,} of {words.count(len(data.instructions), 'entry', 'entries')} shown.")
+        note("{:,} of {} shown.", len(found), words.count(len(data.instructions), "entry", "entries"))
     frame = pd.DataFrame(
         {
             "No.": [i.sequence for i in found],
@@ -166,11 +169,14 @@ def _csv(scope: Scope, found: list[Instruction]) -> File:
 
 def _detail(i: Instruction) -> None:
     with st.container(border=True):
-        st.markdown(f"**{i.sequence}. {words.plain(i.what)}**")
+        say("**{}. {}**", i.sequence, i.what)
         behalf = "the provider" if i.on_behalf_of == "processor" else "the customer, as controller"
-        st.markdown(
-            f"{words.minute(i.recorded_at)} (Stockholm) · {words.address(i.actor)}, for {behalf} · "
-            f"agreement of {i.agreement_version}"
+        say(
+            "{} (Stockholm) · {}, for {} · agreement of {}",
+            words.minute(i.recorded_at),
+            words.address(i.actor),
+            behalf,
+            i.agreement_version,
         )
         show.quoted(i.reason)
         st.caption("Digest (SHA-256)")

@@ -16,6 +16,7 @@ from dpa_core.subjects.incidents import DECISIONS, ITEMS, KIND_NAMES, Incident
 from dpa_core.subjects.subject import Command
 from pages.parts import actions, show, steps, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, note, say
 
 _STATUS: dict[incidents.Status, show.Look] = {
     "new_notice": (":material/mark_email_unread:", "red"),
@@ -58,7 +59,7 @@ def draw(scope: Scope, data: Data) -> None:
     )
     if not file.allows("respond"):
         show.read_only(file)
-    sides = {f"Notices to {words.plain(file.name)}": partial(_notices, scope, data)}
+    sides = {f"Notices to {file.name}": partial(_notices, scope, data)}
     if data.provider:
         sides = {"All incidents (provider)": partial(_provider, scope, data.provider), **sides}
     show.sides(sides)
@@ -82,19 +83,19 @@ def _notice(scope: Scope, incident: Incident) -> None:
     with st.container(border=True, key=f"incident_{incident.id}"):
         show.heading(incident.title, show.Status(incidents.STATUS[status], _STATUS[status]))
         aware = incident.aware[file.customer_id]
-        st.markdown(f"{KIND_NAMES[incident.kind]} · the provider learnt of it {words.minute(aware)}")
+        say("{} · the provider learnt of it {}", KIND_NAMES[incident.kind], words.minute(aware))
         _known(incident)
         for notice in reversed(incident.notices):
             _one_notice(scope, incident, notice, f"told.{incident.id}")
-        st.markdown(f"**Your decision:** {DECISIONS[handling.decision]}")
+        say("**Your decision:** {}", DECISIONS[handling.decision])
         if handling.decided_at:
-            st.caption(f"{words.minute(handling.decided_at)}, by {words.address(handling.decided_by)}")
+            note("{}, by {}", words.minute(handling.decided_at), words.person(file, handling.decided_by))
         show.quoted(handling.reason)
         if handling.decision == "undecided" and incident.kind == "breach":
             st.caption(
                 "Art. 33(1) GDPR gives you 72 hours from when you know; counted here from the first notice."
             )
-            steps.due(incident.notices[0].at + incidents.CONTROLLERS_HOURS, file.now, hours=True)
+            steps.due(incident.notices[0].at + incidents.CONTROLLERS_HOURS, file.now)
         fitting = incidents.steps_open(incident, state, file.context)
         if file.acts and fitting:
             _customers_steps(scope, incident, fitting)
@@ -136,7 +137,7 @@ _CUSTOMERS_BUTTONS: dict[type[Command], Callable[[actions.Form, Incident, bool],
 def _known(incident: Incident) -> None:
     """The five items as last told; what is still open is said to be so."""
     for item, label in ITEMS.items():
-        st.markdown(f"**{label}**")
+        say("**{}**", label)
         if text := incident.items.get(item):
             st.text(text)
         else:
@@ -145,11 +146,13 @@ def _known(incident: Incident) -> None:
 
 def _one_notice(scope: Scope, incident: Incident, notice: incidents.Notice, key: str) -> None:
     name = (
-        "First notice" if notice.number == incident.notices[0].number else f"Update, notice {notice.number}"
+        "First notice"
+        if notice.number == incident.notices[0].number
+        else md("Update, notice {}", notice.number)
     )
-    with st.expander(f"{name} of {words.minute(notice.at)}", icon=":material/mail:"):
+    with st.expander(md("{} of {}", name, words.minute(notice.at)), icon=":material/mail:"):
         for item, text in notice.items.items():
-            st.caption(ITEMS[item])
+            st.caption(words.plain(ITEMS[item]))
             st.text(text)
         if notice.delay:
             st.caption("Reasons for the delay")
@@ -182,8 +185,8 @@ def _clock(scope: Scope, incident: Incident) -> None:
     """The hours that run, drawn anew every minute."""
     agreement, now = scope.file.agreement, scope.application.clock.now()
     until = min(incidents.notify_until(incident, c, agreement) for c in incident.waiting)
-    st.markdown(f":material/timer: **{words.count(len(incident.waiting), 'customer')} not notified yet**")
-    steps.due(until, now, hours=True)
+    say(":material/timer: **{} not notified yet**", words.count(len(incident.waiting), "customer"))
+    steps.due(until, now)
 
 
 def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[str, str]) -> None:
@@ -192,21 +195,25 @@ def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[s
         show.heading(incident.title, show.Status(incidents.PROVIDER_STATUS[status], _PROVIDER_STATUS[status]))
         first = min(incident.aware.values())
         clause = incidents.clause_of(incident.kind)
-        st.markdown(f"{KIND_NAMES[incident.kind]} · learnt of {words.minute(first)} · {clause}")
+        say("{} · learnt of {} · {}", KIND_NAMES[incident.kind], words.minute(first), clause)
         if status == "to_be_notified":
             _clock(scope, incident)
         if incident.missing and status != "closed":
             missing = ", ".join(ITEMS[item] for item in incident.missing)
-            st.caption(f":material/pending: Not told to everyone yet: {missing}")
+            note(":material/pending: Not told to everyone yet: {}", missing)
         _concerned(incident, names)
         for notice in reversed(incident.notices):
             with st.expander(
-                f"Notice {notice.number} of {words.minute(notice.at)}, to "
-                f"{words.count(len(notice.customers), 'customer')}",
+                md(
+                    "Notice {} of {}, to {}",
+                    notice.number,
+                    words.minute(notice.at),
+                    words.count(len(notice.customers), "customer"),
+                ),
                 icon=":material/mail:",
             ):
                 for item, text in notice.items.items():
-                    st.caption(ITEMS[item])
+                    st.caption(words.plain(ITEMS[item]))
                     st.text(text)
         show.quoted(incident.summary)
         _steps(scope, provider, incident)
@@ -228,9 +235,11 @@ def _concerned(incident: Incident, names: dict[str, str]) -> None:
 
 
 def _record_form(scope: Scope, provider: ProviderFile) -> None:
-    form, names = actions.Form(scope, "incidents.record"), _customer_names(scope)
+    form, names = actions.Form(scope, "incidents.record", own=True), _customer_names(scope)
     kind = st.radio(
-        **form.field("kind", "What it is"), options=list(KIND_NAMES), format_func=lambda i: KIND_NAMES[i]
+        **form.field("kind", "What it is"),
+        options=list(KIND_NAMES),
+        format_func=lambda i: words.plain(KIND_NAMES[i]),
     )
     title = st.text_input(**form.field("title", "Title, as customers will read it"))
     aware = _moment(form, provider.now)
@@ -288,7 +297,7 @@ def _step(
             return None
         return fields(provider, provider.state.incidents.incidents[incident.id], form)
 
-    dialog = actions.Dialog(incident.title, confirm, drawn, about=f"incidents/{incident.id}")
+    dialog = actions.Dialog(incident.title, confirm, drawn, about=f"incidents/{incident.id}", own=True)
     name = f"incidents.{step.__name__}.{incident.id}"
     actions.button(scope, label(incident), name, dialog, kind=kind)
 
@@ -298,7 +307,7 @@ def _decide(id: int, form: actions.Form) -> actions.Make:
     decision = st.radio(
         **form.field("decision", "Decision"),
         options=[d for d in DECISIONS if d != "undecided"],
-        format_func=lambda d: DECISIONS[d],
+        format_func=lambda d: words.plain(DECISIONS[d]),
     )
     reason = st.text_area(**form.field("reason", "Reason (needed where you notify nobody)"))
     return lambda: incidents.RecordDecision(id, decision, reason)
@@ -321,7 +330,7 @@ def _notify(provider: ProviderFile, incident: Incident, form: actions.Form) -> a
     first = [c for c in incident.waiting if c in who]
     if any(provider.now > incidents.notify_until(incident, c, provider.agreement) for c in first):
         delay = st.text_area(**form.field("delay", "Reasons for the delay, told with the notice"))
-    chosen = steps.uploads(form)
+    chosen = steps.choose_files(form)
     changed = {i: t for i, t in texts.items() if first or t.strip() != incident.items.get(i, "")}
     return lambda: incidents.NotifyCustomers(
         incident.id, changed, tuple(who), delay, steps.attach(form.scope, chosen, own=True)

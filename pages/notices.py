@@ -23,6 +23,7 @@ from dpa_core.views import notices
 from dpa_core.views.notices import Effect, Notice
 from pages.parts import actions, consequences, show, steps, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, note, say
 
 _STANDING: dict[Standing, show.Look] = {
     "may_object": (":material/mark_email_unread:", "orange"),
@@ -76,7 +77,7 @@ def draw(scope: Scope, data: Data) -> None:
     )
     if not file.allows("respond"):
         show.read_only(file)
-    sides = {f"Notices to {words.plain(file.name)}": partial(_notices, scope, data)}
+    sides = {f"Notices to {file.name}": partial(_notices, scope, data)}
     if data.provider:
         sides["Drafts and publishing"] = partial(_drafts, scope, data.provider)
     show.sides(sides)
@@ -101,13 +102,16 @@ def _notice(scope: Scope, notice: Notice) -> None:
         standing = show.Status(objections.STANDING[notice.standing], _STANDING[notice.standing])
         show.heading(p.change.title, standing)
         if p.withdrawn_at:
-            st.markdown(f":material/cancel: Withdrawn on {words.day(p.withdrawn_at)}; it will not come.")
+            say(":material/cancel: Withdrawn on {}; it will not come.", words.day(p.withdrawn_at))
             show.quoted(p.withdrawal)
         else:
             counts = sub_processors.STATUS[sub_processors.status(p, file.now)].lower()
-            st.markdown(
-                f":material/event: Notice of {words.day(p.at)}; {counts} "
-                f"**{words.day(p.effective_on)}** ({words.distance(p.effective_at, file.now)})."
+            say(
+                ":material/event: Notice of {}; {} **{}** ({}).",
+                words.day(p.at),
+                counts,
+                words.day(p.effective_on),
+                words.distance(p.effective_at, file.now),
             )
         st.markdown(_for_you(notice.effect, p.change))
         _entries(notice.effect, file.version(file.agreement.version, p.effective_at))
@@ -117,12 +121,12 @@ def _notice(scope: Scope, notice: Notice) -> None:
         _where_it_stands(scope, notice)
 
 
-def _for_you(effect: Effect, change: Change) -> str:
+def _for_you(effect: Effect, change: Change) -> words.Markdown:
     """What changes for the customer's own configuration."""
     if effect.core:
-        return ":material/priority_high: **This touches you:** it is part of the core service."
+        return md(":material/priority_high: **This touches you:** it is part of the core service.")
     if not effect.features:
-        return ":material/task_alt: **Nothing changes for you:** you use none of the features it serves."
+        return md(":material/task_alt: **Nothing changes for you:** you use none of the features it serves.")
     names = words.listed([f.name for f in effect.features])
     new, old = effect.after.name if effect.after else "", effect.before.name if effect.before else ""
     what = {
@@ -131,7 +135,7 @@ def _for_you(effect: Effect, change: Change) -> str:
         "removal": f"{old} goes",
         "change": f"{new} works in another place or under another mechanism",
     }[change.kind]
-    return f":material/priority_high: **This touches you:** you use {names}; {words.plain(what)}."
+    return md(":material/priority_high: **This touches you:** you use {}; {}.", names, what)
 
 
 def _entries(effect: Effect, agreement: Agreement) -> None:
@@ -142,18 +146,22 @@ def _entries(effect: Effect, agreement: Agreement) -> None:
         _entry("Then", effect.after, agreement)
     if effect.transfers:
         places = words.listed([t.place.name for t in effect.transfers])
-        st.markdown(f":material/public: Transfers outside the EU and EEA: {words.plain(places)}.")
+        say(":material/public: Transfers outside the EU and EEA: {}.", places)
 
 
 def _entry(label: str, s: SubProcessor | None, agreement: Agreement) -> None:
-    st.caption(label)
+    st.caption(words.plain(label))
     if s is None:
         st.markdown("Not on the list")
         return
     serves = words.listed([agreement.feature(f).name for f in s.features]) or "Core service"
-    st.markdown(
-        f"**{words.plain(s.name)}** · {words.plain(s.purpose)}  \n{words.plain(show.places(s, agreement))} · "
-        f"{show.mechanisms(s, agreement)}  \n{serves}"
+    say(
+        "**{}** · {}  \n{} · {}  \n{}",
+        s.name,
+        s.purpose,
+        show.places(s, agreement),
+        show.mechanisms(s, agreement),
+        serves,
     )
 
 
@@ -165,22 +173,26 @@ def _where_it_stands(scope: Scope, notice: Notice) -> None:
         st.caption("Silence until then counts as acceptance.")
     if o:
         with st.container(border=True, gap="xsmall"):
-            st.markdown(
-                f":material/front_hand: **Objection** of {words.minute(o.at)}, by {words.address(o.by)}"
+            say(
+                ":material/front_hand: **Objection** of {}, by {}",
+                words.minute(o.at),
+                words.person(file, o.by),
             )
             st.text(o.grounds)
             steps.files(scope, o.files, f"objection.{p.id}")
         steps.conversation(scope, o.said, f"cure.{p.id}")
     if notice.standing in ("objected", "cure_proposed") and notice.resolution_ends:
         steps.due(notice.resolution_ends, file.now)
-        st.caption(
-            f"Both sides look for a way out for {days} days. The agreement does not say that an objection "
-            "delays the change."
+        note(
+            "Both sides look for a way out for {} days. The agreement does not say that an objection "
+            "delays the change.",
+            days,
         )
     if notice.standing == "unresolved":
-        st.markdown(
-            f":material/warning: {days} days passed without a way out. Either side may end the features it "
-            "touches, without liability for that; all others stay."
+        say(
+            ":material/warning: {} days passed without a way out. Either side may end the features it "
+            "touches, without liability for that; all others stay.",
+            days,
         )
     if file.acts and notice.steps:
         _steps(scope, notice)
@@ -214,15 +226,16 @@ def _step(scope: Scope, notice: Notice, step: type[Command], kind: Kind) -> None
 
 def _object(notice: Notice, form: actions.Form) -> actions.Make:
     days = form.file.agreement.term("objection_resolution").value
-    st.markdown(
-        f"The provider hears of it at once and may propose a cure. After {days} days without a way out, "
-        "either side may end the features concerned."
+    say(
+        "The provider hears of it at once and may propose a cure. After {} days without a way out, "
+        "either side may end the features concerned.",
+        days,
     )
     grounds = st.text_area(
         **form.field("grounds", "Grounds"), help="Reasonable and documented, relating to data protection."
     )
     relates = st.checkbox("These grounds relate to data protection.", key=form.key("relates"))
-    chosen = steps.uploads(form, "Documents (optional)")
+    chosen = steps.choose_files(form, "Documents (optional)")
     return lambda: objections.ObjectToChange(
         notice.published.id, grounds, relates, steps.attach(form.scope, chosen)
     )
@@ -231,7 +244,7 @@ def _object(notice: Notice, form: actions.Form) -> actions.Make:
 def _cure(notice: Notice, form: actions.Form) -> actions.Make:
     st.markdown("How to cure an objection is the provider’s choice. The customer accepts it or not.")
     text = st.text_area(**form.field("text", "Proposed cure"))
-    chosen = steps.uploads(form)
+    chosen = steps.choose_files(form)
     return lambda: objections.ProposeCure(notice.published.id, text, steps.attach(form.scope, chosen))
 
 
@@ -255,9 +268,10 @@ def _end(notice: Notice, form: actions.Form) -> actions.Make:
         if isinstance(command, SetFeatures):
             ended = features.consequences(command, file.state.features, file.context)
             names = words.listed([f.name for f in ended.switched_off])
-            st.markdown(
-                f":material/toggle_off: **{names}** will be switched off at once. All else stays as it is. "
-                "Neither side is liable for damages from this alone."
+            say(
+                ":material/toggle_off: **{}** will be switched off at once. All else stays as it is. "
+                "Neither side is liable for damages from this alone.",
+                names,
             )
             consequences.engaged(ended, file.agreement)
     reason = st.text_area(**form.field("reason", "Reason (optional)"))
@@ -303,16 +317,16 @@ def _drafts(scope: Scope, provider: ProviderFile) -> None:
 def _published(scope: Scope, provider: ProviderFile, p: Published) -> None:
     status = sub_processors.status(p, provider.now)
     day = p.withdrawn_at or p.effective_on
-    st.markdown(f"**{words.plain(p.change.title)}**")
+    say("**{}**", p.change.title)
     show.badge(show.Status(f"{sub_processors.STATUS[status]} {words.day(day)}", _STATUS[status]))
     if not p.withdrawn_at:
-        st.caption(f"Published {words.minute(p.at)}, by {words.address(p.by)}")
+        note("Published {}, by {}", words.minute(p.at), words.person(provider, p.by))
     _own_steps(scope, provider, p)
 
 
 def _draft(scope: Scope, provider: ProviderFile, draft: Draft) -> None:
     with st.container(border=True, key=f"draft_{draft.id}"):
-        st.markdown(f"**{words.plain(draft.change.title)}**")
+        say("**{}**", draft.change.title)
         after = sub_processors.applied(draft.change, provider.agreement)
         _entries(notices.effect(draft.change, frozenset(), provider.agreement), after)
         _touched(provider, draft.change, f"draft_{draft.id}")
@@ -329,7 +343,7 @@ def _touched(provider: ProviderFile, change: Change, key: str) -> None:
     found = notices.touched(provider, change)
     ids = change.features_of(provider.agreement)
     names = words.listed([provider.agreement.feature(f).name for f in ids]) or "the core service"
-    st.markdown(f":material/groups: Touches {names}, in use by **{words.count(len(found), 'customer')}**.")
+    say(":material/groups: Touches {}, in use by **{}**.", names, words.count(len(found), "customer"))
     if found:
         with st.expander("Which customers"):
             rows = [
@@ -339,7 +353,7 @@ def _touched(provider: ProviderFile, change: Change, key: str) -> None:
 
 
 def _draft_form(scope: Scope, provider: ProviderFile) -> None:
-    agreement, form = provider.agreement, actions.Form(scope, "notices.draft")
+    agreement, form = provider.agreement, actions.Form(scope, "notices.draft", own=True)
     kind = st.selectbox(
         **form.field("kind", "What is to change"),
         options=list(KIND_NAMES),
@@ -429,7 +443,9 @@ def _own_step(scope: Scope, id: int, step: type[Command], kind: Kind) -> None:
         provider = form.scope.provider()
         return fields(id, provider, form) if provider else None
 
-    dialog = actions.Dialog("Change to the list of sub-processors", confirm, drawn, about=f"notices/{id}")
+    dialog = actions.Dialog(
+        "Change to the list of sub-processors", confirm, drawn, about=f"notices/{id}", own=True
+    )
     actions.button(scope, label, f"notices.{step.__name__}.{id}", dialog, icon=icon, kind=kind)
 
 
@@ -439,10 +455,10 @@ def _publish(id: int, provider: ProviderFile, form: actions.Form) -> actions.Mak
         st.markdown("This draft is gone: it was published or discarded.")
         return None
     soonest = sub_processors.earliest(provider.agreement, provider.now)
-    st.markdown(f"**{words.plain(draft.change.title)}**")
-    st.markdown(
-        f"Every customer gets a notice now. It can count from **{words.day(soonest)}** at the earliest, "
-        "however urgent it is."
+    say("**{}**", draft.change.title)
+    say(
+        "Every customer gets a notice now. It can count from **{}** at the earliest, however urgent it is.",
+        words.day(soonest),
     )
     _touched(provider, draft.change, form.key("touched"))
     day = st.date_input(**form.field("effective_on", "Counts from"), value=soonest, format="YYYY-MM-DD")

@@ -12,16 +12,20 @@ from dpa_core.application import CustomerFile
 from dpa_core.subjects import features, retention
 from dpa_core.subjects.subject import Task
 from dpa_core.views import history, tasks
-from pages.parts import show, steps, words
+from pages.parts import show, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, say
 
 
 @dataclass(frozen=True)
 class Waiting:
     """Something that will happen, or that the person may still decide."""
 
-    what: str
+    what: words.Markdown
     by: datetime | None
+    """In UTC, to sort by."""
+    when: str
+    """The same in words, with how far off it is; empty without a date."""
     clause: str
     page: str
     overdue: bool = False
@@ -61,41 +65,53 @@ def read(scope: Scope) -> Data:
         engaged=engaged,
         places=places,
         latest=history.instructions(file, last=5),
-        waiting=_by_date([*_of_others(open_tasks, file), *_of_settings(periods, open_tasks)]),
+        waiting=_by_date([*_of_others(open_tasks, file), *_of_settings(periods, open_tasks, file.now)]),
         holds=sum(p.hold is not None for p in periods),
     )
 
 
-def _of_settings(periods: tuple[retention.Period, ...], found: list[Task]) -> list[Waiting]:
+def _of_settings(periods: tuple[retention.Period, ...], found: list[Task], now: datetime) -> list[Waiting]:
     """What reviews left open, and what is coming for retention."""
     waiting = [
-        Waiting(f"{tasks.kind(t)}: {words.plain(tasks.what(t))}.", tasks.due_at(t), t.clause, tasks.page(t))
+        Waiting(
+            md("{}: {}.", tasks.kind(t), tasks.what(t)),
+            t.due,
+            tasks.when_and_distance(t, now),
+            t.clause,
+            tasks.page(t),
+            overdue=bool(t.waits_for and t.due and t.due <= now),
+        )
         for t in found
         if t.subject == "reviews"
     ]
     for p in periods:
         name = p.data_type.name
         if p.pending:
-            what = f"{name} will be kept for {words.count(p.pending.days, 'day')} instead of {p.days:,}"
-            note = "; a legal hold stops the deletion" if p.hold else ""
-            waiting.append(
-                Waiting(
-                    f"{what}{note}. Can be cancelled.", p.pending.effective_at, retention.CLAUSE, "retention"
-                )
+            days, held = (
+                words.count(p.pending.days, "day"),
+                "; a legal hold stops the deletion" if p.hold else "",
             )
+            what = md("{} will be kept for {} instead of {:,}{}. Can be cancelled.", name, days, p.days, held)
+            waiting.append(_coming(what, p.pending.effective_at, now))
         if p.hold:
             waiting.append(
                 Waiting(
-                    f"{name}: a legal hold stops deletion until released.",
+                    md("{}: a legal hold stops deletion until released.", name),
                     None,
+                    "",
                     retention.CLAUSE,
                     "retention",
                 )
             )
         if p.deletion_resumes_at:
-            what = f"{name}: the legal hold is released; deletion resumes."
-            waiting.append(Waiting(what, p.deletion_resumes_at, retention.CLAUSE, "retention"))
+            what = md("{}: the legal hold is released; deletion resumes.", name)
+            waiting.append(_coming(what, p.deletion_resumes_at, now))
     return waiting
+
+
+def _coming(what: words.Markdown, at: datetime, now: datetime) -> Waiting:
+    """What time alone brings about for retention."""
+    return Waiting(what, at, words.day_and_distance(at, now), retention.CLAUSE, "retention")
 
 
 def _of_others(found: list[Task], file: CustomerFile) -> list[Waiting]:
@@ -103,9 +119,9 @@ def _of_others(found: list[Task], file: CustomerFile) -> list[Waiting]:
     sides = {"customer": file.name, "provider": file.agreement.processor.name}
     return [
         Waiting(
-            f"**{words.plain(tasks.title(t))}** · {words.plain(sides[t.waits_for])}: "
-            f"{words.plain(tasks.next_step(t))}",
-            t.due and steps.last_day(t.due),
+            md("**{}** · {}: {}", tasks.title(t), sides[t.waits_for], tasks.next_step(t)),
+            t.due,
+            tasks.when_and_distance(t, file.now),
             t.clause,
             tasks.page(t),
             t.due is not None and t.due <= file.now,
@@ -126,17 +142,19 @@ def draw(scope: Scope, data: Data) -> None:
     show.header("Overview", "How your configuration under the Data Processing Agreement stands.", file)
     outside = [place for place, there in data.places if place.third_country]
     one, two, three, four = st.columns(4)
-    one.metric("Features on", f"{len(data.on)} of {len(agreement.features)}", border=True)
+    one.metric("Features on", md("{} of {}", len(data.on), len(agreement.features)), border=True)
     two.metric(
-        "Sub-processors engaged", f"{len(data.engaged)} of {len(agreement.sub_processors)}", border=True
+        "Sub-processors engaged",
+        md("{} of {}", len(data.engaged), len(agreement.sub_processors)),
+        border=True,
     )
     three.metric(
         "Places outside EU/EEA",
-        len(outside),
+        md("{}", len(outside)),
         border=True,
         help="Counts every place where data is processed, delivered from, or may be reached from.",
     )
-    four.metric("Legal holds", data.holds, border=True)
+    four.metric("Legal holds", md("{}", data.holds), border=True)
     left, right = st.columns([3, 2], gap="large")
     with left:
         _places(scope, data)
@@ -154,14 +172,16 @@ def _places(scope: Scope, data: Data) -> None:
     agreement = scope.file.agreement
     st.subheader("Where your data is processed", anchor=False)
     for place, there in data.places:
-        icon = ":material/public:" if place.third_country else ":material/location_on:"
         name = place.name[0].upper() + place.name[1:]
-        lines = [f"{icon} **{name}**" + (", outside the EU and EEA" if place.third_country else "")]
+        head = md(":material/location_on: **{}**", name)
+        if place.third_country:
+            head = md(":material/public: **{}**, outside the EU and EEA", name)
+        points = []
         for s, role in there:
             by = f" · {show.mechanisms(s, agreement)}" if place.third_country else ""
             core = " · core" if s.kind == "core" else ""
-            lines.append(f"- {s.name}{_HAPPENS[role]}{by}{core}")
-        st.markdown("\n".join(lines))
+            points.append(f"{s.name}{_HAPPENS[role]}{by}{core}")
+        words.bullets(head, points)
     scope.link("sub_processors", "All sub-processors", ":material/arrow_forward:")
 
 
@@ -172,28 +192,27 @@ def _features(scope: Scope, data: Data) -> None:
     lines = []
     for feature in data.on:
         brings = words.listed([s.name for s in data.engaged if feature.id in s.features])
-        lines.append(f":material/check_circle: **{feature.name}** · {brings}  ")
-    st.markdown("\n".join(lines))
+        lines.append(md(":material/check_circle: **{}** · {}", feature.name, brings))
+    st.markdown(words.lines(lines, "  \n"))
     scope.link("features", "Switch features", ":material/arrow_forward:")
 
 
 def _waits(scope: Scope, data: Data) -> None:
-    now = scope.file.now
     st.subheader("Waiting or in force", anchor=False)
     if not data.waiting:
         st.markdown(":material/task_alt: Nothing is waiting.")
     for w in data.waiting:
         with st.container(border=True):
             if w.by:
-                icon, word = (":material/warning:", "Overdue: ") if w.overdue else (":material/schedule:", "")
-                st.markdown(f"{icon} **{word}{words.day_and_distance(w.by, now)}**")
+                late = md(":material/warning: **Overdue: {}**", w.when)
+                st.markdown(late if w.overdue else md(":material/schedule: **{}**", w.when))
             elif w.page == "retention":
                 st.markdown(":material/lock: **In force**")
             elif w.page == "review":
                 st.markdown(":material/pending: **Open**")
             else:
                 st.markdown(":material/event: **No date in the agreement**")
-            st.markdown(w.what)
+            st.markdown(words.plain(w.what))
             label = f"Open {scope.pages[w.page].title.lower()} ({w.clause})"
             scope.link(w.page, label, ":material/arrow_forward:")
 
@@ -201,5 +220,5 @@ def _waits(scope: Scope, data: Data) -> None:
 def _latest(scope: Scope, data: Data) -> None:
     st.subheader("What changed last", anchor=False)
     for i in data.latest:
-        st.markdown(f"**{words.plain(i.what)}**  \n{words.day(i.recorded_at)} · {words.address(i.actor)}")
+        say("**{}**  \n{} · {}", i.what, words.day(i.recorded_at), words.address(i.actor))
     scope.link("history", "Whole history", ":material/arrow_forward:")

@@ -13,6 +13,7 @@ from dpa_core.views import portfolio, tasks
 from dpa_core.views.portfolio import Line
 from pages.parts import actions, show, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, note
 
 SHOWN = 200  # things due that are listed; the rest is counted
 
@@ -41,17 +42,15 @@ def draw(scope: Scope, data: Data) -> None:
     """What it shows."""
     lines = data.lines
     st.title("Portfolio", anchor=False)
-    st.caption(
-        f"Your {words.count(len(lines), 'customer')} · today, {words.day(scope.application.clock.now())}"
-    )
+    note("Your {} · today, {}", words.count(len(lines), "customer"), words.day(scope.application.clock.now()))
     abroad = sum(line.third_countries > 0 for line in lines)
     never = sum(line.days_since_review is None for line in lines)
     waiting = sum(len(line.tasks) for line in lines)
     one, two, three, four = st.columns(4)
-    one.metric("Customers", f"{len(lines):,}", border=True)
-    two.metric("With a third-country transfer", f"{abroad:,}", border=True)
-    three.metric("Never reviewed", f"{never:,}", border=True)
-    four.metric("Open tasks", f"{waiting:,}", border=True)
+    one.metric("Customers", md("{:,}", len(lines)), border=True)
+    two.metric("With a third-country transfer", md("{:,}", abroad), border=True)
+    three.metric("Never reviewed", md("{:,}", never), border=True)
+    four.metric("Open tasks", md("{:,}", waiting), border=True)
     _table(scope, lines)
     left, right = st.columns(2, gap="large")
     with left:
@@ -164,14 +163,14 @@ def _due(scope: Scope, lines: list[Line]) -> None:
         st.markdown(":material/task_alt: Nothing with a date is open.")
         return
     now = scope.application.clock.now()
-    due = [at for _, t in found if (at := tasks.due_at(t))]
     frame = pd.DataFrame(
         {
-            "Due": [words.local_day(at) for at in due],
+            "Due": [tasks.last_day_of(t) for _, t in found],
+            "Until": [tasks.until(t) for _, t in found],
             "Customer": [line.name for line, _ in found],
             "Kind": [tasks.kind(t) for _, t in found],
             "What": [tasks.what(t) for _, t in found],
-            "In": [words.distance(at, now) for at in due],
+            "In": [words.distance(at, now) for _, t in found if (at := tasks.due_at(t))],
         }
     )
     chart = (
@@ -191,6 +190,8 @@ def _due(scope: Scope, lines: list[Line]) -> None:
     )
     first = f"{words.count(len(found), 'thing')} due, the first on {words.day(frame['Due'][0])}"
     st.altair_chart(chart, width="stretch", alt=f"{first}; listed below.")
-    st.dataframe(frame.head(SHOWN), hide_index=True, key="due", alt=f"{first}: date, customer, kind and what")
+    st.dataframe(
+        frame.head(SHOWN), hide_index=True, key="due", alt=f"{first}: day and hour, customer, kind and what"
+    )
     if len(found) > SHOWN:
-        st.caption(f"The first {SHOWN} of {len(found):,} are listed.")
+        note("{} listed, what is due first coming first.", words.part(SHOWN, len(found), "thing"))

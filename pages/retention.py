@@ -18,6 +18,7 @@ from dpa_core.subjects.subject import Command
 from dpa_core.views import usage
 from pages.parts import actions, charts, show, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, note, say
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,11 @@ def draw(scope: Scope, groups: list[Group]) -> None:
         file,
     )
     show.read_only(file)
-    st.markdown(f":material/info: {settings.note}")
+    say(":material/info: {}", settings.note)
     _coming(periods, file)
     for group in groups:
-        st.subheader(group.category.name, anchor=False, help=group.category.summary)
+        name, summary = words.plain(group.category.name), words.plain(group.category.summary)
+        st.subheader(name, anchor=False, help=summary)
         for period in group.periods:
             _row(scope, period)
     show.clauses((settings.clause, "3.1(i)"), file.agreement)
@@ -75,11 +77,12 @@ def _coming(periods: list[Period], file: CustomerFile) -> None:
             coming.append((p.deletion_resumes_at, p.data_type.name, "deletion resumes"))
     if not coming:
         return
-    lines = [":material/event_upcoming: **What is coming**"]
-    for at, name, what in sorted(coming):
-        lines.append(f"- {words.day_and_distance(at, file.now)}: **{name}**, {what}")
+    points = (
+        md("{}: **{}**, {}", words.day_and_distance(at, file.now), name, what)
+        for at, name, what in sorted(coming)
+    )
     with st.container(border=True):
-        st.markdown("\n".join(lines))
+        words.bullets(":material/event_upcoming: **What is coming**", points)
 
 
 def _row(scope: Scope, period: Period) -> None:
@@ -87,15 +90,15 @@ def _row(scope: Scope, period: Period) -> None:
     with st.container(border=True, key=f"type_{kind.id}", gap="small"):
         name, days, limits, steps = st.columns([2.4, 3.4, 2.2, 2.0], vertical_alignment="top")
         with name.container(gap="xsmall"):
-            st.markdown(f"**{kind.name}**")
+            say("**{}**", kind.name)
             _status(period)
         with days.container(gap="xsmall"):
-            st.markdown(f"**{words.duration(period.days)}**")
+            say("**{}**", words.duration(period.days))
             if period.is_default:
-                st.badge("Provider’s default", icon=":material/settings:", color="gray")
+                show.badge(show.Status("Provider’s default", (":material/settings:", "gray")))
             else:
-                st.badge("Set by instruction", icon=":material/edit_calendar:", color="blue")
-                st.caption(_since(period))
+                show.badge(show.Status("Set by instruction", (":material/edit_calendar:", "blue")))
+                st.caption(_since(period, scope.file))
         limits.caption(_limits(kind), help="The provider’s settings. The agreement names no periods.")
         if file.acts:
             with steps.container(horizontal=True, gap="small"):
@@ -114,43 +117,48 @@ def _status(period: Period) -> None:
         show.badge(show.Status("Shortening pending", (":material/schedule:", "orange")))
 
 
-def _since(period: Period) -> str:
+def _since(period: Period, file: CustomerFile) -> words.Markdown:
     since, by = period.since, period.by
     if since is None or by is None or period.sequence is None:
-        return ""
-    return f"Since {words.day(since)}, by {words.address(by)} (instruction {period.sequence:,})"
+        return md("")
+    return md("Since {}, by {} (instruction {:,})", words.day(since), words.person(file, by), period.sequence)
 
 
-def _limits(kind: DataType) -> str:
-    return (
-        f"Allowed: {kind.minimum_days:,} to {words.count(kind.maximum_days, 'day')}  \n"
-        f"Default: {words.count(kind.default_days, 'day')}"
-    )
+def _limits(kind: DataType) -> words.Markdown:
+    most, default = words.count(kind.maximum_days, "day"), words.count(kind.default_days, "day")
+    return md("Allowed: {:,} to {}  \nDefault: {}", kind.minimum_days, most, default)
 
 
-def _pending(period: Period, file: CustomerFile) -> str:
+def _pending(period: Period, file: CustomerFile) -> words.Markdown:
     pending = period.pending
     assert pending is not None  # noqa: S101  # the caller looked
-    return (
-        f":material/schedule: **{words.duration(pending.days)}** from "
-        f"{words.day_and_distance(pending.effective_at, file.now)}, by {words.address(pending.by)} "
-        f"(instruction {pending.sequence:,}). It can be cancelled until {words.minute(pending.effective_at)}."
+    return md(
+        ":material/schedule: **{}** from {}, by {} (instruction {:,}). It can be cancelled until {}.",
+        words.duration(pending.days),
+        words.day_and_distance(pending.effective_at, file.now),
+        words.person(file, pending.by),
+        pending.sequence,
+        words.deadline(pending.effective_at),
     )
 
 
 def _held(period: Period, file: CustomerFile) -> None:
     """A legal hold, or what is left of one. Shown wherever the period is."""
     if hold := period.hold:
-        st.markdown(
-            f":red[:material/lock:] **Legal hold** since {words.day(hold.since)}, "
-            f"by {words.address(hold.by)} (instruction {hold.sequence:,}): "
-            "nothing is deleted until it is released."
+        say(
+            ":red[:material/lock:] **Legal hold** since {}, "
+            "by {} (instruction {:,}): "
+            "nothing is deleted until it is released.",
+            words.day(hold.since),
+            words.person(file, hold.by),
+            hold.sequence,
         )
         show.quoted(hold.reason)
     if at := period.deletion_resumes_at:
-        st.markdown(
+        say(
             ":violet[:material/pause_circle:] **Deletion is paused:** a legal hold was released. "
-            f"Deletion resumes on {words.day_and_distance(at, file.now)}."
+            "Deletion resumes on {}.",
+            words.day_and_distance(at, file.now),
         )
 
 
@@ -175,7 +183,7 @@ def _dialog(title: str, confirm: str, icon: str, fields: Fields, data_type: str)
     def drawn(form: actions.Form) -> actions.Make | None:
         file = form.file
         period = retention.period(data_type, file.state.retention, file.agreement, file.now)
-        st.markdown(f"**{period.data_type.name}**")
+        say("**{}**", period.data_type.name)
         _held(period, file)
         return fields(form, period)
 
@@ -197,7 +205,7 @@ def _change(form: actions.Form, period: Period) -> actions.Make | None:
         step=1,
         help="The allowed range is the provider's setting. The agreement names no periods.",
     )
-    st.caption(f"{_limits(kind)}  \nToday: {words.duration(period.days)}")
+    note("{}  \nToday: {}", _limits(kind), words.duration(period.days))
     form.basis = str(days)
     if days == period.days:
         st.markdown("Enter another number to see what it would do.")
@@ -219,11 +227,14 @@ def _cancel(form: actions.Form, period: Period) -> actions.Make | None:
     result = _consequences(retention.CancelShortening(id), file)
     if result is None or period.pending is None:
         return None
-    st.markdown(
-        f":material/undo: The period stays at **{words.duration(period.days)}**. "
-        f"The shortening to {words.count(period.pending.days, 'day')} on "
-        f"{words.day_and_distance(period.pending.effective_at, file.now)} will not happen, "
-        "and deletes nothing."
+    say(
+        ":material/undo: The period stays at **{}**. "
+        "The shortening to {} on "
+        "{} will not happen, "
+        "and deletes nothing.",
+        words.duration(period.days),
+        words.count(period.pending.days, "day"),
+        words.day_and_distance(period.pending.effective_at, file.now),
     )
     reason = _reason(form, result)
     return lambda: retention.CancelShortening(id, reason)
@@ -234,20 +245,25 @@ def _hold(form: actions.Form, period: Period) -> actions.Make | None:
     result = _consequences(retention.PlaceHold(kind.id, ""), file)
     if result is None:
         return None
-    st.markdown(
-        f":red[:material/lock:] **From now on nothing of {kind.name} is deleted**, however old it is, "
-        "until somebody releases the hold."
+    say(
+        ":red[:material/lock:] **From now on nothing of {} is deleted**, however old it is, "
+        "until somebody releases the hold.",
+        kind.name,
     )
     if period.pending:
-        st.markdown(
-            f":material/schedule: The shortening to {words.count(period.pending.days, 'day')} still takes "
-            f"effect on {words.day_and_distance(period.pending.effective_at, file.now)}, "
-            "but deletes nothing while the hold stands."
+        say(
+            ":material/schedule: The shortening to {} still takes "
+            "effect on {}, "
+            "but deletes nothing while the hold stands.",
+            words.count(period.pending.days, "day"),
+            words.day_and_distance(period.pending.effective_at, file.now),
         )
     then = period.pending.days if period.pending else period.days
-    st.markdown(
-        f":material/event: The period, {words.duration(then)}{' by then' if period.pending else ''}, counts "
-        f"again {words.count(file.agreement.retention.grace_days, 'day')} after the release."
+    say(
+        ":material/event: The period, {}{}, counts again {} after the release.",
+        words.duration(then),
+        md(" by then") if period.pending else "",
+        words.count(file.agreement.retention.grace_days, "day"),
     )
     reason = _reason(form, result)
     return lambda: retention.PlaceHold(kind.id, reason)
@@ -259,10 +275,12 @@ def _release(form: actions.Form, period: Period) -> actions.Make | None:
     result = _consequences(retention.ReleaseHold(kind.id), file, figures)
     if result is None:
         return None
-    st.markdown(
-        f":material/lock_open: Deletion of {kind.name} resumes on "
-        f"**{words.day_and_distance(result.effective_at, file.now)}**. Until then nothing is deleted, "
-        "and a new hold can be placed."
+    say(
+        ":material/lock_open: Deletion of {} resumes on "
+        "**{}**. Until then nothing is deleted, "
+        "and a new hold can be placed.",
+        kind.name,
+        words.day_and_distance(result.effective_at, file.now),
     )
     _deletion(result, file, figures)
     reason = _reason(form, result)
@@ -296,27 +314,34 @@ def _reason(form: actions.Form, result: retention.Consequences) -> str:
 
 
 def _shortening(result: retention.Consequences, file: CustomerFile, figures: list[MonthlyUsage]) -> None:
-    st.markdown(
-        f":material/schedule: From {words.count(result.period.days, 'day')} to "
-        f"**{words.duration(result.days)}**, taking effect on "
-        f"**{words.day_and_distance(result.effective_at, file.now)}**. "
-        "Until then it can be cancelled, and nothing goes because of it."
+    say(
+        ":material/schedule: From {} to "
+        "**{}**, taking effect on "
+        "**{}**. "
+        "Until then it can be cancelled, and nothing goes because of it.",
+        words.count(result.period.days, "day"),
+        words.duration(result.days),
+        words.day_and_distance(result.effective_at, file.now),
     )
     if result.held:
-        st.markdown(
+        say(
             ":red[:material/lock:] The legal hold stops the deletion: nothing goes while it stands. "
-            f"Once it is released, what is older than {words.count(result.days, 'day')} goes "
-            f"{words.count(file.agreement.retention.grace_days, 'day')} later."
+            "Once it is released, what is older than {} goes "
+            "{} later.",
+            words.count(result.days, "day"),
+            words.count(file.agreement.retention.grace_days, "day"),
         )
         return
     _deletion(result, file, figures)
 
 
 def _lengthening(result: retention.Consequences) -> None:
-    st.markdown(
-        f":material/event_repeat: From {words.count(result.period.days, 'day')} to "
-        f"**{words.duration(result.days)}**, taking effect **at once**. Nothing is deleted by this; "
-        "what is deleted already does not come back."
+    say(
+        ":material/event_repeat: From {} to "
+        "**{}**, taking effect **at once**. Nothing is deleted by this; "
+        "what is deleted already does not come back.",
+        words.count(result.period.days, "day"),
+        words.duration(result.days),
     )
     st.markdown(":material/edit_note: As personal data is then kept longer, a reason is needed.")
 
@@ -327,24 +352,38 @@ def _deletion(result: retention.Consequences, file: CustomerFile, figures: list[
     day = words.day(result.effective_at)
     if not figures:
         st.warning(
-            f"There are no usage figures for {name}, so nobody can tell here how much would go. "
-            f"All the same, everything older than {limit} would be deleted on {day}.",
+            md(
+                "There are no usage figures for {}, so nobody can tell here how much would go. "
+                "All the same, everything older than {} would be deleted on {}.",
+                name,
+                limit,
+                day,
+            ),
             icon=":material/query_stats:",
         )
         return
-    span = f"{words.month(figures[0].month)} to {words.month(figures[-1].month)}"
+    span = md("{} to {}", words.month(figures[0].month), words.month(figures[-1].month))
     records, size = sum(x.records for x in result.losses), sum(x.bytes for x in result.losses)
     if not records:
-        st.markdown(
-            f":material/task_alt: By the usage figures ({span}), nothing will be older than {limit} "
-            f"on {day}: no records would go."
+        say(
+            ":material/task_alt: By the usage figures ({}), nothing will be older than {} "
+            "on {}: no records would go.",
+            span,
+            limit,
+            day,
         )
         return
     cut = any(not loss.whole for loss in result.losses)
-    st.markdown(
-        f":material/auto_delete: **{'About ' if cut else ''}{words.count(records, 'record')} "
-        f"({words.size(size)}) of {words.count(len(result.losses), 'month')} would be deleted on {day}**, "
-        f"being older than {limit}. They cannot be brought back."
+    say(
+        ":material/auto_delete: **{}{} "
+        "({}) of {} would be deleted on {}**, "
+        "being older than {}. They cannot be brought back.",
+        md("About ") if cut else "",
+        words.count(records, "record"),
+        words.size(size),
+        words.count(len(result.losses), "month"),
+        day,
+        limit,
     )
     shares = _shares(result, figures)
     st.altair_chart(_chart(shares), width="stretch", height=220, alt=_alt(shares, name, day))
@@ -363,10 +402,12 @@ def _deletion(result: retention.Consequences, file: CustomerFile, figures: list[
         height="auto" if len(going) > 8 else "content",
         alt=f"Records of {name} that would be deleted, by month",
     )
-    before = "" if result.period.hold else " What the present period deletes before then is left out."
-    st.caption(
-        f"From the monthly usage figures, {span}. A month that is cut in two is an estimate, "
-        f"as if its records were evenly spread over its days.{before}"
+    before = "" if result.period.hold else md(" What the present period deletes before then is left out.")
+    note(
+        "From the monthly usage figures, {}. A month that is cut in two is an estimate, "
+        "as if its records were evenly spread over its days.{}",
+        span,
+        before,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -20,7 +21,9 @@ from dpa_core.subjects.subject import Task
 from dpa_core.views import tasks
 from dpa_core.views.snapshots import on_file
 from pages.parts import actions, proposals, show, snapshot, what_if, words
+from pages.parts.drafts import Draft
 from pages.parts.scope import RUNNING, Scope
+from pages.parts.words import md, note, say
 
 STEP, NOTES, ACTIONS, BEGAN = (f"review.{k}" for k in ("step", "notes", "actions", "began"))
 
@@ -44,9 +47,7 @@ def _list(scope: Scope) -> None:
         file,
     )
     if file.allows("hold_review"):
-        st.button(
-            "Start a review", type="primary", on_click=_start, args=[scope], icon=":material/slideshow:"
-        )
+        _beginning(scope)
     if file.state.reviews.open_proposals:
         st.subheader("Proposals waiting for an answer", anchor=False)
         proposals.waiting(scope)
@@ -61,20 +62,24 @@ def _list(scope: Scope) -> None:
 def _held(scope: Scope, review: reviews.Review) -> None:
     file = scope.file
     with st.container(border=True, key=f"review_{review.sequence}"):
-        st.markdown(
-            f"**{words.day(review.held_at)}** · held by {words.address(review.by)} · entry {review.sequence}"
+        say(
+            "**{}** · held by {} · entry {}",
+            words.day(review.held_at),
+            words.person(file, review.by),
+            review.sequence,
         )
         if review.notes:
             st.text(review.notes)
         _actions_table(review.actions)
         if review.confirmed_at:
-            st.badge(
-                f"Confirmed by {review.confirmed_by} on {words.day(review.confirmed_at)}",
-                icon=":material/check_circle:",
-                color="green",
+            by = md(
+                "Confirmed by {} on {}",
+                words.person(file, review.confirmed_by),
+                words.day(review.confirmed_at),
             )
+            show.badge(show.Status(by, (":material/check_circle:", "green")))
         elif review.actions:
-            st.badge("Not confirmed yet", icon=":material/pending:", color="orange")
+            show.badge(show.Status("Not confirmed yet", (":material/pending:", "orange")))
             if file.allows("instruct"):
                 form = actions.Form(
                     scope, f"review.confirm.{review.sequence}", about=f"review/{review.sequence}"
@@ -89,16 +94,15 @@ def _held(scope: Scope, review: reviews.Review) -> None:
 
 def _actions_table(actions: tuple[reviews.Action, ...]) -> None:
     if actions:
-        st.table(
+        show.table(
             [
                 {
-                    "Agreed action": words.plain(a.what),
+                    "Agreed action": a.what,
                     "Whose": SIDES[a.side].capitalize(),
                     "Due": words.day(a.due) if a.due else "No date",
                 }
                 for a in actions
             ],
-            border="horizontal",
         )
 
 
@@ -113,29 +117,64 @@ class Step:
     draw: Callable[[Scope], None]
 
 
+def _draft(scope: Scope) -> Draft:
+    """The review that this person has begun and not finished: its step, notes and actions."""
+    return Draft(scope, RUNNING)
+
+
+def _beginning(scope: Scope) -> None:
+    """A button to start a review, or to go on with the one that was left."""
+    draft = _draft(scope)
+    if BEGAN not in draft.known.content:
+        st.button(
+            "Start a review", type="primary", on_click=_start, args=[scope], icon=":material/slideshow:"
+        )
+        return
+    draft.show(draft.drop, "review.discard")
+    st.button(
+        "Go on with the review", type="primary", on_click=_go_on, args=[scope], icon=":material/slideshow:"
+    )
+    if draft.known.saved_at is None:  # left a moment ago
+        st.button("Discard the review", on_click=draft.drop, type="tertiary")
+
+
 def _start(scope: Scope) -> None:
-    state = st.session_state
-    state[RUNNING] = scope.file.customer_id
-    state[STEP], state[ACTIONS], state[NOTES], state[BEGAN] = 0, [], "", scope.file.sequence
+    _draft(scope).put(BEGAN, scope.file.sequence)
+    _go_on(scope)
+
+
+def _go_on(scope: Scope) -> None:
+    st.session_state[RUNNING] = scope.file.customer_id
 
 
 def _leave() -> None:
+    """What was noted and agreed on stays, as a draft."""
     st.session_state.pop(RUNNING, None)
 
 
+def _agreed(scope: Scope) -> list[reviews.Action]:
+    """What was agreed on so far."""
+    listed: list[dict[str, Any]] = _draft(scope).known.content.get(ACTIONS, [])
+    return [reviews.Action(**each) for each in listed]
+
+
+def _agree_on(scope: Scope, agreed: list[reviews.Action]) -> None:
+    _draft(scope).put(ACTIONS, [dict(each) for each in agreed])
+
+
 def _run(scope: Scope) -> None:
-    state, file = st.session_state, scope.file
-    number = state[STEP]
+    file = scope.file
+    number = int(_draft(scope).known.content.get(STEP, 0))
     step = STEPS[number]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(f"Review of {words.plain(file.name)} · {words.day(file.now)}")
+        note("Review of {} · {}", file.name, words.day(file.now))
         st.button("Leave the review", on_click=_leave, type="tertiary", icon=":material/close:")
-    st.progress((number + 1) / len(STEPS), text=f"{number + 1} of {len(STEPS)}: {step.title}")
-    st.title(step.title, anchor=False)
+    st.progress((number + 1) / len(STEPS), text=md("{} of {}: {}", number + 1, len(STEPS), step.title))
+    st.title(words.plain(step.title), anchor=False)
     actions.receipt()
     step.draw(scope)
     if number < len(STEPS) - 1:
-        _notes()
+        _notes(scope)
     _buttons(scope, number)
 
 
@@ -143,12 +182,22 @@ def _buttons(scope: Scope, number: int) -> None:
     last = len(STEPS) - 1
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.button(
-            "Back", key="review.back", on_click=_go, args=[number - 1], disabled=number == 0, shortcut="Left"
-        )  # fmt: skip
+            "Back",
+            key="review.back",
+            on_click=_go,
+            args=[scope, number - 1],
+            disabled=number == 0,
+            shortcut="Left",
+        )
         if number < last:
             st.button(
-                "Next", key="review.next", on_click=_go, args=[number + 1], shortcut="Right", type="primary"
-            )  # fmt: skip
+                "Next",
+                key="review.next",
+                on_click=_go,
+                args=[scope, number + 1],
+                shortcut="Right",
+                type="primary",
+            )
         else:
             actions.button(
                 scope,
@@ -160,18 +209,20 @@ def _buttons(scope: Scope, number: int) -> None:
             )
 
 
-def _go(number: int) -> None:
-    st.session_state[STEP] = min(max(number, 0), len(STEPS) - 1)
+def _go(scope: Scope, number: int) -> None:
+    _draft(scope).put(STEP, min(max(number, 0), len(STEPS) - 1))
 
 
-def _notes() -> None:
+def _notes(scope: Scope) -> None:
     """The same notes at every step; what is typed stays when the step changes."""
-    state = st.session_state
-    state["review.notes_field"] = state[NOTES]
+    draft, key = _draft(scope), "review.notes_field"
+    if key not in st.session_state:
+        st.session_state[key] = draft.known.content.get(NOTES, "")
     st.text_area(
         "Notes",
-        key="review.notes_field",
-        on_change=lambda: state.update({NOTES: state["review.notes_field"]}),
+        key=key,
+        on_change=draft.touched,
+        args=[NOTES, key],
         placeholder="What was said. Recorded when the review is finished.",
         height=100,
     )
@@ -183,7 +234,7 @@ def _changes(scope: Scope) -> None:
     since = last.held_at if last else file.state.customer.since or file.now
     old = scope.application.reopen(file.person, file.customer_id, last.sequence if last else 1, since)
     what = "the last review" if last else "the customer entered the agreement"
-    st.markdown(f"What changed since {what}, on {words.day(since)}.")
+    say("What changed since {}, on {}.", what, words.day(since))
     found = [c for c in diff(freeze(old), freeze(file)) if c.part != OPEN_ITEMS]
     snapshot.changes(found, f"Then ({words.day(since)})", "Now")
     snapshot.between(old, file)
@@ -196,13 +247,13 @@ def _features(scope: Scope) -> None:
     off = [f.name for f in agreement.features if f not in on]
     left, right = st.columns([2, 3], gap="large")
     with left:
-        st.subheader(f"{len(on)} of {len(agreement.features)} features on", anchor=False)
+        st.subheader(md("{} of {} features on", len(on), len(agreement.features)), anchor=False)
         for f in on:
-            st.markdown(f":material/check_circle: **{f.name}**  \n{f.purpose}")
-        st.markdown(f":material/circle: Off: {words.listed(off)}" if off else "All are on.")
+            say(":material/check_circle: **{}**  \n{}", f.name, f.purpose)
+        st.markdown(md(":material/circle: Off: {}", words.listed(off)) if off else "All are on.")
     with right:
-        st.subheader(f"{words.count(len(engaged), 'sub-processor')} engaged", anchor=False)
-        st.table(
+        st.subheader(md("{} engaged", words.count(len(engaged), "sub-processor")), anchor=False)
+        show.table(
             [
                 {
                     "Sub-processor": s.name,
@@ -212,7 +263,6 @@ def _features(scope: Scope) -> None:
                 }
                 for s in engaged
             ],
-            border="horizontal",
         )
     show.clauses((features.CLAUSE, features.TRANSFER_CLAUSE), agreement)
 
@@ -220,14 +270,14 @@ def _features(scope: Scope) -> None:
 def _retention(scope: Scope) -> None:
     file = scope.file
     st.markdown("How long each kind of data is kept.")
-    st.table(
+    show.table(
         [
             {
                 "Data type": p.data_type.name,
                 "Kept for": words.duration(p.days),
                 "Set": "Provider’s default"
                 if p.is_default or not p.since
-                else f"{words.day(p.since)} by {p.by}",
+                else f"{words.day(p.since)} by {file.who(p.by or '')}",
                 "Coming": f"{p.pending.days:,} days from {words.day(p.pending.effective_at)}"
                 if p.pending
                 else "",
@@ -235,7 +285,6 @@ def _retention(scope: Scope) -> None:
             }
             for p in retention.periods(file.state.retention, file.agreement, file.now)
         ],
-        border="horizontal",
     )
     show.clauses((retention.CLAUSE,), file.agreement)
 
@@ -251,7 +300,7 @@ def _coming(scope: Scope) -> None:
 
 def _items(scope: Scope, found: list[Task], nothing: str) -> None:
     if not found:
-        st.markdown(f":material/task_alt: {nothing}")
+        say(":material/task_alt: {}", nothing)
         return
     now = scope.file.now
     st.dataframe(
@@ -261,8 +310,8 @@ def _items(scope: Scope, found: list[Task], nothing: str) -> None:
                 "What": [tasks.what(t) for t in found],
                 "Waits for": [SIDES[t.waits_for].capitalize() if t.waits_for else "" for t in found],
                 "Since": [words.day(t.opened_at) if t.opened_at else "" for t in found],
-                "By": [t.by or "" for t in found],
-                "Date": [words.day_and_distance(at, now) if (at := tasks.due_at(t)) else "" for t in found],
+                "By": [scope.file.who(t.by) if t.by else "" for t in found],
+                "Date": [tasks.when_and_distance(t, now) for t in found],
                 "Clause": [t.clause for t in found],
             }
         ),
@@ -272,41 +321,48 @@ def _items(scope: Scope, found: list[Task], nothing: str) -> None:
 
 
 def _what_if(scope: Scope) -> None:
-    proposals.save(scope, what_if.draw(scope.file))
+    proposals.save(scope, what_if.draw(scope))
 
 
 def _agree(scope: Scope) -> None:
-    state = st.session_state
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _notes()
-        agreed: list[reviews.Action] = state[ACTIONS]
+        _notes(scope)
+        agreed = _agreed(scope)
         if not agreed:
             st.markdown("No actions yet. Add what was agreed on.")
         for place, action in enumerate(agreed):
             with st.container(border=True, horizontal=True, vertical_alignment="center"):
-                until = f", until {words.day(action.due)}" if action.due else ""
-                st.markdown(f"**{words.plain(action.what)}** · {SIDES[action.side]}{until}")
-                st.button("Remove", key=f"review.remove_{place}", on_click=_remove, args=[place])
-    with right, st.form("review.action", clear_on_submit=True):
-        st.markdown("**Add an action**")
-        what = st.text_input("What is to be done", max_chars=300)
-        side = st.radio(
-            "Who does it",
-            list(SIDES),
-            format_func=lambda s: SIDES[s].capitalize(),
-            horizontal=True,
-        )
-        due = st.date_input(
-            "Until (optional)", value=None, min_value=words.local_day(scope.file.now), format="YYYY-MM-DD"
-        )
-        if st.form_submit_button("Add", icon=":material/add:") and what.strip():
-            state[ACTIONS].append(reviews.Action(what=what.strip(), side=side or "provider", due=due))
+                until = md(", until {}", words.day(action.due)) if action.due else ""
+                say("**{}** · {}{}", action.what, SIDES[action.side], until)
+                st.button("Remove", key=f"review.remove_{place}", on_click=_remove, args=[scope, place])
+    with right, st.container(border=True, key="review.action"):
+        _adding(scope, agreed)
+
+
+def _adding(scope: Scope, agreed: list[reviews.Action]) -> None:
+    """The fields of one more action."""
+    st.markdown("**Add an action**")
+    form = actions.Form(scope, "review.action")
+    what = st.text_input(**form.field("what", "What is to be done"), max_chars=300)
+    side = st.radio(
+        **form.field("side", "Who does it"),
+        options=list(SIDES),
+        format_func=lambda s: words.plain(SIDES[s].capitalize()),
+        horizontal=True,
+    )
+    due = st.date_input(**form.field("due", "Until (optional)"), value=None, format="YYYY-MM-DD")
+    if st.button("Add", key=form.key("add"), icon=":material/add:"):
+        action = reviews.Action(what=what.strip(), side=side or "provider", due=due)
+        if actions.attempt(lambda: reviews.checked_actions((*agreed, action), scope.file.now), form.labels):
+            _agree_on(scope, [*agreed, action])
+            form.discard()
             st.rerun()
 
 
-def _remove(place: int) -> None:
-    st.session_state[ACTIONS].pop(place)
+def _remove(scope: Scope, place: int) -> None:
+    agreed = _agreed(scope)
+    _agree_on(scope, agreed[:place] + agreed[place + 1 :])
 
 
 STEPS = (
@@ -327,8 +383,7 @@ def _finishing(scope: Scope) -> actions.Dialog:
     """The dialog that ends the review that runs."""
 
     def fields(form: actions.Form) -> actions.Make:
-        state = st.session_state
-        notes, agreed = str(state[NOTES]), tuple(state[ACTIONS])
+        notes, agreed = str(_draft(scope).known.content.get(NOTES, "")), tuple(_agreed(scope))
         st.markdown("**What is recorded**")
         st.text(notes or "No notes.")
         _actions_table(agreed)
@@ -339,7 +394,8 @@ def _finishing(scope: Scope) -> actions.Dialog:
         return lambda: reviews.RecordReview(notes, agreed)
 
     def then(_: Receipt) -> str:
-        what_if.forget(scope.file)
+        _draft(scope).drop()
+        what_if.forget(scope)
         _leave()
         return _on_file(scope)
 
@@ -367,9 +423,9 @@ def _on_file(scope: Scope) -> str:
 
 def _known(scope: Scope) -> int:
     """The last entry that the person knows: where the review began, or an own step right after it."""
-    file, known = scope.file, int(st.session_state[BEGAN])
+    file, known = scope.file, int(_draft(scope).known.content[BEGAN])
     for event in file.reader.events(after=known):
-        if event.actor != file.person.email:
+        if event.actor != file.person.id:
             break
         known = event.sequence
     return known

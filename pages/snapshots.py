@@ -16,6 +16,7 @@ from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, verify
 from dpa_core.views.snapshots import OnFile, on_file
 from pages.parts import actions, show, snapshot, words
 from pages.parts.scope import Scope
+from pages.parts.words import md
 
 
 @dataclass(frozen=True)
@@ -145,13 +146,13 @@ def _verify(scope: Scope) -> None:
         case "genuine":
             st.success(text, icon=":material/verified:")
         case "altered":
-            st.error(f"**Altered.** {text}", icon=":material/gpp_bad:")
+            st.error(md("**Altered.** {}", text), icon=":material/gpp_bad:")
         case "unknown_key":
-            st.warning(f"**Unknown key.** {text}", icon=":material/help:")
+            st.warning(md("**Unknown key.** {}", text), icon=":material/help:")
         case "revoked":
-            st.error(f"**Key revoked.** {text}", icon=":material/gpp_bad:")
+            st.error(md("**Key revoked.** {}", text), icon=":material/gpp_bad:")
         case "revoked_later":
-            st.warning(f"**Key revoked later.** {text}", icon=":material/gpp_maybe:")
+            st.warning(md("**Key revoked later.** {}", text), icon=":material/gpp_maybe:")
     if verdict.snapshot:
         st.caption("Verification code (SHA-256)")
         st.code(verdict.snapshot.digest, language=None, wrap_lines=True)
@@ -178,7 +179,12 @@ def _compare(scope: Scope, data: Data) -> None:
 
 def _day(label: str, value: date, data: Data) -> date:
     return st.date_input(
-        label, value=value, min_value=data.began, max_value=data.today, format="YYYY-MM-DD", width=200
+        words.plain(label),
+        value=value,
+        min_value=data.began,
+        max_value=data.today,
+        format="YYYY-MM-DD",
+        width=200,
     )
 
 

@@ -14,6 +14,7 @@ from dpa_core.views import sub_processors
 from dpa_core.views.sub_processors import Engagement, Listed
 from pages.parts import charts, show, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, note, say
 
 PARAMETER = "sub_processor"  # names the one whose details are open, in the address
 TEXT, KIND, NOW, PLACE, MECHANISM, DETAILS, TABLE, ROUND = (
@@ -90,8 +91,11 @@ def draw(scope: Scope, data: Data) -> None:
 
 def _unknown(wanted: str, file: CustomerFile) -> None:
     st.warning(
-        f"There is no sub-processor “{words.plain(wanted[:60])}” in the agreement of "
-        f"{words.day(file.agreement.published)}. Choose one from the list.",
+        md(
+            "There is no sub-processor “{}” in the agreement of {}. Choose one from the list.",
+            wanted[:60],
+            words.day(file.agreement.published),
+        ),
         icon=":material/search_off:",
     )
 
@@ -121,8 +125,8 @@ def _table(listed: Sequence[Listed], open_now: str | None, agreement: Agreement)
         alt="Sub-processors with state, kind, features, places, transfer mechanisms and purpose",
     )
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        number = f"{len(shown)} of {len(listed)} shown. " if len(shown) < len(listed) else ""
-        st.caption(f"{number}Select a row to open its details, or choose one by name.")
+        number = md("{} of {} shown. ", len(shown), len(listed)) if len(shown) < len(listed) else ""
+        note("{}Select a row to open its details, or choose one by name.", number)
         names = {e.sub_processor.id: e.sub_processor.name for e in listed}
         st.session_state[DETAILS] = open_now
         st.selectbox(
@@ -255,9 +259,13 @@ def _why_core(agreement: Agreement) -> None:
     names = words.listed([s.name for s in agreement.sub_processors if s.kind == "core"])
     if names:
         st.markdown(
-            f":material/lock: **{names}** is core and can’t be switched off: the service needs it, so it is "
-            f"engaged for every customer ({CORE_CLAUSE}).",
-            help=f"{show.clause('Sch. 2 2', agreement)}\n\n{show.clause(CORE_CLAUSE, agreement)}",
+            md(
+                ":material/lock: **{}** is core and can’t be switched off: the service needs it, so it is "
+                "engaged for every customer ({}).",
+                names,
+                CORE_CLAUSE,
+            ),
+            help=md("{}\n\n{}", show.clause("Sch. 2 2", agreement), show.clause(CORE_CLAUSE, agreement)),
         )
 
 
@@ -265,7 +273,9 @@ def _why_core(agreement: Agreement) -> None:
 
 
 def _details(scope: Scope, entry: Listed, engagement: Engagement | None) -> None:
-    @st.dialog(entry.sub_processor.name, width="medium", icon=":material/account_tree:", on_dismiss=_close)
+    name = words.plain(entry.sub_processor.name)
+
+    @st.dialog(name, width="medium", icon=":material/account_tree:", on_dismiss=_close)
     def dialog() -> None:
         _detail(scope, entry, engagement)
 
@@ -276,15 +286,17 @@ def _detail(scope: Scope, entry: Listed, engagement: Engagement | None) -> None:
     file, s = scope.file, entry.sub_processor
     _badges(entry, file.agreement)
     if file.as_of is not None:
-        st.caption(f":material/history: :orange[As it stood on {words.day(file.as_of)}.]")
-    st.markdown(f"**Purpose:** {s.purpose}")
+        note(":material/history: :orange[As it stood on {}.]", words.day(file.as_of))
+    say("**Purpose:** {}", s.purpose)
     st.markdown(_standing(entry, engagement, file))
     if entry.features:
-        lines = ["**Features that engage it**"]
-        for f in entry.features:
-            icon, word = ("check_circle", "on") if f.id in entry.on else ("circle", "off")
-            lines.append(f"- :material/{icon}: {f.name}: **{word}**")
-        st.markdown("\n".join(lines))
+        points = (
+            md(":material/check_circle: {}: **on**", f.name)
+            if f.id in entry.on
+            else md(":material/circle: {}: **off**", f.name)
+            for f in entry.features
+        )
+        words.bullets("**Features that engage it**", points)
     _where_and_how(s, file.agreement)
     _wording(s, file.agreement)
     if s.kind == "optional":
@@ -300,7 +312,7 @@ def _badges(entry: Listed, agreement: Agreement) -> None:
             partly = any(not agreement.place(location.place).third_country for location in s.locations)
             where = "Partly outside the EU and EEA" if partly else "Outside the EU and EEA"
             show.badge(show.Status(where, (":material/public:", "orange")))
-        st.badge(s.clause, icon=":material/gavel:", color="gray", help=show.clause(s.clause, agreement))
+        show.badge(show.Status(s.clause, (":material/gavel:", "gray")), show.clause(s.clause, agreement))
 
 
 _NOW_BADGE = {
@@ -314,48 +326,50 @@ _KIND_BADGE = {
 
 
 def _where_and_how(s: SubProcessor, agreement: Agreement) -> None:
-    lines = ["**Places**"]
+    points = []
     for location in s.locations:
         place = agreement.place(location.place)
-        icon, where = ("public", ", outside the EU and EEA") if place.third_country else ("location_on", "")
-        note = f" {location.note}" if location.note else ""
-        lines.append(f"- :material/{icon}: **{place.name}**{where}. {HAPPENS[location.role]}.{note}")
-    st.markdown("\n".join(lines))
-    lines = ["**Transfer mechanisms**"]
-    for m in (agreement.mechanism(id) for id in s.mechanisms):
-        lines.append(f"- **{m.code}**, {m.name}. {m.summary}")
-    if not s.mechanisms:
-        lines.append("- No transfer: no data leaves the EU and EEA.")
-    st.markdown("\n".join(lines))
+        name = md(":material/location_on: **{}**", place.name)
+        if place.third_country:
+            name = md(":material/public: **{}**, outside the EU and EEA", place.name)
+        points.append(md("{}. {}. {}", name, HAPPENS[location.role], location.note))
+    words.bullets("**Places**", points)
+    found = [agreement.mechanism(id) for id in s.mechanisms]
+    by = [md("**{}**, {}. {}", m.code, m.name, m.summary) for m in found]
+    words.bullets("**Transfer mechanisms**", by or ["No transfer: no data leaves the EU and EEA."])
 
 
 def _wording(s: SubProcessor, agreement: Agreement) -> None:
     with st.container(border=True, gap="small"):
-        st.markdown(f":material/format_quote: **In the agreement’s own words** ({s.clause})")
+        say(":material/format_quote: **In the agreement’s own words** ({})", s.clause)
         if s.features_wording:
-            st.caption(f"Feature: “{words.plain(s.features_wording)}”")
-        st.caption(f"Place: “{words.plain(s.location_wording)}”")
+            note("Feature: “{}”", s.features_wording)
+        note("Place: “{}”", s.location_wording)
         wording = [m.wording or m.code for m in agreement.mechanisms if m.id in s.mechanisms]
-        st.caption(f"Transfer mechanism: “{words.plain(' + '.join(wording) or 'N/A')}”")
+        note("Transfer mechanism: “{}”", " + ".join(wording) or "N/A")
         if s.source_note:
-            st.caption(f":material/info: {words.plain(s.source_note)}")
+            note(":material/info: {}", s.source_note)
 
 
-def _standing(entry: Listed, engagement: Engagement | None, file: CustomerFile) -> str:
+def _standing(entry: Listed, engagement: Engagement | None, file: CustomerFile) -> words.Markdown:
     """Whether it is engaged, since when and by whose instruction, or what would engage it."""
     if entry.sub_processor.kind == "core":
-        since = f" since {words.day(file.state.customer.since)}" if file.state.customer.since else ""
-        return (
-            f":material/lock: Engaged{since}, when you entered the agreement. It is core and can’t be "
-            f"switched off: the service cannot run without it ({CORE_CLAUSE})."
+        since = md(" since {}", words.day(file.state.customer.since)) if file.state.customer.since else ""
+        return md(
+            ":material/lock: Engaged{}, when you entered the agreement. It is core and can’t be "
+            "switched off: the service cannot run without it ({}).",
+            since,
+            CORE_CLAUSE,
         )
     if engagement:
-        return (
-            f"Engaged since {words.day(engagement.since)}, by {words.address(engagement.by)} "
-            f"(instruction {engagement.sequence})."
+        return md(
+            "Engaged since {}, by {} (instruction {}).",
+            words.day(engagement.since),
+            words.address(engagement.by),
+            engagement.sequence,
         )
     names = words.listed([f.name for f in entry.features], "or")
-    return f"Not engaged, so it does not touch your data. Switching on {names} would engage it."
+    return md("Not engaged, so it does not touch your data. Switching on {} would engage it.", names)
 
 
 # --- charts --------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dpa_core.views.what_if import Trial
+from pages import features
 from pages.parts import proposals, show, what_if
 from pages.parts.scope import Scope
 
@@ -17,7 +18,7 @@ def page(scope: Scope) -> None:
         "Try features on and off and see what that would mean for your data. Nothing is recorded.",
         file,
     )
-    trial = what_if.draw(file)
+    trial = what_if.draw(scope)
     if file.allows("instruct"):
         _stage(scope, trial)
     if file.allows("hold_review"):
@@ -30,6 +31,6 @@ def _stage(scope: Scope, trial: Trial) -> None:
     if st.button(
         "Take these changes to Features", disabled=not trial.changes, icon=":material/arrow_forward:"
     ):
-        st.session_state.setdefault("features.staged", {})[scope.file.customer_id] = dict(trial.changes)
-        what_if.forget(scope.file)
+        features.stage(scope, dict(trial.changes))
+        what_if.forget(scope)
         scope.go("features")

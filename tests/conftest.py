@@ -23,11 +23,12 @@ import hypothesis
 import pytest
 
 from dpa_core import access
-from dpa_core.access import Person
+from dpa_core.access import Identity, Person
 from dpa_core.agreement import Agreement
 from dpa_core.application import Application, Receipt
 from dpa_core.clock import Clock
 from dpa_core.ledger import Event, Ledger
+from dpa_core.people import Name
 from dpa_core.subjects import customers, features, grants
 from dpa_core.subjects.subject import Body, Command, Context
 from tests.frozen import VERSION, frozen_agreements
@@ -109,6 +110,9 @@ def _filled(agreement: Agreement, tmp_path_factory: pytest.TempPathFactory) -> P
     with Ledger.open(path) as ledger:
         application = Application(ledger, {VERSION: agreement}, SettableClock(BEGAN))
         operator = access.operator(BEGAN)
+        with ledger.transaction() as tx:
+            for name in ROLES:
+                application.people.add(tx, Name(BEGAN, email(name), name.title()))
         for id, name in CUSTOMERS.items():
             application.open_customer(operator, customers.OpenCustomer(id, name))
         for name, roles in ROLES.items():
@@ -139,7 +143,14 @@ def application(store: Path, agreement: Agreement, clock: SettableClock) -> Iter
 @pytest.fixture
 def people(application: Application) -> People:
     """The people with their roles as the ledger has them."""
-    return People(**{name: application.person(email(name), name.title()) for name in ROLES})
+    return People(**{name: application.person(email(name)) for name in ROLES})
+
+
+def sign_in(application: Application, name: str) -> tuple[str, Person]:
+    """One of the people signs in at an identity provider: the cookie's secret, and the person."""
+    who = Identity("test", "https://id.example", name, email(name), name.title())
+    secret, session = application.sign_in(who, "Test browser")
+    return secret, application.person_of(session)
 
 
 def switch(

@@ -1,13 +1,14 @@
 """Who may do what to which customer: every command and every reading, by every role, own and other."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pyarrow as pa
 import pytest
 
-from dpa_core.access import Forbidden, SignInAgain, acting_side, identity, may, require
-from dpa_core.application import Changed, Refusal
+from dpa_core.access import Forbidden, SignInAgain, acting_side, may, require
+from dpa_core.application import SESSION, Application, Changed, Refusal
+from dpa_core.ledger import Ledger
 from dpa_core.subjects import customers, registry, retention
 from dpa_core.subjects.audits import AcceptAudit
 from dpa_core.subjects.features import SetFeatures
@@ -15,7 +16,7 @@ from dpa_core.subjects.grants import ROLES, GrantAccess, RevokeAccess
 from dpa_core.views import history
 from dpa_core.views import people as who
 from dpa_core.views import usage as figures
-from tests.conftest import BEGAN, CUSTOMERS, NOW, carry_out, email
+from tests.conftest import BEGAN, CUSTOMERS, NOW, carry_out, email, sign_in
 
 OWN, OTHER = "nordfrakt", "solsidan"
 EVERYONE = {
@@ -156,7 +157,7 @@ def test_only_an_admin_of_the_customer_gives_instructions(prepared, people, name
 def test_each_instruction_is_recorded_under_the_admins_name_for_the_customer(application, people):
     receipt = carry_out(application, people.anna, OWN, voice=True)
     event = application.ledger.events(OWN)[-1]
-    assert (event.actor, event.on_behalf_of) == (email("anna"), OWN)
+    assert (event.actor, event.on_behalf_of) == (people.anna.id, OWN)
     assert (event.sequence, event.digest) == (receipt.sequence, receipt.digest)
 
 
@@ -215,22 +216,51 @@ def test_a_dialog_left_open_does_not_outlive_the_role_it_was_opened_under(applic
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_nor_the_sign_in(application, people, step):
+def test_nor_the_sign_in(application, clock, step):
+    _, anna = sign_in(application, "anna")
+    clock.at += SESSION - timedelta(microseconds=1)
+    application.open(anna, OWN)
+    clock.at += timedelta(microseconds=1)
     with pytest.raises(SignInAgain, match="expired"):
-        step(application, replace(people.anna, expires=application.clock.real_now()))
+        step(application, anna)
     assert application.ledger.head(OWN).sequence == 1
-    step(application, replace(people.anna, expires=application.clock.real_now() + timedelta(minutes=1)))
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_signing_out_in_one_tab_ends_the_others(application, people, step):
-    ends = application.clock.real_now() + timedelta(hours=1)
-    here, elsewhere = (replace(people.anna, expires=ends) for _ in range(2))
-    application.sign_out(here)
-    with pytest.raises(SignInAgain, match="signed out"):
-        step(application, elsewhere)
-    # A new sign-in ends later, and others are not touched.
-    step(application, replace(people.anna, expires=ends + timedelta(seconds=1)))
+def test_signing_out_in_one_tab_ends_the_others(application, step):
+    secret, here = sign_in(application, "anna")
+    elsewhere = application.person_of(application.session(secret))
+    _, in_another_browser = sign_in(application, "anna")
+    application.sign_out(application.session(secret))
+    for person in (here, elsewhere):
+        with pytest.raises(SignInAgain, match="was ended"):
+            step(application, person)
+    step(application, in_another_browser)
+
+
+def test_a_provider_for_some_customers_opens_nothing_else(store, agreement, clock):
+    with Ledger.open(store) as ledger:
+        reach = {"provider": frozenset({"fjallbank"}), "another": None}
+        application = Application(ledger, {agreement.version: agreement}, clock, reach=reach)
+        (_, henrik), (_, eva) = (sign_in(application, name) for name in ("henrik", "eva"))
+        assert [g.customer_id for g in henrik.grants] == ["fjallbank"]
+        assert eva.grants == ()
+        application.open(henrik, "fjallbank")
+        with pytest.raises(Forbidden):
+            application.open(henrik, OTHER)
+        with pytest.raises(Forbidden):
+            application.open(eva, OWN)
+
+
+def test_a_sign_in_through_a_provider_that_was_taken_away_is_over(store, agreement, clock):
+    with Ledger.open(store) as ledger:
+        before = Application(ledger, {agreement.version: agreement}, clock)
+        secret, _ = sign_in(before, "anna")
+        application = Application(ledger, {agreement.version: agreement}, clock, reach={"another": None})
+        session = application.session(secret)
+        assert not application.is_open(session)
+        with pytest.raises(SignInAgain, match="was ended"):
+            application.person_of(session)
 
 
 def test_a_role_that_someone_claims_to_hold_is_looked_up(application, people):
@@ -345,67 +375,3 @@ def test_an_outdated_page_does_not_get_around_the_check(prepared, people):
         prepared.carry_out(people.clara, OWN, SetFeatures({"voice": True}), 1)
     with pytest.raises(Changed):
         prepared.carry_out(people.anna, OWN, SetFeatures({"voice": True}), 1)
-
-
-# --- identity (OpenID Connect Core 1.0) -----------------------------------------------------------
-
-
-def claims(**changes):
-    good = {
-        "email": "anna@people.example",
-        "email_verified": True,
-        "exp": NOW.timestamp() + 60,
-        "name": "Anna",
-    }
-    return {k: v for k, v in (good | changes).items() if v is not ...}
-
-
-def test_a_verified_address_with_time_left_is_an_identity():
-    who = identity(claims(), NOW)
-    assert (who.email, who.name) == ("anna@people.example", "Anna")
-    assert who.expires == NOW + timedelta(seconds=60)
-
-
-def test_the_address_is_compared_in_lower_case_and_stands_in_for_a_missing_name():
-    who = identity(claims(email=" Anna@People.Example ", name=...), NOW)
-    assert (who.email, who.name) == ("anna@people.example", "anna@people.example")
-
-
-@pytest.mark.parametrize("verified", [True, "true"])
-def test_true_and_the_text_true_count_as_verified(verified):
-    assert identity(claims(email_verified=verified), NOW)
-
-
-@pytest.mark.parametrize(
-    "verified", [..., None, False, "false", "True", "yes", "", 0, 1, 1.0, [True], {"a": 1}]
-)
-def test_nothing_else_counts_as_verified(verified):
-    with pytest.raises(SignInAgain, match="has not verified"):
-        identity(claims(email_verified=verified), NOW)
-
-
-@pytest.mark.parametrize("address", [..., None, "", "  "])
-def test_without_an_address_there_is_no_identity(address):
-    with pytest.raises(SignInAgain, match="has not verified"):
-        identity(claims(email=address), NOW)
-
-
-@pytest.mark.parametrize(("seconds", "valid"), [(-1, False), (0, False), (1, True)])
-def test_a_token_counts_until_the_second_it_expires(seconds, valid):
-    given = claims(exp=int(NOW.timestamp()) + seconds)
-    if valid:
-        assert identity(given, NOW)
-    else:
-        with pytest.raises(SignInAgain, match="has expired"):
-            identity(given, NOW)
-
-
-@pytest.mark.parametrize("exp", [..., None, "", "soon", "nan", "inf", float("inf"), 1e300, [], {}, True])
-def test_a_token_without_a_readable_expiry_does_not_count(exp):
-    with pytest.raises(SignInAgain, match="has expired"):
-        identity(claims(exp=exp), datetime(2026, 11, 24, tzinfo=UTC))
-
-
-def test_no_claims_at_all_are_no_identity():
-    with pytest.raises(SignInAgain):
-        identity({}, NOW)

@@ -18,6 +18,7 @@ from dpa_core.ledger import Ledger
 from dpa_core.settings import STORE
 from tests.agreement.texts import write_text
 from tests.conftest import VERSION, carry_out, email
+from tests.ports import free_port
 from tests.test_settings import GOOD
 
 
@@ -57,12 +58,6 @@ def newest() -> Agreement:
     """The newest of the built-in versions, which commands take by default."""
     versions = load_all()
     return versions[max(versions)]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return probe.getsockname()[1]
 
 
 def refused(result):

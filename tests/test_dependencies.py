@@ -12,7 +12,7 @@ from dpa_core import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 FILES = [ROOT / "app.py", *ROOT.glob("dpa_core/**/*.py"), *ROOT.glob("pages/**/*.py")]
 OURS = {"dpa_core", "pages"}
-NOT_IMPORTED = {"httpx2": "Authlib, behind Streamlit's sign-in, speaks to the identity provider with it"}
+NOT_IMPORTED = {"itsdangerous": "Starlette signs the cookie of a sign-in that is under way with it"}
 _FONTS = "another font is another PDF, and one that was filed before would no longer verify"
 EXACT = {
     "duckdb": "the store is a file in its format, so a step up is made on purpose",

@@ -5,6 +5,8 @@ import zipfile
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dpa_core.access import Forbidden
 from dpa_core.files import ENDINGS, MAX_BYTES, FileStore, checked
@@ -21,6 +23,7 @@ def archive(*names):
     return out.getvalue()
 
 
+OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 GOOD = {
     "pdf": b"%PDF-1.7\n%x",
@@ -45,20 +48,33 @@ def test_every_ending_takes_its_own_content_and_no_other(ending):
         if lie[:2] != ending[:2] and not (lie == "txt" and ending in ("csv", "json", "md")):
             with pytest.raises(Refusal) as caught:
                 checked(f"file.{ending}", GOOD[lie])
-            assert "is not what its ending says" in caught.value.message
+            assert f"{ending.upper()}" in caught.value.message + caught.value.remedy
 
 
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
         ("empty.pdf", b"", "is empty"),
-        ("large.txt", b"x" * (MAX_BYTES + 1), "at most 25 MB"),
+        ("large.txt", b"x" * (MAX_BYTES + 1), "has 25.1 MB; at most 25 MB"),
         ("run.exe", b"MZ", "type is not taken"),
         ("page.html", b"<script>", "type is not taken"),
         ("pdf", b"%PDF-1.7", "type is not taken"),
-        ("x" * 300 + ".txt", b"x", "name is too long"),
-        ("zero.txt", b"a\0b", "is not what its ending says"),
-        ("broken.docx", b"PK\x03\x04", "is not what its ending says"),
+        ("x" * 300 + ".txt", b"x", "has 304 characters"),
+        ("zero.txt", b"a\0b", "holds data that is no text"),
+        ("noise.csv", bytes(range(256)), "holds data that is no text"),
+        ("broken.docx", b"PK\x03\x04", "is damaged or not whole"),
+        ("photo.pdf", PNG, "is a PNG image, not PDF"),
+        ("photo.txt", PNG, "is a PNG image, not TXT"),
+        ("paper.txt", b"\n%PDF-1.7\n", "is a PDF, not TXT"),
+        ("sheet.docx", archive("[Content_Types].xml", "xl/workbook.xml"), "is an archive, but no DOCX"),
+        ("old.xlsx", OLE + b"Workbook", "older office program"),
+        (
+            "macros.docx",
+            archive("[Content_Types].xml", "word/a.xml", "word/vbaProject.bin"),
+            "carries macros",
+        ),
+        ("note.pdf", b"Hello", "is no PDF"),
+        ("note.zip", b"Hello", "is no ZIP"),
     ],
 )
 def test_what_is_not_taken(name, content, why):
@@ -66,6 +82,116 @@ def test_what_is_not_taken(name, content, why):
         checked(name, content)
     assert why in caught.value.message
     assert caught.value.field == "files"
+
+
+WINDOWS = b"MZ" + b"\0" * 58 + (128).to_bytes(4, "little") + b"\0" * 64 + b"PE\0\0"
+PROGRAMS = [
+    WINDOWS,
+    b"\x7fELF\x02\x01",
+    bytes.fromhex("cffaedfe07000001"),
+    bytes.fromhex("cafebabe00000034"),
+    bytes.fromhex("4c0000000114020000000000c000000000000046"),
+    b"\0asm\x01\0\0\0",
+]
+ACTIVE = [
+    "<script>alert(1)</script>",
+    "<!DOCTYPE html><p>Hello",
+    "\n  <HTML><body>",
+    '<?xml version="1.0"?>\n<!-- drawn -->\n<svg xmlns="http://www.w3.org/2000/svg" onload="x()"/>',
+    "<!-- a --><!-- b --><iframe src=x>",
+    "#!/bin/sh\nrm -r ~",
+    "@echo off\r\ndel *",
+    "<?php system('x');",
+    "<hta:application>",
+]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("content", PROGRAMS)
+def test_a_program_is_none_of_our_kinds_whatever_its_name_says(ending, content):
+    with pytest.raises(Refusal, match="is a program"):
+        checked(f"file.{ending}", content)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("text", ACTIVE)
+def test_what_a_browser_or_shell_would_run_is_not_taken_in_any_encoding(text, encoding):
+    for ending in ("txt", "csv", "md", "json", "pdf"):
+        with pytest.raises(Refusal, match="a web page, a drawing with scripts or a script"):
+            checked(f"file.{ending}", text.encode(encoding))
+
+
+def test_many_comments_are_read_in_a_moment():
+    assert checked("a.txt", b"<!-- -->" * 10_000 + b"x").size
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("notes.txt", b"BM: the meeting"),
+        ("notes.txt", b"MZ: the meeting"),
+        ("notes.txt", b"MZ" + b" and so on" * 20),
+        ("notes.md", b"ID3 tags, GIF89a and PK are only letters here"),
+        ("notes.md", b"<!-- draft -->\n# Title\n<p align=center>Hello"),
+        ("notes.md", b"# How it runs\n\n#!/bin/sh comes first, <script> later"),
+        ("about.txt", b"The file begins with %PDF-1.7, as all do."),
+        ("export.csv", "Namn;Ort\nÅsa;Malmö\n".encode("utf-16")),
+        ("export.csv", "Namn;Ort\nÅsa;Malmö\n".encode("utf-16-le")),
+        ("export.csv", "Namn;Ort\nÅsa;Malmö\n".encode("utf-16-be")),
+        ("export.csv", "Namn;Ort\nÅsa;Malmö\n".encode("utf-8-sig")),
+        ("export.csv", "Namn;Pris\n“Åsa”;5 €\n".encode("cp1252")),
+        ("export.csv", "Имя;Город\n".encode("cp1251")),
+        ("export.csv", "名前\n".encode("shift_jis")),
+        ("log.txt", b"\x1b[31mred\x1b[0m\x0c\x1a"),
+        ("null.json", b"null"),
+        ("blank.json", b"\n"),
+        ("empty.csv", b"\xef\xbb\xbf"),
+        ("scan.pdf", b"\r\n%PDF-1.4\n"),
+        ("scan.pdf", b"\xef\xbb\xbf%PDF-1.4\n"),
+        ("scan.pdf", b"x" * 900 + b"%PDF-1.4\n"),
+        ("sheet.xlsx", OLE + b"\0" * 80 + "EncryptedPackage".encode("utf-16-le")),
+        ("sheet.xlsx", archive("[Content_Types].xml", "XL\\workbook.xml")),
+        ("sheet.xlsx", archive("xl/workbook.xml")),
+        ("empty.zip", b"PK\x05\x06" + b"\0" * 18),
+        ("later.zip", b"note\n" + archive("a.txt")),
+    ],
+)
+def test_an_honest_file_is_taken(name, content):
+    assert checked(name, content).size == len(content)
+
+
+HONEST = st.text(
+    st.characters(exclude_categories=("Cs", "Cc", "Co", "Cn"), include_characters="\t\n\r"), min_size=1
+).filter(lambda text: text.strip()[:1] not in ("<", "#", "@"))
+
+
+@given(
+    HONEST, st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]), st.sampled_from(["txt", "csv", "md"])
+)
+def test_any_text_is_taken_in_any_encoding_that_names_itself(text, encoding, ending):
+    assert checked(f"a.{ending}", text.encode(encoding)).size
+
+
+@given(
+    st.text(st.characters(codec="cp1252", exclude_categories=("Cc",)), min_size=1).filter(
+        lambda t: "<" not in t
+    )
+)
+def test_any_text_of_western_windows_is_taken(text):
+    content = text.encode("cp1252")
+    known = content.startswith(
+        (b"\xff\xd8\xff", b"\xd0\xcf", b"PK", b"\xca\xfe", b"\xfe\xed", b"\xce", b"\xcf")
+    )
+    if not known and text.strip()[:1] not in ("#", "@") and "%PDF-" not in text:
+        assert checked("a.txt", content).size
+
+
+@given(st.binary(min_size=1, max_size=300), st.sampled_from(ENDINGS))
+def test_any_bytes_are_taken_or_refused_in_words(content, ending):
+    try:
+        assert checked(f"a.{ending}", content).size == len(content)
+    except Refusal as refused:
+        assert refused.message and refused.remedy
 
 
 def test_exactly_the_limit_is_taken():

@@ -76,7 +76,7 @@ def test_an_accepted_proposal_is_one_instruction(prepared, people):
     assert file.state.features.on == {"reply_assistant"}
     *_, instructed, accepted = prepared.ledger.events(OWN)
     assert (instructed.kind, accepted.kind) == ("features.instructed", "proposal.accepted")
-    assert instructed.actor == people.anna.email
+    assert instructed.actor == people.anna.id
     assert (instructed.body["reason"], instructed.body["acknowledged"]) == ("Agreed", ["openai"])
     assert prepared.verify() == []
 

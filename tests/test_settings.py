@@ -177,3 +177,39 @@ def test_agreements_of_the_operators_own_stand_beside_the_built_in_ones(tmp_path
     else:
         monkeypatch.setenv("DPA_SETTINGS", toml(agreements_dir=own))
     assert list(load_agreements()) == [VERSION, "2027-01-01"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://dpa.connectel.example/dpa",
+        "https://dpa.connectel.example/?a=1",
+        "https://dpa.connectel.example/#a",
+        "https://eva@dpa.connectel.example",
+        "https://eva:secret@dpa.connectel.example",
+    ],
+)
+def test_the_public_address_is_a_host_and_nothing_more(good, monkeypatch, url):
+    monkeypatch.setenv("DPA_PUBLIC_URL", url)
+    said = problem()
+    assert "DPA_PUBLIC_URL is wrong" in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize("wrong", ["*", "proxy.example", "10.0.0.1,", "10.0.0.1/8"])
+def test_a_trusted_proxy_is_an_address_or_a_network(good, monkeypatch, wrong):
+    monkeypatch.setenv("DPA_TRUSTED_PROXIES", wrong)
+    assert "DPA_TRUSTED_PROXIES is wrong" in problem()
+
+
+@pytest.mark.parametrize("right", ["none", "10.0.0.5", "10.0.0.0/24, ::1"])
+def test_trusted_proxies_are_taken_as_given(good, monkeypatch, right):
+    monkeypatch.setenv("DPA_TRUSTED_PROXIES", right)
+    assert read_settings().trusted_proxies == right
+
+
+def test_limits_have_settings_of_their_own(good, monkeypatch):
+    monkeypatch.setenv("DPA_CONNECTIONS_PER_PERSON", "7")
+    assert read_settings().connections_per_person == 7
+    monkeypatch.setenv("DPA_UPLOADS_HELD_MB", "0")
+    assert "DPA_UPLOADS_HELD_MB is wrong" in problem()

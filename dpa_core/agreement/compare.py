@@ -120,9 +120,13 @@ def _sub_processor_row(s: SubProcessor, agreement: Agreement) -> Row:
 # Reading the text
 
 
+_VARIED = tuple(zip("\u00a0\u202f\u2019\u2018\u201c\u201d\u2013\u2014", "  ''\"\"--", strict=True))
+
+
 def _plain(line: str) -> str:
     """The line without what word processors vary: kinds of spaces, quotes and dashes. Tabs stay."""
-    line = line.translate(str.maketrans("\u00a0\u202f\u2019\u2018\u201c\u201d\u2013\u2014", "  ''\"\"--"))
+    for varied, plain in _VARIED:  # `translate` takes a hundred times as long
+        line = line.replace(varied, plain)
     return "\t".join(" ".join(cell.split()) for cell in line.split("\t")).strip()
 
 

@@ -103,6 +103,18 @@ class Transaction:
         self.written: dict[str, Head] = {}
         """The heads that this transaction wrote."""
 
+    def execute(self, sql: str, values: Sequence[Any]) -> None:
+        """Change a table that is no ledger's. Times become UTC. Raises Conflict where a row with that key
+        is there already."""
+        try:
+            self._cursor.execute(sql, [_utc(v) if isinstance(v, datetime) else v for v in values])
+        except duckdb.ConstraintException as error:
+            raise Conflict("this table", -1) from error
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a parameterised query, as this transaction sees them."""
+        return self._cursor.execute(sql, values).fetchall()
+
     def head(self, customer_id: str) -> Head | None:
         """The head of one ledger, by key; None where it has no event yet."""
         return self.heads(customer_id).get(customer_id)

@@ -7,7 +7,7 @@ before would no longer be, byte for byte, what its data gives.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Literal
 
 from babel import Locale
@@ -72,6 +72,38 @@ def minute_in_full(at: datetime) -> str:
     return f"{format_datetime(at, 'd MMMM y, HH:mm', tzinfo=STOCKHOLM, locale=ENGLISH)} (Stockholm)"
 
 
+# --- deadlines -----------------------------------------------------------------------------------
+
+_WHOLE_DAYS = (time(0), time(23, 59))
+"""A period of days is over at a midnight; some records name the last minute before it instead."""
+
+
+def last_day(over: datetime) -> date:
+    """The last day of a period that is over at a moment, in Stockholm: midnight belongs to the day before."""
+    return local_day(over - timedelta(microseconds=1))
+
+
+def to_the_minute(over: datetime) -> bool:
+    """Whether a period ends within a day, as one of hours does, and not with the day itself."""
+    return over.astimezone(STOCKHOLM).time() not in _WHOLE_DAYS
+
+
+def deadline(over: datetime) -> str:
+    """Until when something is in time: `18 Nov 2026`, which is to the end of that day, or
+    `18 Nov 2026, 14:05`. `over`: the first moment that is too late."""
+    return minute(over) if to_the_minute(over) else day(last_day(over))
+
+
+def deadline_and_distance(over: datetime, now: datetime) -> str:
+    """`18 Nov 2026 (in 3 days)`."""
+    return f"{deadline(over)} ({_days_apart(last_day(over), now)})"
+
+
+def deadline_hour(over: datetime) -> str:
+    """Until when on its last day: `14:05`, `end of day`."""
+    return clock_time(over.astimezone(STOCKHOLM).time()) if to_the_minute(over) else "end of day"
+
+
 def number(value: int) -> str:
     """`1,234`."""
     return format_decimal(value, locale=ENGLISH)
@@ -83,6 +115,12 @@ def count(value: int, one: str, many: str | None = None) -> str:
     return f"{number(value)} {word}"
 
 
+def part(shown: int, of: int, one: str, many: str | None = None) -> str:
+    """`8 of 12 features` beside a list that shows some of them, `12 features` where it shows all."""
+    every = count(of, one, many)
+    return every if shown == of else f"{number(shown)} of {every}"
+
+
 def listed(names: Sequence[str], word: _Word = "and") -> str:
     """`A`, `A and B`, `A, B and C`; with `or` where that is the word. Empty for no names."""
     return format_list(list(names), _LISTS[word], locale=ENGLISH)
@@ -90,7 +128,11 @@ def listed(names: Sequence[str], word: _Word = "and") -> str:
 
 def distance(at: datetime, now: datetime) -> str:
     """`today`, `in 30 days`, `2 days ago`, by calendar days in Stockholm."""
-    days = (local_day(at) - local_day(now)).days
+    return _days_apart(local_day(at), now)
+
+
+def _days_apart(day: date, now: datetime) -> str:
+    days = (day - local_day(now)).days
     if days == 0:
         return "today"
     return f"in {count(days, 'day')}" if days > 0 else f"{count(-days, 'day')} ago"

@@ -15,7 +15,10 @@ from dpa_core.views import tasks
 
 
 def freeze(file: CustomerFile) -> model.Snapshot:
-    """The snapshot of a customer at the file's moment. Clause: Sch. 2 2.1, Sch. 2 2.2, Sch. 1 2, 3.1(vii)"""
+    """The snapshot of a customer at the file's moment, with people as they were known then.
+
+    Clause: Sch. 2 2.1, Sch. 2 2.2, Sch. 1 2, 3.1(vii)
+    """
     a, state = file.agreement, file.state
     periods = retention.periods(state.retention, a, file.now)
     named = [s.sequence for s in state.features.switches.values()]
@@ -46,7 +49,7 @@ def freeze(file: CustomerFile) -> model.Snapshot:
             periods=tuple(_period(p, file, reasons) for p in periods),
         ),
         subscriptions=(),
-        open_items=tuple(_open_item(t) for t in tasks.open_tasks(file)),
+        open_items=tuple(_open_item(t, file) for t in tasks.open_tasks(file)),
         review=_review(file),
         measures=tuple(_measure(m) for m in a.measures),
         certifications=tuple(_measure(c) for c in a.certifications),
@@ -59,7 +62,7 @@ def _feature(f: Feature, file: CustomerFile, reasons: dict[int, str]) -> model.F
         id=f.id,
         name=f.name,
         on=f.id in file.state.features.on,
-        set=_stamp(switch.since, switch.by, switch.sequence, reasons) if switch else None,
+        set=_stamp(switch.since, file.who(switch.by), switch.sequence, reasons) if switch else None,
         data_categories=tuple(file.agreement.data_category(c).name for c in f.data_categories),
         data_categories_basis=f.data_categories_basis,
         clause=f.clause,
@@ -100,12 +103,12 @@ def _transfer(t: features.Transfer, because: dict[str, tuple[str, ...]]) -> mode
     )
 
 
-def _open_item(task: Task) -> model.OpenItem:
+def _open_item(task: Task, file: CustomerFile) -> model.OpenItem:
     return model.OpenItem(
         kind=tasks.kind(task),
         what=tasks.what(task),
         opened_at=task.opened_at,
-        by=task.by,
+        by=file.who(task.by) if task.by else None,
         due_at=tasks.due_at(task),
         entry=task.entry,
         waits_for=task.waits_for,
@@ -136,16 +139,21 @@ def _period(p: retention.Period, file: CustomerFile, reasons: dict[int, str]) ->
         data_category=file.agreement.data_category(p.data_type.data_category).name,
         days=p.days,
         is_default=p.is_default,
-        set=_stamp(p.since, p.by, p.sequence, reasons) if p.since and p.by and p.sequence else None,
+        set=_stamp(p.since, file.who(p.by), p.sequence, reasons) if p.since and p.by and p.sequence else None,
         pending=model.Pending(
             days=p.pending.days,
             effective_at=p.pending.effective_at,
-            by=p.pending.by,
+            by=file.who(p.pending.by),
             instruction=p.pending.sequence,
         )
         if p.pending
         else None,
-        hold=model.Stamp(since=p.hold.since, by=p.hold.by, instruction=p.hold.sequence, reason=p.hold.reason)
+        hold=model.Stamp(
+            since=p.hold.since,
+            by=file.who(p.hold.by),
+            instruction=p.hold.sequence,
+            reason=p.hold.reason,
+        )
         if p.hold
         else None,
         deletion_resumes_at=p.deletion_resumes_at,
@@ -158,10 +166,10 @@ def _review(file: CustomerFile) -> model.Review | None:
         return None
     return model.Review(
         held_at=last.held_at,
-        by=last.by,
+        by=file.who(last.by),
         instruction=last.sequence,
         notes=last.notes,
         actions=tuple(model.Action(what=x.what, side=x.side, due=x.due) for x in last.actions),
         confirmed_at=last.confirmed_at,
-        confirmed_by=last.confirmed_by,
+        confirmed_by=file.who(last.confirmed_by) if last.confirmed_by else None,
     )

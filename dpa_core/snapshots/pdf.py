@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any
 
 from dpa_core.documents import typeset
-from dpa_core.locale import day, minute
+from dpa_core.locale import day, deadline, minute
 from dpa_core.snapshots import charts, model
 from dpa_core.snapshots.sign import SIGNED
 from dpa_core.snapshots.tables import place
@@ -61,6 +61,13 @@ def _opened(i: model.OpenItem) -> str:
     """`3 Mar 2026, by anna@nord.example, entry 4`, as far as it is known."""
     by, entry = f"by {i.by}" if i.by else "", f"entry {i.entry}" if i.entry else ""
     return ", ".join(part for part in (_day(i.opened_at), by, entry) if part)
+
+
+def _due(i: model.OpenItem) -> str:
+    """Until when, or the day on which it comes about by itself."""
+    if i.due_at is None:
+        return "None"
+    return deadline(i.due_at) if i.waits_for else day(i.due_at)
 
 
 def _view(s: model.Snapshot) -> dict[str, Any]:
@@ -114,7 +121,7 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
         "subscriptions": [[x.address, _day(x.since)] for x in s.subscriptions],
         "open_items": [
             [i.kind, i.what, i.waits_for.capitalize() if i.waits_for else "Nobody", _opened(i),
-             _day(i.due_at) or "None", i.clause]
+             _due(i), i.clause]
             for i in s.open_items
         ],
         "review": _review(s.review),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dpa_core.locale import local_day
 from dpa_core.snapshots import model
 from dpa_core.tabular import Cell
 
@@ -121,10 +122,14 @@ def _retention(s: model.Snapshot) -> Table:
 
 
 def _open_items(s: model.Snapshot) -> Table:
-    columns = ("kind", "what", "waits for", "opened (UTC)", "by", "due (UTC)", "entry", "clause")
+    # The day as the app shows it: in UTC, the last minute of some days falls on the day before.
+    columns = ("kind", "what", "waits for", "opened (UTC)", "by", "day (Stockholm)", "due (UTC)", "entry",
+               "clause")  # fmt: skip
     rows = tuple(
-        (i.kind, i.what, i.waits_for, i.opened_at, i.by, i.due_at, i.entry, i.clause) for i in s.open_items
-    )
+        (i.kind, i.what, i.waits_for, i.opened_at, i.by, local_day(i.due_at) if i.due_at else None, i.due_at,
+         i.entry, i.clause)
+        for i in s.open_items
+    )  # fmt: skip
     return Table("Open items", columns, rows)
 
 

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from dpa_core.agreement import Agreement
-from dpa_core.locale import Label, Value, worded
+from dpa_core.locale import Label, Value, last_day, worded
 from dpa_core.subjects import dates
 from dpa_core.subjects.common import FileRef, Moment, Record, RecordedEvent, Refusal, Refusals
 from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
@@ -468,7 +468,7 @@ def consequences(command: OrderData, state: State, context: Context) -> Conseque
         raise refuse("no_category", CLAUSE, "categories")
     over = _over_since(state, context)
     if over and command.wish != "deletion":
-        raise refuse("too_late", CLAUSE, "wish", last=dates.local_day(over - timedelta(seconds=1)))
+        raise refuse("too_late", CLAUSE, "wish", last=last_day(over))
     ordered = _in_open_orders(state, context)
     if double := tuple(c.name for c in chosen if c.id in ordered):
         raise refuse("ordered_already", CLAUSE, "categories", names=double)

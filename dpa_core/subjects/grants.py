@@ -5,9 +5,9 @@ Standard: Art. 32(4) GDPR (access only on instruction), ISO/IEC 27001 A.5.15.
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
+from dpa_core.addresses import canonical
 from dpa_core.agreement import Agreement
 from dpa_core.locale import Label, Value, worded
 from dpa_core.subjects.common import Moment, Record, RecordedEvent, Refusals, Side
@@ -19,8 +19,6 @@ Role = Literal["customer_admin", "customer_reader", "account_manager", "privacy_
 ROLES: dict[Role, str] = worded(Role)
 OF_PROVIDER: frozenset[Role] = frozenset({"privacy_officer"})
 """Roles that go with no single customer."""
-
-_EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\"]+")
 
 
 class Grant(Record):
@@ -95,9 +93,9 @@ ChangeAccess = GrantAccess | RevokeAccess
 
 
 def normal_email(email: str) -> str:
-    """The address as ledgers know it: without blanks, in lower case. Refused where it is none."""
-    address = email.strip().lower()
-    if not _EMAIL.fullmatch(address) or len(address) > 254:
+    """The address in its canonical form. Refused where it is none."""
+    address = canonical(email)
+    if address is None:
         raise refuse("no_address", CLAUSE, "email", email=email[:80])
     return address
 

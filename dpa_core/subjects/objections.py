@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from dpa_core.agreement import Agreement
-from dpa_core.locale import Label, Value, worded
+from dpa_core.locale import Label, Value, last_day, worded
 from dpa_core.subjects import dates
 from dpa_core.subjects.common import FileRef, Message, Moment, Record, RecordedEvent, Refusal, Refusals, Side
 from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
@@ -302,7 +302,7 @@ def _misfit(step: type[Command], published: Published, state: State, context: Co
         return refuse("no_cure_waits", CURE_CLAUSE, "change")
     if step is EndFeatures and objection and stands in ("objected", "cure_proposed"):
         days = agreement.term("objection_resolution").value
-        last = dates.local_day(resolution_ends(objection, agreement) - timedelta(seconds=1))
+        last = last_day(resolution_ends(objection, agreement))
         return refuse("too_early_to_end", CLAUSE, "change", days=days, last=last)
     return refuse("no_objection_open", CLAUSE, "change", standing=shown)
 

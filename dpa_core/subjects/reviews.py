@@ -256,13 +256,13 @@ decide = rules()
 def _record_review(command: RecordReview, state: State, context: Context) -> list[Body]:
     """What was said and agreed, once something was. Standard: Art. 28(3)(h) GDPR"""
     notes = checked_reason(command.notes)
-    actions = _checked_actions(command.actions, context.now)
+    actions = checked_actions(command.actions, context.now)
     if not notes and not actions:
         raise refuse("empty", CLAUSE, "notes")
     return [Held(notes=notes, actions=actions)]
 
 
-def _checked_actions(actions: tuple[Action, ...], now: datetime) -> tuple[Action, ...]:
+def checked_actions(actions: tuple[Action, ...], now: datetime) -> tuple[Action, ...]:
     """The actions without blanks around their texts. Refused where one says nothing or is overdue."""
     if len(actions) > MAX_ACTIONS:
         raise refuse("too_many_actions", CLAUSE, "actions", number=len(actions), limit=MAX_ACTIONS)

@@ -11,12 +11,16 @@ from dpa_core.subjects.data_return import Order
 def deletion_certificate(file: CustomerFile, order: Order) -> File:
     """The certificate of a deletion, the same bytes whenever it is made.
 
-    It carries the digest of the entry that recorded the deletion, and speaks in the names of the agreement
-    of that entry. ValueError where the order has not ended in a deletion. Clause: 3.1(xi)
+    It carries the digest of the entry that recorded the deletion, speaks in the names of the agreement of
+    that entry, and names people as they were known then. ValueError where the order has not ended in a
+    deletion. Clause: 3.1(xi)
     """
     entry = file.reader.event(order.deleted_entry) if order.deleted_entry else None
     if entry is None:
         raise ValueError("nothing was deleted")
-    return documents.deletion_certificate(
-        order, file.name, file.version(entry.agreement_version), entry.digest
-    )
+    who, version = file.people.who, file.version(entry.agreement_version)
+    named = {
+        "by": who(order.by, order.at).address,
+        "deleted_by": who(entry.actor, entry.recorded_at).address,
+    }
+    return documents.deletion_certificate(order.model_copy(update=named), file.name, version, entry.digest)

@@ -13,7 +13,7 @@ from dpa_core.subjects import registry
 
 @dataclass(frozen=True)
 class Instruction:
-    """One recorded event in words. `recorded_at` in UTC."""
+    """One recorded event in words. `recorded_at` in UTC; `actor` as known at the file's moment."""
 
     sequence: int
     recorded_at: datetime
@@ -32,7 +32,7 @@ def in_words(events: Iterable[Event], file: CustomerFile) -> list[Instruction]:
         Instruction(
             sequence=e.sequence,
             recorded_at=e.recorded_at,
-            actor=e.actor,
+            actor=file.who(e.actor),
             on_behalf_of=e.on_behalf_of,
             agreement_version=e.agreement_version,
             subject=_subject(e),
@@ -65,7 +65,7 @@ def instructions(file: CustomerFile, last: int | None = None) -> list[Instructio
         events = file.reader.events(after=after, until=file.as_of)
         return in_words(reversed(events), file)
 
-    return file.cached(("history.instructions", last), read)
+    return file.cached(("history.instructions", last, file.people.changes), read)
 
 
 def entry(file: CustomerFile, sequence: int) -> Instruction | None:

@@ -11,9 +11,11 @@ from dpa_core.subjects import grants
 
 @dataclass(frozen=True)
 class Access:
-    """One grant of one person for this customer. `since` in UTC."""
+    """One grant of one person for this customer. `since` in UTC; `by` as known now."""
 
+    person_id: str
     email: str
+    name: str
     role: grants.Role
     since: datetime
     by: str
@@ -22,10 +24,15 @@ class Access:
 def people(file: CustomerFile) -> list[Access]:
     """Everyone with a role for this customer, by role and address. Shows the present, whatever the
     file's moment: access is no part of the customer's configuration."""
-    return file.cached(("people", file.queries.roles_changed), lambda: _people(file))
+    key = ("people", file.queries.roles_changed, file.people.changes)
+    return file.cached(key, lambda: _people(file))
 
 
 def _people(file: CustomerFile) -> list[Access]:
-    found = [Access(email, g.role, g.since, g.by) for email, g in file.reader.grants()]
+    found = []
+    for ledger_id, g in file.reader.grants():
+        if entry := file.people.of_ledger(ledger_id):
+            known, by = entry.known(), file.people.who(g.by).address
+            found.append(Access(entry.id, known.address, known.name, g.role, g.since, by))
     order = list(grants.ROLES)
     return sorted(found, key=lambda a: (order.index(a.role), a.email))

@@ -24,7 +24,7 @@ class OnFile:
 
 def on_file(file: CustomerFile) -> list[OnFile]:
     """What was taken up to the file's moment, newest first."""
-    return file.cached("snapshots.on_file", lambda: _read(file))
+    return file.cached(("snapshots.on_file", file.people.changes), lambda: _read(file))
 
 
 def _read(file: CustomerFile) -> list[OnFile]:
@@ -35,7 +35,7 @@ def _read(file: CustomerFile) -> list[OnFile]:
             OnFile(
                 sequence=event.sequence,
                 taken_at=event.recorded_at,
-                by=event.actor,
+                by=file.who(event.actor),
                 as_at=taken.as_at,
                 moment=taken.moment,
                 upto=taken.sequence,

@@ -54,7 +54,7 @@ def engagement(file: CustomerFile, id: str) -> Engagement | None:
     switched = file.cached("features.instructed", lambda: _instructed(file))
     for event, body in switched:
         if id in body.engaged:
-            return Engagement(event.recorded_at, event.actor, event.sequence)
+            return Engagement(event.recorded_at, file.who(event.actor), event.sequence)
         if id in body.released:
             return None
     return None

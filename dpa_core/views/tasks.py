@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
 import pyarrow as pa
 
 from dpa_core.application import CustomerFile, Portfolio, ProviderFile
-from dpa_core.locale import STOCKHOLM, gaps
+from dpa_core.locale import STOCKHOLM, day, deadline, deadline_hour, distance, gaps, last_day, local_day
 from dpa_core.subjects import registry
 from dpa_core.subjects.subject import Task
 
@@ -51,14 +51,39 @@ def page(task: Task) -> str:
 
 
 def due_at(task: Task) -> datetime | None:
-    """Until when something has to be done, or when it comes about by itself.
+    """Until when something has to be done, or when it comes about by itself, in UTC.
 
-    A period that is over at midnight is shown by its last minute, so that it reads as its last day.
+    A period that is over at midnight has its last minute here, as snapshots record it.
     """
     at = task.due
     if at and task.waits_for and at.astimezone(STOCKHOLM).time() == time():
         return at - timedelta(minutes=1)
     return at
+
+
+def last_day_of(task: Task) -> date | None:
+    """The last day on which it is in time, or the day on which it comes about by itself."""
+    if task.due is None:
+        return None
+    return last_day(task.due) if task.waits_for else local_day(task.due)
+
+
+def when(task: Task) -> str:
+    """The same in words: `18 Nov 2026`, or `18 Nov 2026, 14:05` where hours run; empty without a date."""
+    if task.due is None:
+        return ""
+    return deadline(task.due) if task.waits_for else day(task.due)
+
+
+def until(task: Task) -> str:
+    """Beside its last day, until when then: `14:05`, `end of day`; empty without a date or a side."""
+    return deadline_hour(task.due) if task.due and task.waits_for else ""
+
+
+def when_and_distance(task: Task, now: datetime) -> str:
+    """`18 Nov 2026 (in 3 days)`; empty without a date."""
+    at = due_at(task)
+    return f"{when(task)} ({distance(at, now)})" if at else ""
 
 
 # --- one customer --------------------------------------------------------------------------------

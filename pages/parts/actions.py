@@ -34,7 +34,10 @@ from dpa_core.subjects.registry import CustomerState
 from dpa_core.subjects.subject import Command, Task
 from dpa_core.views import history, tasks
 from pages.parts import words
+from pages.parts.drafts import Draft
 from pages.parts.scope import Scope
+from pages.parts.uploads import Chosen
+from pages.parts.words import md, note
 
 Make = Callable[[], Command]
 """Makes the command once it is confirmed; may attach files first. May raise Refusal, StoreError."""
@@ -50,16 +53,16 @@ _SEEN, _OPEN, _FOUND, _DIALOG, _ROUNDS, _TOLD = (
 # --- what goes wrong -----------------------------------------------------------------------------
 
 
-def sentence(problem: Exception, labels: Mapping[str, str] | None = None) -> str:
-    """What went wrong, as Markdown: what is refused, what to do, and under which clause.
+def sentence(problem: Exception, labels: Mapping[str, str] | None = None) -> words.Markdown:
+    """What went wrong: what is refused, what to do, and under which clause.
 
     `labels`: what the fields of the form are called, by the names that refusals know them by.
     """
     if not isinstance(problem, Refusal):
         return words.plain(str(problem))
     label = re.sub(r" \((required|optional)\)$", "", (labels or {}).get(problem.field or "", ""))
-    about = f"**{words.plain(label)}:** " if label else ""
-    return f"{about}{words.plain(problem.message)} {words.plain(problem.remedy)} ({problem.clause})"
+    about = md("**{}:** ", label) if label else ""
+    return md("{}{} {} ({})", about, problem.message, problem.remedy, problem.clause)
 
 
 def attempt(act: Callable[[], T], labels: Mapping[str, str] | None = None) -> T | None:
@@ -128,7 +131,7 @@ def _turn(name: str) -> None:
     rounds[name] = rounds.get(name, 0) + 1
 
 
-def _in_words(changed: Changed, file: CustomerFile) -> list[str]:
+def _in_words(changed: Changed, file: CustomerFile) -> list[words.Markdown]:
     """Who recorded what, and when, oldest first."""
     if changed.events and changed.events[0].customer_id == PROVIDER:
         told = [(e, registry.describe(e, file.agreement)) for e in changed.events]
@@ -136,29 +139,36 @@ def _in_words(changed: Changed, file: CustomerFile) -> list[str]:
         said = history.in_words(changed.events, file)
         told = [(e, i.what) for e, i in zip(changed.events, said, strict=True)]
     return [
-        f"- {words.address(e.actor)}: {words.plain(what)} ({words.minute(e.recorded_at)})" for e, what in told
+        md("- {}: {} ({})", words.person(file, e.actor), what, words.minute(e.recorded_at))
+        for e, what in told
     ]
 
 
 def _meanwhile(changed: Changed, file: CustomerFile) -> None:
-    lines = [
-        "**Someone else changed this meanwhile.** Nothing of yours is recorded yet.",
-        "",
+    said = [
+        md("**Someone else changed this meanwhile.** Nothing of yours is recorded yet.\n"),
         *_in_words(changed, file),
         "",
         "Look again at what your step would do now, then press once more.",
     ]
-    st.warning("\n".join(lines), icon=":material/sync_problem:")
+    st.warning(words.lines(said), icon=":material/sync_problem:")
 
 
 # --- a form --------------------------------------------------------------------------------------
 
 
-class Field(TypedDict):
-    """What every field of a form is given."""
+class Labelled(TypedDict):
+    """What a field of a form is given that no draft keeps."""
 
-    label: str
+    label: words.Markdown
     key: str
+
+
+class Field(Labelled):
+    """What every other field of a form is given."""
+
+    on_change: Callable[[str, str], None]
+    args: tuple[str, str]
 
 
 @dataclass
@@ -172,6 +182,8 @@ class Form:
     """The key of the task it is a step of: `audits/12`."""
     then: Callable[[Receipt], str] | None = None
     """Called once the step is recorded; gives a sentence to add to the receipt, or none."""
+    own: bool = False
+    """It is sent to the provider's own ledger."""
     opened: _Opened | None = None
     """The dialog that the form stands in."""
     basis: str = ""
@@ -179,8 +191,12 @@ class Form:
     labels: dict[str, str] = field(default_factory=dict)
     told: st.delta_generator.DeltaGenerator | None = None
     """Where a refusal is shown; None: where the form has come to."""
+    files: list[Chosen] = field(default_factory=list)
+    """What is chosen in its uploaders: a file that did not arrive stops the sending."""
     others: list[tuple[str, Make, str]] = field(default_factory=list)
     leaves: list[tuple[str, Callable[[], object]]] = field(default_factory=list)
+    begun: bool = False
+    """Whether a field was drawn in this run."""
 
     @property
     def file(self) -> CustomerFile:
@@ -200,10 +216,34 @@ class Form:
         rounds: dict[str, int] = st.session_state.get(_ROUNDS, {})
         return f"{self.name}.{rounds.get(self.name, 0)}.{field}"
 
+    @property
+    def draft(self) -> Draft:
+        """What is typed in its fields and not sent yet."""
+        return Draft(self.scope, self.name, self.own)
+
     def field(self, field: str, label: str) -> Field:
-        """Label and key of a field. `field`: what the rules call it in a refusal."""
+        """What a field is given; what was typed in it before is put back. `field`: what the rules call it
+        in a refusal."""
+        labelled, draft = self.labelled(field, label), self.draft
+        key = labelled["key"]
+        if not self.begun:
+            self.begun = True
+            if key not in st.session_state:
+                draft.find()
+            draft.show(self.discard, self.key("discard"))
+        if key not in st.session_state and field in draft.known.content:
+            st.session_state[key] = draft.known.content[field]
+        return Field(**labelled, on_change=draft.touched, args=(field, key))
+
+    def labelled(self, field: str, label: str) -> Labelled:
+        """What a field is given that no draft keeps, such as one for files."""
         self.labels[field] = label
-        return Field(label=label, key=self.key(field))
+        return Labelled(label=words.plain(label), key=self.key(field))
+
+    def discard(self) -> None:
+        """Take the draft away and empty the fields."""
+        self.draft.drop()
+        _turn(self.name)
 
     def acknowledged(self) -> str:
         """The key of an acknowledgement: given for what the person saw, so asked anew after a change."""
@@ -218,12 +258,22 @@ class Form:
         self.leaves.append((label, act))
 
     def button(
-        self, label: str, make: Make, *, icon: str | None = None, primary: bool = True, step: str = "send"
+        self,
+        label: str,
+        make: Make,
+        *,
+        icon: str | None = None,
+        primary: bool = True,
+        disabled: bool = False,
+        step: str = "send",
     ) -> None:
         """A button on the page that sends the step. `step`: tells several buttons of one form apart."""
         if self.told is None:
             self.told = st.container()
-        if st.button(label, key=self.key(step), icon=icon, type=_kind(primary)):
+        pressed = st.button(
+            words.plain(label), key=self.key(step), icon=icon, type=_kind(primary), disabled=disabled
+        )
+        if pressed:
             self.submit(make)
 
     def submit(self, make: Make) -> None:
@@ -233,7 +283,7 @@ class Form:
             if isinstance(outcome, Changed):
                 self._collided(outcome)
         if isinstance(outcome, _Told):
-            _turn(self.name)
+            self.discard()
             st.session_state[_TOLD] = outcome
             st.rerun()
 
@@ -256,14 +306,18 @@ def _kind(primary: bool) -> Literal["primary", "secondary"]:
 def recorded(file: CustomerFile, kept: Kept = "step") -> None:
     """What pressing the button puts on record."""
     you, agreement = words.address(file.person.email), words.day(file.agreement.published)
-    st.caption(
-        {
-            "step": f"Recorded with this: you, {you}, the time, and the agreement of {agreement}.",
-            "instruction": "Recorded as a documented instruction (Art. 28(3)(a) GDPR): "
-            f"you, {you}, the time, and the agreement of {agreement}.",
-            "role": f"Recorded with the person’s roles (Art. 32(4) GDPR): you, {you}, and the time.",
-        }[kept]
-    )
+    match kept:
+        case "step":
+            note("Recorded with this: you, {}, the time, and the agreement of {}.", you, agreement)
+        case "instruction":
+            note(
+                "Recorded as a documented instruction (Art. 28(3)(a) GDPR): "
+                "you, {}, the time, and the agreement of {}.",
+                you,
+                agreement,
+            )
+        case "role":
+            note("Recorded with the person’s roles (Art. 32(4) GDPR): you, {}, and the time.", you)
 
 
 # --- a dialog ------------------------------------------------------------------------------------
@@ -282,6 +336,8 @@ class Dialog:
     icon: str | None = None
     about: str = ""
     kept: Kept = "step"
+    own: bool = False
+    """It is sent to the provider's own ledger."""
     leave: str | None = None
     """On a button that closes the dialog; None: the cross does."""
     then: Callable[[Receipt], str] | None = None
@@ -303,11 +359,11 @@ def button(
 ) -> None:
     """A button that opens a dialog."""
     st.button(
-        label,
+        words.plain(label),
         key=f"open.{name}",
         icon=icon,
         type=kind,
-        help=help,
+        help=words.plain(help) if help else None,
         width=width,
         on_click=open,
         args=[name],
@@ -338,14 +394,14 @@ def _inside(scope: Scope, opened: _Opened, dialog: Dialog) -> None:
     file = reopened(scope)
     if opened.changed:
         _meanwhile(opened.changed, file)
-    form = Form(replace(scope, file=file), opened.name, dialog.about, dialog.then, opened)
+    form = Form(replace(scope, file=file), opened.name, dialog.about, dialog.then, dialog.own, opened)
     make = dialog.fields(form)
     if make:
         recorded(file, dialog.kept)
     form.told = st.container()
     with st.container(horizontal=True):
         pressed = st.button(
-            dialog.confirm,
+            words.plain(dialog.confirm),
             type="primary",
             icon=":material/task_alt:",
             disabled=make is None,
@@ -353,11 +409,11 @@ def _inside(scope: Scope, opened: _Opened, dialog: Dialog) -> None:
         )
         chosen = make if pressed else None
         for number, (label, other, icon) in enumerate(form.others):
-            if st.button(label, icon=icon, key=form.key(f"other_{number}")):
+            if st.button(words.plain(label), icon=icon, key=form.key(f"other_{number}")):
                 chosen = other
         leaves = [(dialog.leave, bool)] if dialog.leave else []
         for number, (label, act) in enumerate([*leaves, *form.leaves]):
-            if st.button(label, key=form.key(f"leave_{number}")):
+            if st.button(words.plain(label), key=form.key(f"leave_{number}")):
                 act()
                 st.rerun()
     if chosen:
@@ -378,6 +434,8 @@ class _Told:
 
 def _record(form: Form, make: Make) -> _Told | Changed:
     """Send the command through its door of the application."""
+    for chosen in form.files:
+        chosen.check()
     scope, command = form.scope, make()
     try:
         if isinstance(command, grants.GrantAccess | grants.RevokeAccess):
@@ -428,7 +486,7 @@ def _quietly(look: Callable[[], T]) -> T | None:
     return None
 
 
-def what_follows(before: CustomerFile, after: CustomerFile, about: str = "") -> list[str]:
+def what_follows(before: CustomerFile, after: CustomerFile, about: str = "") -> list[words.Markdown]:
     """What happens next after a step and by when: the tasks it opened, and those of the same thing.
 
     `about`: the key of the task that the step was of; none for what a step opens by itself.
@@ -441,7 +499,7 @@ def what_follows(before: CustomerFile, after: CustomerFile, about: str = "") -> 
     return _as_sentences(found, whose, after.now)
 
 
-def what_follows_for_all(before: ProviderFile, after: ProviderFile, about: str = "") -> list[str]:
+def what_follows_for_all(before: ProviderFile, after: ProviderFile, about: str = "") -> list[words.Markdown]:
     """The same for a step in the provider's own ledger, with what it brings every customer."""
     known = _of_all(before)
     found = [t for t in _of_all(after) if t not in known or t.key == about]
@@ -459,23 +517,20 @@ def _of_all(provider: ProviderFile) -> list[Task]:
     return [t for t in found if t.stands(provider.now)]
 
 
-def _as_sentences(found: Sequence[Task], whose: Mapping[str, str], now: datetime) -> list[str]:
+def _as_sentences(found: Sequence[Task], whose: Mapping[str, str], now: datetime) -> list[words.Markdown]:
     if not found:
-        return ["It counts from now on. Nothing waits for anybody because of it."]
+        return [md("It counts from now on. Nothing waits for anybody because of it.")]
     return [_as_sentence(task, whose, now) for task in found]
 
 
-def _as_sentence(task: Task, whose: Mapping[str, str], now: datetime) -> str:
+def _as_sentence(task: Task, whose: Mapping[str, str], now: datetime) -> words.Markdown:
     """`Next, **Connectel AB**: Audit of Connectel AB · Accept the dates, by 8 Dec 2026 (in 14 days).`"""
-    who = f"**{words.plain(whose[task.waits_for])}**" if task.waits_for else "by the calendar"
-    due = tasks.due_at(task)
-    if due is None:
-        when = " (no date in the agreement)" if task.waits_for else ""
+    who = md("**{}**", whose[task.waits_for]) if task.waits_for else "by the calendar"
+    if task.due is None:
+        when = md(" (no date in the agreement)") if task.waits_for else ""
     else:
-        at = due.astimezone(words.STOCKHOLM)
-        day = words.day(at) if (at.hour, at.minute) in ((0, 0), (23, 59)) else words.minute(at)
-        when = f", {'by' if task.waits_for else 'on'} {day} ({words.distance(at, now)})"
-    return f"Next, {who}: {words.plain(tasks.what(task))}{when}."
+        when = md(", {} {}", "by" if task.waits_for else "on", tasks.when_and_distance(task, now))
+    return md("Next, {}: {}{}.", who, tasks.what(task), when)
 
 
 def receipt() -> None:
@@ -485,9 +540,10 @@ def receipt() -> None:
     told: _Told | None = st.session_state.pop(_TOLD, None)
     if told is None:
         return
-    what = "; ".join(words.plain(w) for w in told.what)
+    what = words.lines(told.what, "; ")
     place.success(
-        "  \n".join([f"**Recorded as {told.number}:** {what}.", *told.following]), icon=":material/task_alt:"
+        words.lines([md("**Recorded as {}:** {}.", told.number, what), *told.following], "  \n"),
+        icon=":material/task_alt:",
     )
     # The page may be scrolled down to where the button was.
-    st.toast(f"Recorded as {told.number}.", icon=":material/task_alt:")
+    st.toast(md("Recorded as {}.", told.number), icon=":material/task_alt:")

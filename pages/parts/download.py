@@ -1,4 +1,4 @@
-"""A file for this person and this browser only: a button that makes it, then a link that works once."""
+"""A file for this person in this sign-in only: a button that makes it, then a link that works once."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from dpa_core.downloads import File
-from pages.parts import actions
+from pages.parts import actions, words
 from pages.parts.scope import Scope
-
-BROWSER = "dpa_browser"
-"""The cookie that the server sets at sign-in."""
+from pages.parts.words import md
 
 
 @st.fragment
@@ -20,15 +18,7 @@ def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon
 
     `make` is called on the press only, so that a page need not build what nobody wants.
     """
-    if not st.button(label, key=key, icon=icon or ":material/download:"):
-        return
-    browser = st.context.cookies.get(BROWSER, "")
-    if not browser:
-        st.error(
-            "To download, sign out and in again: this browser no longer has the cookie that download links "
-            "are bound to.",
-            icon=":material/error:",
-        )
+    if not st.button(words.plain(label), key=key, icon=icon or ":material/download:"):
         return
     customer = actions.reopened(scope)
     with st.spinner("Making the file"):
@@ -36,9 +26,9 @@ def button(scope: Scope, label: str, make: Callable[[], File], *, key: str, icon
     if file is None:
         return
     address = actions.attempt(
-        lambda: scope.application.offer_download(customer.person, customer.customer_id, browser, file)
+        lambda: scope.application.offer_download(customer.person, customer.customer_id, file)
     )
     if address is None:
         return
-    st.link_button(f"Save {file.name}", address, type="primary", icon=":material/save:")
+    st.link_button(md("Save {}", file.name), address, type="primary", icon=":material/save:")
     st.caption("The link works once, within a minute, in this browser.")

@@ -9,22 +9,27 @@ from dpa_core.subjects import features, reviews
 from dpa_core.views.what_if import Trial
 from pages.parts import actions, consequences, show, what_if, words
 from pages.parts.scope import Scope
+from pages.parts.words import note, say
 
 
 def save(scope: Scope, trial: Trial) -> None:
-    """A form that saves what was tried as a proposal for the customer's admin."""
+    """Fields and a button that save what was tried as a proposal for the customer's admin."""
 
     def then(_: Receipt) -> str:
-        what_if.forget(scope.file)
+        what_if.forget(scope)
         return ""
 
     form = actions.Form(scope, "proposals.save", then=then)
-    with st.form("proposal", border=True):
+    with st.container(border=True, key="proposal"):
         st.markdown("**Save as a proposal for the customer’s admin**")
         text = show.reason(form, required=False)
-        pressed = st.form_submit_button("Save proposal", disabled=not trial.changes, icon=":material/outbox:")
-    if pressed:
-        form.submit(lambda: reviews.ProposeChanges(trial.changes, text))
+        form.button(
+            "Save proposal",
+            lambda: reviews.ProposeChanges(trial.changes, text),
+            icon=":material/outbox:",
+            primary=False,
+            disabled=not trial.changes,
+        )
 
 
 def waiting(scope: Scope) -> None:
@@ -33,9 +38,11 @@ def waiting(scope: Scope) -> None:
     for proposal in file.state.reviews.open_proposals:
         with st.container(border=True, key=f"proposal_{proposal.sequence}"):
             what = reviews.proposed(proposal, file.agreement)
-            st.markdown(f":material/pending: **Proposal {proposal.sequence}: {what}**")
-            st.caption(
-                f"{words.day_and_distance(proposal.saved_at, file.now)} · by {words.address(proposal.by)}"
+            say(":material/pending: **Proposal {}: {}**", proposal.sequence, what)
+            note(
+                "{} · by {}",
+                words.day_and_distance(proposal.saved_at, file.now),
+                words.person(file, proposal.by),
             )
             show.quoted(proposal.reason)
             if file.allows("instruct"):

@@ -11,6 +11,7 @@ import streamlit as st
 
 from dpa_core.application import Application, CustomerFile, ProviderFile
 from dpa_core.snapshots.sign import KeyRing
+from pages.parts import words
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -41,7 +42,7 @@ class Scope:
 
     def link(self, page: str, label: str, icon: str | None = None) -> None:
         """A link to another page, under that page's icon unless another one is given."""
-        st.page_link(self.pages[page], label=label, icon=icon)
+        st.page_link(self.pages[page], label=words.plain(label), icon=icon)
 
 
 def look_at(day: date | None) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode, urlsplit
 
 import streamlit as st
 
-from dpa_core.access import Forbidden, Person, SignInAgain, identity, may
+from dpa_core.access import Forbidden, Person, SignInAgain, may
 from dpa_core.application import AgreementMissing, CustomerFile, refuse
 from dpa_core.clock import end_of
 from dpa_core.subjects import registry
@@ -36,8 +37,9 @@ from pages import (
     sub_processors,
     what_if,
 )
-from pages.parts import actions, words
+from pages.parts import actions, drafts, words
 from pages.parts.scope import RUNNING, Scope, look_at
+from pages.parts.words import md, note, say
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -48,6 +50,8 @@ ICON = Path(__file__).parent / "icon.svg"
 """A file of ours: an icon by name would make every browser ask another company's server for it."""
 FEW = 50
 """Customers up to which all are listed to choose from; beyond, they are searched for."""
+FOUND = 20
+"""Of those searched for, the most that are listed."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ PROVIDERS = {
     "portfolio": Listed(":material/work:", portfolio.page, "Portfolio"),
 }
 START = "overview"
+SIGN_IN_AGAIN = "/sign-in?next={next}"
+SIGN_OUT = "/auth/logout"
 SECTIONS = {
     "": {START: Listed(":material/dashboard:", overview.page, "Overview")},
     "Configuration": {
@@ -114,6 +120,7 @@ def visit(site: Site) -> None:
     _banners(site, file)
     page.run()
     actions.drawn(scope)
+    drafts.watch_typing()
 
 
 def entered(site: Site, file: CustomerFile) -> tuple[Scope, dict[str, list[StreamlitPage]]]:
@@ -144,64 +151,49 @@ def entered(site: Site, file: CustomerFile) -> tuple[Scope, dict[str, list[Strea
 # --- who -----------------------------------------------------------------------------------------
 
 
-def claims() -> Mapping[str, Any]:
-    """What the identity provider said of whoever is at the browser."""
-    return st.user.to_dict()
+def secret(site: Site) -> str:
+    """The secret of whoever is at the browser, as the cookie had it when this page was opened."""
+    return st.context.cookies.get(site.cookie.name, "")
 
 
 def _person(site: Site) -> Person:
     """The signed-in person with a grant; draws the page that helps on, and stops, for anyone else."""
-    said = claims()
-    if not said.get("is_logged_in"):
-        _sign_in_page(site)
-        st.stop()
     try:
-        # The real time, not the demo's: a sign-in does not last longer because a date was moved.
-        who = identity(said, site.application.clock.real_now())
-        person = site.application.person(who.email, who.name, who.expires)
+        person = site.application.person_of(site.application.session(secret(site)))
     except SignInAgain as again:
-        _message("Please sign in again", str(again), "Sign in again")
+        with _narrow():
+            st.title("Please sign in again")
+            st.markdown(words.plain(str(again)))
+            if st.button("Sign in again", type="primary"):
+                site.leave_for(SIGN_IN_AGAIN.format(next=quote(_here(), safe="")))
         st.stop()
     if not person.grants:
         _message(
+            site,
             "You have no access yet",
-            f"You are signed in as {words.address(who.email)}, but nobody has given you access "
-            "to a customer. "
-            f"Ask your company’s admin of DPA Desk, or write to {words.address(site.contact)}.",
-            "Sign out",
+            md(
+                "You are signed in as {}, but nobody has given you access to a customer. "
+                "Ask your company’s admin of DPA Desk, or write to {}.",
+                words.address(person.email),
+                words.address(site.contact),
+            ),
         )
         st.stop()
     return person
 
 
-def _sign_in_page(site: Site) -> None:
-    with _narrow():
-        st.title("DPA Desk")
-        st.write(
-            "See which sub-processors touch your data and where, switch features, and set how long "
-            "data is kept. Every change is a documented instruction under your Data Processing Agreement."
-        )
-        if st.query_params.get("sign_in") == "failed":
-            st.error("Signing in did not work. Try again in a minute.", icon=":material/error:")
-        if st.button("Sign in", type="primary", icon=":material/login:"):
-            st.login()
-        if site.personas:
-            st.caption("This is a demo. The next page lists these invented people; click one to sign in.")
-            st.table(
-                [
-                    {"Sign in as": words.address(p.email), "Who that is": f"{p.name}, {p.about}"}
-                    for p in site.personas
-                ],
-                border="horizontal",
-            )
+def _here() -> str:
+    """The path and query of the page that the person is on."""
+    query = urlencode(st.query_params.to_dict())
+    return (urlsplit(str(st.context.url or "")).path or "/") + (f"?{query}" if query else "")
 
 
-def _message(title: str, sentence: str, button: str) -> None:
+def _message(site: Site, title: str, sentence: str) -> None:
     with _narrow():
-        st.title(title)
-        st.write(sentence)
-        if st.button(button, type="primary"):
-            st.logout()
+        st.title(words.plain(title))
+        st.markdown(words.plain(sentence))
+        if st.button("Sign out", type="primary"):
+            site.leave_for(SIGN_OUT)
 
 
 def _narrow() -> st.delta_generator.DeltaGenerator:
@@ -219,7 +211,9 @@ def _customer(site: Site, person: Person) -> CustomerFile:
         first = site.application.directory(person, limit=1)
         if not first:
             _message(
-                "No customers yet", "Add one with `dpa customers add`, then load this page anew.", "Sign out"
+                site,
+                "No customers yet",
+                md("Add one with `dpa customers add`, then load this page anew."),
             )
             st.stop()
         wanted = first[0][0]
@@ -270,10 +264,9 @@ def _side_bar(site: Site, file: CustomerFile) -> None:
     person = file.person
     _customer_choice(site, file)
     role = ROLES[file.role] if file.role else "No role"
-    st.caption(f"{words.plain(person.name)}  \n{role}", help=person.email)
+    st.caption(md("{}  \n{}", person.name, role), help=words.address(person.email))
     if st.button("Sign out", icon=":material/logout:", type="tertiary"):
-        site.application.sign_out(person)
-        st.logout()
+        site.leave_for(SIGN_OUT)
     if site.is_demo:
         _demo_clock(site, person)
 
@@ -281,15 +274,17 @@ def _side_bar(site: Site, file: CustomerFile) -> None:
 def _customer_choice(site: Site, file: CustomerFile) -> None:
     few = site.application.directory(file.person, limit=FEW + 1)
     if len(few) == 1:
-        st.markdown(f"**{words.plain(file.name)}**")
+        say("**{}**", file.name)
         return
     if len(few) > FEW:
-        st.markdown(f"**{words.plain(file.name)}**")
+        say("**{}**", file.name)
         text = st.text_input("Find a customer", key="find_customer", placeholder="Part of its name")
-        few = site.application.directory(file.person, text) if text else []
+        few = site.application.directory(file.person, text, limit=FOUND + 1) if text else []
         if text and not few:
             st.caption("No customer has that in its name.")
-        for id, name in few:
+        if len(few) > FOUND:
+            st.caption(f"The first {FOUND} are listed. Type more of the name.")
+        for id, name in few[:FOUND]:
             st.button(words.plain(name), key=f"choose_{id}", type="tertiary", on_click=_choose, args=[id])
         return
     names = dict(few)
@@ -305,7 +300,7 @@ def _customer_choice(site: Site, file: CustomerFile) -> None:
 
 def _demo_clock(site: Site, person: Person) -> None:
     with st.expander("Demo clock", icon=":material/schedule:"):
-        st.write(f"Today is {words.day(site.application.clock.now())} in this demo.")
+        say("Today is {} in this demo.", words.day(site.application.clock.now()))
         with st.form("demo_clock", border=False):
             days = st.number_input("Move forward by days", min_value=1, max_value=366, value=7, step=1)
             if st.form_submit_button("Move the date"):
@@ -316,13 +311,15 @@ def _demo_clock(site: Site, person: Person) -> None:
 def _banners(site: Site, file: CustomerFile) -> None:
     if file.as_of is not None:
         st.warning(
-            f"**As it stood on {words.day(file.as_of)}.** You are looking at the past. "
-            "Nothing can be changed here.",
+            md(
+                "**As it stood on {}.** You are looking at the past. Nothing can be changed here.",
+                words.day(file.as_of),
+            ),
             icon=":material/history:",
         )
         st.button("Back to today", on_click=look_at, args=[None], type="primary", icon=":material/undo:")
     if site.is_demo:
         moved = site.application.clock.offset.days
-        note = f", moved forward by {words.count(moved, 'day')}" if moved else ""
+        by = md(", moved forward by {}", words.count(moved, "day")) if moved else ""
         today = words.day(site.application.clock.now())
-        st.caption(f":material/science: Demo with invented data. Today is {today}{note}.")
+        note(":material/science: Demo with invented data. Today is {}{}.", today, by)

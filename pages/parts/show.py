@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -12,6 +12,7 @@ from dpa_core.agreement import Agreement, Location, SubProcessor
 from dpa_core.application import CustomerFile
 from dpa_core.subjects.texts import MAX_REASON
 from pages.parts import actions, words
+from pages.parts.words import md, note
 
 Color = Literal["red", "orange", "blue", "green", "violet", "gray"]
 Look = tuple[str, Color]
@@ -28,10 +29,10 @@ class Status:
 
 def header(title: str, sentence: str, file: CustomerFile) -> None:
     """The page's title, what it is for, which customer is shown, and what was just recorded."""
-    st.title(title, anchor=False)
-    moment = f" · :orange[as it stood on {words.day(file.as_of)}]" if file.as_of else ""
-    st.caption(f"{words.plain(file.name)} · Agreement of {words.day(file.agreement.published)}{moment}")
-    st.markdown(sentence)
+    st.title(words.plain(title), anchor=False)
+    moment = md(" · :orange[as it stood on {}]", words.day(file.as_of)) if file.as_of else ""
+    note("{} · Agreement of {}{}", file.name, words.day(file.agreement.published), moment)
+    st.markdown(words.plain(sentence))
     actions.receipt()
 
 
@@ -42,10 +43,30 @@ def heading(title: str, status: Status) -> None:
         badge(status)
 
 
-def badge(status: Status) -> None:
-    """A status in word, icon and colour."""
+def badge(status: Status, help: words.Markdown | None = None) -> None:
+    """A status in word, icon and colour.
+
+    As Streamlit's own badge, which escapes brackets a second time and so makes them count again.
+    """
     icon, color = status.look
-    st.badge(status.word, icon=icon, color=color)
+    text = md(":{}-badge[{} {}]", color, words.icon(icon), status.word)
+    st.markdown(text, help=help, width="content")
+
+
+def table(cells: object, *, hide_index: bool | None = None, hide_header: bool | None = None) -> None:
+    """A table that is read, not worked with: a list of rows, or columns by name."""
+    st.table(_escaped(cells), border="horizontal", hide_index=hide_index, hide_header=hide_header)
+
+
+def _escaped(cells: object) -> Any:
+    match cells:
+        case str():
+            return words.plain(cells)
+        case Mapping():
+            return {words.plain(str(name)): _escaped(of) for name, of in cells.items()}
+        case list():
+            return [_escaped(cell) for cell in cells]
+    return cells
 
 
 def sides(parts: Mapping[str, Callable[[], None]]) -> None:
@@ -54,22 +75,22 @@ def sides(parts: Mapping[str, Callable[[], None]]) -> None:
         (draw,) = parts.values()
         draw()
         return
-    for tab, draw in zip(st.tabs(list(parts)), parts.values(), strict=True):
+    for tab, draw in zip(st.tabs([words.plain(name) for name in parts]), parts.values(), strict=True):
         with tab:
             draw()
 
 
-def clause(id: str, agreement: Agreement) -> str:
+def clause(id: str, agreement: Agreement) -> words.Markdown:
     """A clause as cited, with its heading and summary for a tooltip."""
     found = agreement.clause(id)
-    return f"**{id}** {found.heading}  \n{found.summary}"
+    return md("**{}** {}  \n{}", id, found.heading, found.summary)
 
 
 def clauses(ids: Iterable[str], agreement: Agreement) -> None:
     """The clauses behind what is shown, each with its summary on hover."""
     with st.container(horizontal=True, gap="small"):
         for id in ids:
-            st.badge(id, icon=":material/gavel:", color="gray", help=clause(id, agreement))
+            badge(Status(id, (":material/gavel:", "gray")), clause(id, agreement))
 
 
 def mechanisms(sub_processor: SubProcessor, agreement: Agreement) -> str:
@@ -115,7 +136,7 @@ def reason(form: actions.Form, *, required: bool) -> str:
     """A field for the reason of an instruction."""
     return st.text_area(
         **form.field("reason", f"Reason ({'required' if required else 'optional'})"),
-        help=f"Kept with the instruction. {MAX_REASON:,} characters at the most.",
+        help=md("Kept with the instruction. {:,} characters at the most.", MAX_REASON),
         placeholder="Why, or a ticket number of yours",
     )
 

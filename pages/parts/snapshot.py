@@ -20,6 +20,7 @@ from dpa_core.views import history
 from dpa_core.views.snapshots import OnFile
 from pages.parts import download, show, words
 from pages.parts.scope import Scope
+from pages.parts.words import md, say
 
 FORMATS = {"pdf": "PDF", "json": "JSON", "xlsx": "Excel", "csv": "CSV"}
 
@@ -57,9 +58,9 @@ def _file(scope: Scope, snapshot: OnFile, format: str) -> File:
 def changes(found: list[Change], before: str, after: str) -> None:
     """What differs, side by side."""
     if not found:
-        st.markdown(f":material/task_alt: Nothing differs between {before} and {after}.")
+        say(":material/task_alt: Nothing differs between {} and {}.", before, after)
         return
-    st.markdown(f"**{words.count(len(found), 'difference')}** between {before} and {after}")
+    say("**{}** between {} and {}", words.count(len(found), "difference"), before, after)
     st.dataframe(
         pd.DataFrame(
             {
@@ -80,9 +81,7 @@ def changes(found: list[Change], before: str, after: str) -> None:
 def between(old: CustomerFile, new: CustomerFile) -> None:
     """The entries of the history after one moment and up to another, folded away."""
     events = new.reader.events(after=old.sequence, upto=new.sequence)
-    with st.expander(f"{words.count(len(events), 'entry', 'entries')} of the history between the two"):
+    with st.expander(md("{} of the history between the two", words.count(len(events), "entry", "entries"))):
         for i in history.in_words(events, new):
-            st.markdown(
-                f"{i.sequence}. {words.plain(i.what)} · {words.day(i.recorded_at)} · {words.address(i.actor)}"
-            )
+            say("{}. {} · {} · {}", i.sequence, i.what, words.day(i.recorded_at), words.address(i.actor))
             show.quoted(i.reason)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dpa_core.files import ENDINGS
+from dpa_core.files import CLAUSE, ENDINGS, MEGABYTE, refuse
 from dpa_core.subjects.common import MESSAGE_STEPS, FileRef, Message
-from pages.parts import actions, download, words
+from pages.parts import actions, download, show, uploads, words
 from pages.parts.scope import Scope
+from pages.parts.uploads import Chosen
+from pages.parts.words import md, say
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -21,16 +23,29 @@ if TYPE_CHECKING:
 # --- files ---------------------------------------------------------------------------------------
 
 
-def uploads(form: actions.Form, label: str = "Files (optional)", field: str = "files") -> list[UploadedFile]:
-    """A field for files to attach."""
+def choose_files(form: actions.Form, label: str = "Files (optional)", field: str = "files") -> Chosen:
+    """A field for files to attach, with what is wrong with the chosen ones. One of them that did not arrive
+    stops the form from being sent."""
     limit = form.scope.application.files.limit
-    return st.file_uploader(
-        **form.field(field, label),
-        accept_multiple_files=True,
-        # A little more than is taken, so that a file just too large is refused in our words.
-        max_upload_size=limit // 1_000_000 + 5,
-        help=f"{', '.join(ENDINGS)}; up to {words.size(limit)} each. Checked when you send.",
+    most = f"{limit // MEGABYTE} MB"
+    chosen = uploads.choose(
+        **form.labelled(field, label), limit=limit, help=md("{}; up to {} each.", ", ".join(ENDINGS), most)
     )
+    form.files.append(chosen)
+    for name in chosen.failed:
+        lost = md(
+            "**{}** was not uploaded: it is larger than {}, or the connection broke. "
+            "Nothing can be sent while it is in the list: remove it there, or choose it again.",
+            name,
+            most,
+        )
+        st.error(lost, icon=":material/upload_file:")
+    if len(chosen):
+        st.caption("Files are no part of a draft: choose them again if you leave before you send.")
+    for file in chosen:
+        if refusal := uploads.wrong_with(file, limit):
+            st.error(actions.sentence(refusal), icon=":material/block:")
+    return chosen
 
 
 def attach(scope: Scope, files: Iterable[UploadedFile], *, own: bool = False) -> tuple[FileRef, ...]:
@@ -39,6 +54,13 @@ def attach(scope: Scope, files: Iterable[UploadedFile], *, own: bool = False) ->
     return tuple(
         scope.application.attach(scope.file.person, customer_id, f.name, f.getvalue()) for f in files
     )
+
+
+def without_files(text: str, chosen: Chosen) -> str:
+    """The text of a step that takes no files. Raises Refusal where some are chosen: they would be lost."""
+    if len(chosen):
+        raise refuse("not_with_this", CLAUSE, "files", names=tuple(f.name for f in chosen))
+    return text
 
 
 def files(scope: Scope, refs: Iterable[FileRef], key: str) -> None:
@@ -61,39 +83,36 @@ def conversation(scope: Scope, said: Sequence[Message], key: str) -> None:
     for number, message in enumerate(said):
         mine = message.side == "customer"
         name = scope.file.name if mine else scope.file.agreement.processor.name
-        icon = ":material/person:" if mine else ":material/support_agent:"
+        icon = words.icon(":material/person:" if mine else ":material/support_agent:")
         with st.container(border=True, gap="xsmall"):
-            st.markdown(
-                f"{icon} **{words.plain(name)}** · {words.address(message.by)} · {words.minute(message.at)}"
+            say(
+                "{} **{}** · {} · {}",
+                icon,
+                name,
+                words.person(scope.file, message.by),
+                words.minute(message.at),
             )
             if message.step:
-                st.markdown(f"**{MESSAGE_STEPS[message.step]}**")
+                say("**{}**", MESSAGE_STEPS[message.step])
             if message.text:
                 st.text(message.text)
             files(scope, message.files, f"{key}.{number}")
 
 
-def last_day(due: datetime) -> datetime:
-    """A moment on the last day before a period is over, to be shown as its day."""
-    return due - timedelta(microseconds=1)
-
-
-def due(at: datetime | None, now: datetime, *, hours: bool = False) -> None:
-    """Until when, and whether that is over: word, icon and colour. `hours`: show the minute."""
+def due(at: datetime | None, now: datetime) -> None:
+    """Until when, and whether that is over: word, icon and colour. `at`: the first moment too late."""
     if at is None:
-        st.badge("No date in the agreement", icon=":material/event:", color="gray")
+        show.badge(show.Status("No date in the agreement", (":material/event:", "gray")))
         return
-    when = words.minute(at) if hours else words.day(last_day(at))
+    when = words.deadline_and_distance(at, now)
     if now >= at:
-        st.badge(f"Overdue since {when}", icon=":material/warning:", color="red")
+        show.badge(show.Status(f"Overdue: {when}", (":material/warning:", "red")))
         return
     left = at - now
-    if hours and left < timedelta(days=4):
+    if words.to_the_minute(at) and left < timedelta(days=4):
         whole = int(left.total_seconds() // 3600)
         minutes = int(left.total_seconds() % 3600 // 60)
-        note = f"{whole} h {minutes:02d} min left"
-    else:
-        note = words.distance(last_day(at), now)
+        when = md("{} ({} h {:02d} min left)", words.deadline(at), whole, minutes)
     soon = left < timedelta(days=3)
-    icon = ":material/alarm:" if soon else ":material/schedule:"
-    st.badge(f"Due {when} ({note})", icon=icon, color="orange" if soon else "blue")
+    look: show.Look = (":material/alarm:", "orange") if soon else (":material/schedule:", "blue")
+    show.badge(show.Status(f"Due {when}", look))

@@ -19,7 +19,7 @@ def draw(scope: Scope) -> None:
     """Both forms, folded away until they are wanted."""
     with st.expander("Usage figures", icon=":material/query_stats:"):
         if done := st.session_state.pop(_DONE, None):
-            st.success(done, icon=":material/task_alt:")
+            st.success(words.plain(done), icon=":material/task_alt:")
         bring, take = st.tabs(["Import a file", "Remove rows"], key="usage.tab", on_change="rerun")
         if bring.open:
             with bring:
@@ -54,7 +54,7 @@ def _import(scope: Scope) -> None:
         scope.application.import_usage(scope.file.person, figures)
         return True
 
-    if st.button(f"Store {rows}", type="primary", key="usage.store") and actions.attempt(store):
+    if st.button(words.md("Store {}", rows), type="primary", key="usage.store") and actions.attempt(store):
         st.session_state["usage.turn"] = turn + 1
         _done(f"{rows} stored.")
 
@@ -85,7 +85,7 @@ def _types(scope: Scope) -> list[str]:
 def _preview(changes: list[UsageChange]) -> None:
     replaced = sum(change.replaced for change in changes)
     note = f"{words.count(replaced, 'row')} will be replaced" if replaced else "none is replaced"
-    st.markdown(f"**{words.count(len(changes), 'customer')}**, {note}.")
+    st.markdown(words.md("**{}**, {}.", words.count(len(changes), "customer"), note))
     st.dataframe(
         {
             "Customer": [change.customer_id for change in changes],
@@ -118,10 +118,10 @@ def _remove(scope: Scope) -> None:
         return
     rows = words.count(number, "row")
     st.warning(
-        f"{rows} would go. The desk keeps no copy; the file they came from can be imported again.",
+        words.md("{} would go. The desk keeps no copy; the file they came from can be imported again.", rows),
         icon=":material/delete_forever:",
     )
-    if st.button(f"Remove {rows}", type="primary", key="usage.remove"):
+    if st.button(words.md("Remove {}", rows), type="primary", key="usage.remove"):
         removed = actions.attempt(lambda: application.remove_usage(person, chosen))
         if removed is not None:
             _done(f"{words.count(removed, 'row')} removed.")

@@ -2,55 +2,63 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from dpa_core.application import CustomerFile
 from dpa_core.subjects import features
 from dpa_core.views.what_if import Trial, simulate
 from pages.parts import consequences, words
+from pages.parts.drafts import Draft
+from pages.parts.scope import Scope
+from pages.parts.words import md, say
 
 _TRIED = "what_if.tried"
 
 
-def tried(file: CustomerFile) -> dict[str, bool]:
+def tried(scope: Scope) -> dict[str, bool]:
     """What this person tries for this customer: identifier to on."""
-    mine: dict[str, bool] = st.session_state.setdefault(_TRIED, {}).setdefault(file.customer_id, {})
-    return mine
+    mine: dict[str, bool] = Draft(scope, _TRIED).known.content.get("switches", {})
+    return {f.id: mine[f.id] for f in scope.file.agreement.features if f.id in mine}
 
 
-def forget(file: CustomerFile) -> None:
+def forget(scope: Scope) -> None:
     """Go back to what stands."""
-    tried(file).clear()
+    Draft(scope, _TRIED).drop()
 
 
-def draw(file: CustomerFile) -> Trial:
+def draw(scope: Scope) -> Trial:
     """The switches on the left, what they would mean on the right; the trial as it stands."""
+    file = scope.file
+    Draft(scope, _TRIED).show(partial(forget, scope), "what_if.discard")
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.markdown("**Try features on and off**")
         for feature in file.agreement.features:
             stands = feature.id in file.state.features.on
             key = f"try_{feature.id}"
-            st.session_state[key] = tried(file).get(feature.id, stands)
+            st.session_state[key] = tried(scope).get(feature.id, stands)
             st.toggle(
-                f"{feature.name} ({'on' if stands else 'off'} now)",
+                md("{} ({} now)", feature.name, "on" if stands else "off"),
                 key=key,
                 on_change=_try,
-                args=[file, feature.id],
+                args=[scope, feature.id],
             )
-        st.button("Back to what stands", on_click=forget, args=[file], icon=":material/undo:")
-    trial = simulate(file, tried(file))
+        st.button("Back to what stands", on_click=forget, args=[scope], icon=":material/undo:")
+    trial = simulate(file, tried(scope))
     with right:
         _meaning(trial, file)
     return trial
 
 
-def _try(file: CustomerFile, id: str) -> None:
-    wanted = bool(st.session_state[f"try_{id}"])
-    if wanted == (id in file.state.features.on):
-        tried(file).pop(id, None)
+def _try(scope: Scope, id: str) -> None:
+    wanted, mine = bool(st.session_state[f"try_{id}"]), tried(scope)
+    if wanted == (id in scope.file.state.features.on):
+        mine.pop(id, None)
     else:
-        tried(file)[id] = wanted
+        mine[id] = wanted
+    Draft(scope, _TRIED).put("switches", mine)
 
 
 def _meaning(trial: Trial, file: CustomerFile) -> None:
@@ -62,15 +70,16 @@ def _meaning(trial: Trial, file: CustomerFile) -> None:
     have = "would have" if trial.changes else "have"
     with st.container(border=True):
         if not trial.transfers:
-            st.markdown(
-                f":material/location_on: You {have} no third-country transfer, except that the core "
-                "service’s CDN delivers from outside the EU and EEA."
+            say(
+                ":material/location_on: You {} no third-country transfer, except that the core "
+                "service’s CDN delivers from outside the EU and EEA.",
+                have,
             )
             return
-        st.markdown(f":material/public: You {have} {_transfers(trial.transfers)}.")
+        say(":material/public: You {} {}.", have, _transfers(trial.transfers))
         for feature, left in trial.without:
-            rest = f"there would still be {_transfers(left)}" if left else "there would be none"
-            st.markdown(f"- Without **{feature.name}** {rest}.")
+            rest = md("there would still be {}", _transfers(left)) if left else "there would be none"
+            say("- Without **{}** {}.", feature.name, rest)
         if not trial.without:
             st.markdown("No single feature brings them in; several do.")
 

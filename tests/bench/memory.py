@@ -13,7 +13,8 @@ from playwright.sync_api import sync_playwright
 
 from tests.bench import stores
 from tests.bench.pages import PAGES
-from tests.journeys.conftest import ANNA, DPA, EVA, FLAGS, Visit, answers, free_port
+from tests.journeys.conftest import ANNA, DPA, EVA, FLAGS, Visit, answers
+from tests.ports import free_port
 
 LIMIT = 600.0
 

@@ -10,7 +10,6 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -22,11 +21,13 @@ import streamlit as st
 from joserfc.jwk import OKPKey
 from streamlit.testing.v1 import AppTest
 
+from dpa_core.access import Identity
 from dpa_core.application import Application
 from dpa_core.clock import DemoClock
 from dpa_core.ledger import Ledger
 from dpa_core.snapshots.sign import KeyRing
 from dpa_core.web import Site
+from dpa_core.web.cookies import SessionCookie
 from pages.parts import shell
 from pages.parts.scope import Scope
 from tests.bench import stores
@@ -77,7 +78,7 @@ class _Run:
 
     page: ModuleType
     application: Any
-    claims: dict[str, Any]
+    customer: str
     data: Any = None
     scope: Scope | None = None
     seconds: list[float] = field(default_factory=list)
@@ -96,8 +97,8 @@ def _script() -> None:
 def visit() -> None:
     """One script run, timed from the inside."""
     began = time.perf_counter()
-    st.session_state["customer"] = run.claims["customer"]
-    shell.visit(Site(run.application, "privacy@connectel.example", KEYS))
+    st.session_state["customer"] = run.customer
+    shell.visit(Site(run.application, "privacy@connectel.example", KEYS, SessionCookie(secure=False)))
     run.seconds.append(time.perf_counter() - began)
 
 
@@ -150,11 +151,11 @@ def ratio(application: Application, page: str, who: dict[str, Any]) -> float:
     """Our median time over that of the page from constants. `who`: e-mail address and customer."""
     global run
     module = import_module(f"pages.{page}")
-    expires = datetime.now(UTC) + timedelta(hours=1)
-    claims = {**who, "is_logged_in": True, "email_verified": True, "exp": expires.timestamp()}
-    shell.claims = lambda: claims
-    ours = _Run(module, application, claims)
-    theirs = _Run(module, _Constants(application), claims)
+    email, customer = who["email"], who["customer"]
+    secret, _ = application.sign_in(Identity("bench", "https://id.example", email, email, email), "Bench")
+    shell.secret = lambda _: secret
+    ours = _Run(module, application, customer)
+    theirs = _Run(module, _Constants(application), customer)
     for turn in range(TURNS):
         for which in (ours, theirs) if turn % 2 else (theirs, ours):
             run = which

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,11 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dpa_core.agreement import Agreement, load_all
+from tests.journeys import forked
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 DPA = Path(sys.executable).with_name("dpa")
@@ -47,13 +49,6 @@ FLAGS = [
 expect.set_options(timeout=20_000)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def serving(
     command: list[str | Path], folder: Path, port: int, cwd: Path = ROOT, **environment: str
@@ -68,19 +63,41 @@ def serving(
             stdout=out,
             stderr=subprocess.STDOUT,
         )
-    url = f"http://localhost:{port}"
     try:
-        deadline = time.monotonic() + 60
-        while not answers(url):
-            if process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"the server did not start:\n{log.read_text()}")
-            time.sleep(0.05)
-        yield url
+        yield until_it_answers(port, lambda: process.poll() is not None, log)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
-        # A traceback in the server's log is a bug even where the page looked right.
-        assert "Traceback" not in log.read_text(), log.read_text()
+        nothing_went_wrong(log)
+
+
+@contextmanager
+def dpa_serving(words: list[str], folder: Path, port: int, **environment: str) -> Iterator[str]:
+    """The same for the command `dpa` with these words, begun without the time that its imports take."""
+    log = folder.with_name(folder.name + ".log")
+    process = forked.dpa(words, log, {**os.environ, "DPA_DATA_DIR": str(folder), **environment})
+    try:
+        yield until_it_answers(port, lambda: process.exitcode is not None, log)
+    finally:
+        process.terminate()
+        process.join(30)
+        nothing_went_wrong(log)
+
+
+def until_it_answers(port: int, ended: Callable[[], bool], log: Path) -> str:
+    """Wait for a server that was begun; its address."""
+    url = f"http://localhost:{port}"
+    deadline = time.monotonic() + 60
+    while not answers(url):
+        if ended() or time.monotonic() > deadline:
+            pytest.fail(f"the server did not start:\n{log.read_text()}")
+        time.sleep(0.05)
+    return url
+
+
+def nothing_went_wrong(log: Path) -> None:
+    """A traceback in the server's log is a bug even where the page looked right."""
+    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 def answers(url: str) -> bool:
@@ -110,7 +127,7 @@ def data(prepared: Path, tmp_path: Path) -> Path:
 def server(data: Path) -> Iterator[str]:
     """The address of a demo server of this test's own."""
     port = free_port()
-    with serving([DPA, "demo", "--port", str(port)], data, port) as url:
+    with dpa_serving(["demo", "--port", str(port)], data, port) as url:
         yield url
 
 
@@ -134,13 +151,11 @@ class Visit:
     page: Page
     url: str
 
-    def sign_in(self, email: str) -> None:
-        """Through the provider, from the start page."""
-        self.open("/")
-        self.click("Sign in")
+    def sign_in(self, email: str, path: str = "/") -> None:
+        """Through the demo's provider, without a look at the page before it, and on to a path."""
+        self.page.goto(f"{self.url}/auth/login?provider=demo&next={quote(path, safe='')}")
         self.page.get_by_role("button", name=email).click()
-        self.page.wait_for_url(f"{self.url}/**")
-        self.page.get_by_role("button", name="Sign in", exact=True).wait_for(state="detached")
+        self.arrive()
 
     def settle(self) -> None:
         """Wait until the script has run."""
@@ -149,6 +164,10 @@ class Visit:
     def open(self, path: str) -> None:
         """Type an address."""
         self.page.goto(self.url + path)
+        self.arrive()
+
+    def arrive(self) -> None:
+        """Wait for a page of ours, whole."""
         self.page.get_by_test_id("stMain").get_by_role("heading", level=1).wait_for()
         self.settle()
 
@@ -198,8 +217,7 @@ def sign_in(browser: Browser, server: str) -> Iterator[SignIn]:
         context = browser.new_context(**options)  # type: ignore[arg-type]
         contexts.append(context)
         visit = Visit(context.new_page(), server)
-        visit.sign_in(email)
-        visit.open(path)
+        visit.sign_in(email, path)
         return visit
 
     yield start

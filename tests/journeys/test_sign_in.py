@@ -4,7 +4,8 @@ import re
 
 from playwright.sync_api import Browser, expect
 
-from tests.journeys.conftest import ANNA, DPA, FARID, GRETA, SignIn, Visit, free_port, serving
+from tests.journeys.conftest import ANNA, DPA, FARID, GRETA, SignIn, Visit, serving
+from tests.ports import free_port
 
 
 def test_an_admin_signs_in_and_out(sign_in: SignIn):

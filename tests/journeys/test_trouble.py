@@ -10,7 +10,8 @@ from dpa_core.agreement import load_all
 from dpa_core.application import Application
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
-from tests.journeys.conftest import ANNA, DPA, Visit, free_port, serving
+from tests.journeys.conftest import ANNA, DPA, Visit, serving
+from tests.ports import free_port
 
 
 def test_a_full_disk_is_said_on_screen_and_loses_nothing(browser: Browser, data: Path):

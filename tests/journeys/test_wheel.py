@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.journeys.conftest import EVA, ROOT, Visit, free_port, serving
+from tests.journeys.conftest import EVA, ROOT, Visit, serving
+from tests.ports import free_port
 from tests.test_settings import GOOD
 
 PAGES = sorted(file.stem for file in (ROOT / "pages").glob("[a-z]*.py"))

@@ -213,7 +213,10 @@ def test_a_changed_folded_state_is_found(file):
 
 
 def test_a_grant_put_into_a_persons_state_is_found(file):
-    ledger = f"@person:{email('clara')}"
+    with Ledger.open(file) as opened:
+        [(ledger,)] = opened.rows(
+            "SELECT ledger FROM people JOIN addresses ON person_id = id WHERE address = ?", [email("clara")]
+        )
     tamper(
         file,
         ("UPDATE heads SET state = replace(state, 'customer_reader', 'customer_admin') "

@@ -148,3 +148,31 @@ def test_codes_read_as_they_are_written_but_where_other_words_are_given():
     codes = Literal["report_due", "closed"]
     assert locale.worded(codes) == {"report_due": "Report due", "closed": "Closed"}
     assert locale.worded(codes, closed="Over") == {"report_due": "Report due", "closed": "Over"}
+
+
+@given(DAYS, st.integers(0, 24 * 60 - 1))
+def test_a_deadline_is_the_last_day_or_to_the_minute(day, minute):
+    midnight = datetime.combine(day, time(), locale.STOCKHOLM)
+    assert locale.last_day(midnight) == day - timedelta(days=1)
+    assert locale.deadline(midnight) == locale.day(day - timedelta(days=1))
+    assert locale.deadline_hour(midnight) == "end of day"
+    at = datetime.combine(day, time(minute // 60, minute % 60), locale.STOCKHOLM)
+    if minute in (0, 24 * 60 - 1):  # the last minute, as snapshots record it, reads as the day too
+        assert locale.deadline(at).count(":") == 0
+    else:
+        assert (locale.last_day(at), locale.deadline(at)) == (day, locale.minute(at))
+        assert locale.deadline_hour(at) == f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def test_the_distance_to_a_deadline_is_counted_to_its_last_day():
+    over = datetime(2026, 11, 18, 23, tzinfo=UTC)
+    assert locale.deadline_and_distance(over, over) == "18 Nov 2026 (1 day ago)"
+    assert locale.deadline_and_distance(over, over - timedelta(seconds=1)) == "18 Nov 2026 (today)"
+
+
+@pytest.mark.parametrize(
+    ("shown", "of", "words"),
+    [(8, 12, "8 of 12 tasks"), (8, 8, "8 tasks"), (1, 1, "1 task"), (0, 1, "0 of 1 task")],
+)
+def test_a_list_says_how_much_of_it_is_shown(shown, of, words):
+    assert locale.part(shown, of, "task") == words

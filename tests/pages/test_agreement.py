@@ -10,7 +10,7 @@ from dpa_core.agreement import Agreement
 from dpa_core.application import Application
 from pages.parts import shell
 from tests.conftest import People
-from tests.pages import LISTED, shown, visit
+from tests.pages import LISTED, as_read, shown, visit
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def test_it_says_which_version_binds_since_when_and_what_prevails(at: AppTest) -
 
 
 def test_every_clause_stands_under_its_part_with_what_the_app_does(at: AppTest, agreement: Agreement) -> None:
-    text = shown(at)
+    text = as_read(shown(at))
     for clause in agreement.clauses:
         assert f"**{clause.id} · {clause.heading}**  \n{clause.summary}" in text
         assert clause.handled in text

@@ -1,15 +1,23 @@
 """Every page, seen by every role: one's own customer whole, another's not at all."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from dpa_core import demo
+from dpa_core.application import SESSION, Application
+from dpa_core.clock import DemoClock
+from dpa_core.ledger import Ledger
+from dpa_core.settings import load_agreements
 from dpa_core.web import Site
+from dpa_core.web.cookies import SessionCookie
 from pages.parts import shell
-from tests.conftest import CUSTOMERS, ROLES, email
+from tests.conftest import CUSTOMERS, ROLES, sign_in
 from tests.pages import KEYS, LISTED, shown
+from tests.pages import visit as look_at
 
 OF_A_CUSTOMER = [name for name in LISTED if name not in shell.PROVIDERS]
 """The portfolio shows all customers at once; who sees which is in `test_portfolio.py`."""
@@ -19,22 +27,17 @@ OF_A_CUSTOMER = [name for name in LISTED if name not in shell.PROVIDERS]
 def visit(application, monkeypatch):
     """`visit(page, name, customer)`: the whole frame around one page, for somebody signed in."""
 
-    def look(page: str, name: str, customer: str, signed_in_for: float = 1) -> AppTest:
-        expires = application.clock.real_now() + timedelta(hours=signed_in_for)
-        claims = {
-            "is_logged_in": True,
-            "email": email(name),
-            "email_verified": True,
-            "exp": expires.timestamp(),
-        }
-        monkeypatch.setattr(shell, "claims", lambda: claims)
+    def look(page: str, name: str, customer: str, signed_in_for: timedelta | None = None) -> AppTest:
+        secret, _ = sign_in(application, name)
+        application.clock.at += signed_in_for or timedelta()
+        monkeypatch.setattr(shell, "secret", lambda _: secret)
 
         def script(site):
             from pages.parts import shell
 
             shell.visit(site)
 
-        site = Site(application, "privacy@people.example", KEYS)
+        site = Site(application, "privacy@people.example", KEYS, SessionCookie(secure=False))
         at = AppTest.from_function(script, args=(site,), default_timeout=30)
         at._page_hash = calc_hash(page)  # what the address says; AppTest finds only pages that are files
         at.query_params["customer"] = customer
@@ -68,6 +71,25 @@ def test_the_desk_is_open_to_the_privacy_officer_alone(visit, name):
 
 @pytest.mark.parametrize("page", LISTED)
 def test_nobody_sees_a_page_after_the_sign_in_has_expired(visit, page):
-    said = shown(visit(page, "anna", "nordfrakt", signed_in_for=0))
+    said = shown(visit(page, "anna", "nordfrakt", signed_in_for=SESSION))
     assert "Your sign-in has expired" in said
     assert CUSTOMERS["nordfrakt"] not in said
+
+
+@pytest.fixture(scope="module")
+def demo_desk(tmp_path_factory):
+    """The demo's store, in which every subject has something to show."""
+    path = tmp_path_factory.mktemp("demo") / "desk.duckdb"
+    with Ledger.open(path) as ledger:
+        demo.fill(ledger, load_agreements(), datetime.now(UTC))
+        yield Application(ledger, load_agreements(), DemoClock())
+
+
+@pytest.mark.parametrize("page", LISTED)
+def test_nobody_is_shown_by_an_identifier(demo_desk, page):
+    eva = demo_desk.person("eva.sund@connectel.example")
+    for customer, _ in demo_desk.directory(eva):
+        at = look_at(page, demo_desk, eva, customer)
+        assert not at.exception, at.exception
+        drawn = "\n".join(str(e.proto) for e in at._tree if hasattr(e, "proto"))
+        assert not re.search(r"\bp_[0-9a-f]{16}\b", drawn), customer

@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 from dpa_core.access import Forbidden
 from dpa_core.application import Application
 from dpa_core.subjects import assistance, audits, data_return, dates, incidents, objections
+from pages.parts import uploads
 from tests.conftest import NOW, People, SettableClock
-from tests.pages import confirm, labels, shown, visit
+from tests.pages import as_read, confirm, labels, shown, visit
 from tests.test_requests import AUDIT, BREACH, HELP, ORDER, TALVOX, act, announce, govern
 
 PAGES = ["audits", "notices", "data_return", "assistance", "incidents"]
@@ -159,7 +160,7 @@ def test_a_title_of_markup_is_shown_as_typed(application: Application, people: P
     act(application, people.anna, assistance.RequestHelp("dpia", typed, typed, cost_acknowledged=True))
     at = visit("assistance", application, people.anna, "nordfrakt")
     (title,) = [h.value for h in at.subheader]
-    assert title.replace("\\", "") == f"2. {typed}"
+    assert as_read(title) == f"2. {typed}"
     assert "\\<b\\>\\*x\\*" in title
     assert typed in [t.value for t in at.text]
 
@@ -172,6 +173,48 @@ def test_someone_else_was_faster(application: Application, people: People) -> No
     at = press(at, "Send")
     assert "Someone else changed this meanwhile" in shown(at)
     assert f"Withdrew request {number}" in shown(at)
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def test_what_is_wrong_with_a_file_is_said_beside_the_uploader_before_anything_is_sent(
+    application: Application, people: People
+) -> None:
+    at = visit("assistance", application, people.anna, "nordfrakt")
+    files = [("a.pdf", b"no PDF", "application/pdf"), ("b.txt", b"BM: fine", "text/plain")]
+    at = at.file_uploader[0].set_value(files).run()
+    [said] = [e.value.replace("\\", "") for e in at.error]
+    assert said.startswith("“a.pdf” is no PDF")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "why"),
+    [
+        (uploads.Chosen(failed=("plan.pdf",)), "1 file was not uploaded: plan.pdf."),
+        (uploads.Chosen(waiting=("a.txt", "b.txt")), "2 files are still on the way: a.txt and b.txt."),
+    ],
+)
+def test_nothing_is_sent_without_a_file_that_did_not_arrive(
+    application: Application, people: People, monkeypatch: pytest.MonkeyPatch, chosen, why: str
+) -> None:
+    monkeypatch.setattr(uploads, "choose", lambda *_, **__: chosen)
+    at = visit("assistance", application, people.anna, "nordfrakt")
+    at = field(at, "Kind of help").set_value("dpia").run()
+    field(at, "Title").set_value("Voicebot")
+    field(at, "What you need").set_value("The flows")
+    at.checkbox[0].set_value(True)
+    at = press(at, "Send the request")
+    assert why in errors(at).replace("\\", "")
+    assert application.open(people.anna, "nordfrakt").state.assistance.requests == {}
+
+
+def test_a_step_that_sends_no_files_says_so(application: Application, people: People) -> None:
+    act(application, people.anna, HELP)
+    at = visit("assistance", application, people.anna, "nordfrakt")
+    at.file_uploader[-1].set_value([("b.txt", b"Hello", "text/plain")])
+    at = press(at, "Withdraw the request")
+    assert "This step sends no files" in errors(at)
 
 
 # --- the desk ------------------------------------------------------------------------------------

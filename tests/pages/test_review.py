@@ -83,7 +83,7 @@ def test_the_admin_confirms_the_agreed_actions(application, people):
     carry_out(application, people.david, "nordfrakt", reviews.RecordReview("Note", (ACTION,)))
     at = press(visit("review", application, people.anna, "nordfrakt"), "Confirm the agreed actions")
     assert "Recorded as entry 3:" in receipt(at)
-    assert application.open(people.anna, "nordfrakt").state.reviews.last.confirmed_by == people.anna.email
+    assert application.open(people.anna, "nordfrakt").state.reviews.last.confirmed_by == people.anna.id
 
 
 @pytest.mark.parametrize("name", ["clara", "david"])

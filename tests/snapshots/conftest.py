@@ -13,6 +13,7 @@ from dpa_core.access import Person
 from dpa_core.application import Application
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
+from dpa_core.people import Name
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.model import Snapshot
 from dpa_core.snapshots.sign import KeyRing, key_ring
@@ -41,6 +42,9 @@ class Desk:
     def __init__(self, application: Application, clock: StandingClock) -> None:
         self.application, self.clock = application, clock
         self.operator = access.operator(START)
+        with application.ledger.transaction() as tx:
+            for address in ("anna@nord.example", "david@connectel.example"):
+                application.people.add(tx, Name(START, address, address))
         self.admin = application.person("anna@nord.example")
         self.manager = application.person("david@connectel.example")
 

@@ -24,7 +24,8 @@ def test_a_certificate_is_the_same_after_further_entries_and_carries_the_digest_
     first = download(application, people, number)
     act(application, people.anna, HELP)
     assert download(application, people, number) == first
-    assert first == documents.deletion_certificate(order, file.name, file.agreement, own.digest)
+    named = order.model_copy(update={"by": people.anna.email, "deleted_by": file.who(own.actor)})
+    assert first == documents.deletion_certificate(named, file.name, file.agreement, own.digest)
 
 
 def test_there_is_nothing_to_certify_before_the_deletion(application, people):

@@ -35,7 +35,7 @@ def test_a_request_tells_its_next_step_who_asked_and_its_entry(application, peop
     )
     assert tasks.due_at(task) == datetime(2026, 12, 8, 23, 59, tzinfo=STOCKHOLM)
     assert (task.waits_for, task.clause, task.opened_at) == ("provider", "3.1(ix)", NOW)
-    assert (task.by, task.entry) == (people.anna.email, entry)
+    assert (task.by, task.entry) == (people.anna.id, entry)
 
 
 def test_every_kind_of_task_is_there_once(application, people):
@@ -61,7 +61,7 @@ def test_an_objection_names_who_objected_and_a_notice_nobody_of_the_provider(app
     act(application, people.anna, objections.ObjectToChange(change, "No transfer assessment", True))
     objection = one(application, people.anna, "notices", "Sub-processor change")
     assert tasks.what(objection) == "Objection: Replacement of DeepGram by Talvox · Propose a cure"
-    assert objection.by == people.anna.email
+    assert objection.by == people.anna.id
 
 
 def test_a_coming_change_is_open_until_it_counts(application, people, clock):

@@ -1,0 +1,29 @@
+-- Who people are, beside the ledgers, whose entries name them by an identifier. An address or a name that
+-- changes gets a row of its own, so that the past reads as it did.
+CREATE TABLE people (
+    id VARCHAR PRIMARY KEY,
+    ledger VARCHAR NOT NULL
+);
+CREATE TABLE person_names (
+    person_id VARCHAR NOT NULL,
+    since TIMESTAMP NOT NULL,
+    address VARCHAR NOT NULL,
+    name VARCHAR NOT NULL
+);
+CREATE INDEX person_names_by_person ON person_names (person_id);
+CREATE TABLE addresses (
+    address VARCHAR PRIMARY KEY,
+    person_id VARCHAR NOT NULL
+);
+-- The accounts by which people sign in. One that waits for somebody's word opens nothing.
+CREATE TABLE accounts (
+    issuer VARCHAR NOT NULL,
+    subject VARCHAR NOT NULL,
+    person_id VARCHAR NOT NULL,
+    address VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    status VARCHAR NOT NULL,
+    since TIMESTAMP NOT NULL,
+    decided_by VARCHAR,
+    PRIMARY KEY (issuer, subject)
+);

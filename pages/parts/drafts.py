@@ -1,0 +1,122 @@
+"""What somebody has typed and not sent yet, as pages keep and show it.
+
+A field tells `touched` when it is left, or when somebody pauses, presses Escape or leaves the page
+(`typing.js`). Streamlit calls it before the page and its sign-in gate run, so that what is sent with the very
+click that finds the sign-in over is kept too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dpa_core.access import Forbidden, SignInAgain
+from dpa_core.application import StoreError
+from dpa_core.drafts import TooLong
+from pages.parts import words
+from pages.parts.scope import Scope
+
+_KNOWN = "drafts.known"
+
+_commit_typing = st.components.v2.component(
+    "dpa_desk_typing", js=Path(__file__).with_name("typing.js").read_text(encoding="utf-8")
+)
+
+
+def watch_typing() -> None:
+    """In the frame: hand over what is typed while it is typed, on every page and in every dialog."""
+    _commit_typing(key="drafts.typing", height=1)
+
+
+@dataclass
+class _Known:
+    """A draft as this session knows it."""
+
+    content: dict[str, Any] = field(default_factory=dict)
+    saved_at: datetime | None = None
+    """When it was typed, in UTC, where it was found and put back; None: typed here and now."""
+    problem: str = ""
+    """Why what is typed cannot be kept."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The draft of one form of one person for one customer."""
+
+    scope: Scope
+    form: str
+    own: bool = False
+    """It is of the provider's own ledger."""
+
+    @property
+    def _customer_id(self) -> str | None:
+        return None if self.own else self.scope.file.customer_id
+
+    @property
+    def _known(self) -> dict[tuple[str | None, str], _Known]:
+        known: dict[tuple[str | None, str], _Known] = st.session_state.setdefault(_KNOWN, {})
+        return known
+
+    @property
+    def known(self) -> _Known:
+        """What this session knows of it; read from the store the first time."""
+        return self._known.get((self._customer_id, self.form)) or self.find()
+
+    def find(self) -> _Known:
+        """Read it from the store: the form is drawn with nothing in it yet."""
+        found = _Known()
+        with self._problems(found):
+            draft = self.scope.application.draft(self.scope.file.person, self._customer_id, self.form)
+            if draft:
+                found = _Known(dict(draft.content), draft.saved_at)
+        self._known[self._customer_id, self.form] = found
+        return found
+
+    @contextlib.contextmanager
+    def _problems(self, known: _Known) -> Iterator[None]:
+        """What does not go is said beside the fields: typing on must not end in an error."""
+        known.problem = ""
+        try:
+            yield
+        except (Forbidden, SignInAgain, StoreError, TooLong) as problem:
+            known.problem = str(problem)
+
+    def put(self, name: str, value: Any) -> None:
+        """Keep what now stands in one field."""
+        known = self.known
+        known.content[name] = value
+        with self._problems(known):
+            self.scope.application.keep_draft(
+                self.scope.file.person, self._customer_id, self.form, known.content
+            )
+
+    def touched(self, name: str, key: str) -> None:
+        """For `on_change`: keep what now stands in the field with that key."""
+        self.put(name, st.session_state[key])
+
+    def drop(self) -> None:
+        """It was sent, or is not wanted any more."""
+        self._known[self._customer_id, self.form] = known = _Known()
+        with self._problems(known):
+            self.scope.application.drop_draft(self.scope.file.person, self._customer_id, self.form)
+
+    def show(self, discard: Any, key: str) -> None:
+        """That a draft was found, with a way to discard it; or that what is typed cannot be kept.
+
+        `discard`: empties the fields too.
+        """
+        known = self.known
+        if known.saved_at:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                found = words.md("Draft of {}", words.minute(known.saved_at))
+                st.badge(found, icon=":material/edit_note:", color="gray")
+                st.button("Discard the draft", key=key, type="tertiary", on_click=discard)
+        if known.problem:
+            why = words.md("What you type here is not kept as a draft. {}", known.problem)
+            st.warning(why, icon=":material/edit_off:")

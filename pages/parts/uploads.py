@@ -1,0 +1,84 @@
+"""Choosing files to attach: what was chosen, and what of it did not arrive.
+
+Streamlit's uploader tells Python only of files that are there. One that is too large, or whose upload broke,
+gets a red mark in the browser; so a small script beside it, `uploads.js`, tells of those too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dpa_core import files
+from dpa_core.subjects.common import Refusal
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+_watch = st.components.v2.component(
+    "dpa_desk_uploads", js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+)
+_CHECKED = "uploads.checked"
+"""In the session state: what is wrong with files, by their identifier, once they were looked at."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The files in an uploader."""
+
+    files: tuple[UploadedFile, ...] = ()
+    """Those that are here."""
+    failed: tuple[str, ...] = ()
+    """Names of those that the browser did not send, or not whole."""
+    waiting: tuple[str, ...] = ()
+    """Names of those still on the way."""
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __iter__(self) -> Iterator[UploadedFile]:
+        return iter(self.files)
+
+    def check(self) -> None:
+        """Raises Refusal where one of them is not here: what is sent must not lack it unnoticed."""
+        if self.failed:
+            raise files.refuse("not_uploaded", files.CLAUSE, "files", names=self.failed)
+        if self.waiting:
+            raise files.refuse("still_uploading", files.CLAUSE, "files", names=self.waiting)
+
+
+def choose(label: str, key: str, limit: int, *, help: str, many: bool = True) -> Chosen:
+    """A field for files of `limit` bytes at the most. `many`: more than one."""
+    found: Any = st.file_uploader(
+        label,
+        key=key,
+        accept_multiple_files=many,
+        max_upload_size=math.ceil(limit / files.MEGABYTE),
+        help=help,
+    )
+    told = _watch(
+        key=f"{key}.watch",
+        data={"key": key},
+        default={"standing": {}},
+        on_standing_change=lambda: None,
+    ).standing
+    here = tuple(found if many else [found] if found else [])
+    return Chosen(here, tuple(told.get("failed", ())), tuple(told.get("waiting", ())))
+
+
+def wrong_with(file: UploadedFile, limit: int) -> Refusal | None:
+    """Why it will not be taken; None where it will. Looked at once a file."""
+    known: dict[str, Refusal | None] = st.session_state.setdefault(_CHECKED, {})
+    if file.file_id not in known:
+        try:
+            files.checked(file.name, file.getvalue(), limit)
+        except Refusal as refusal:
+            known[file.file_id] = refusal
+        else:
+            known[file.file_id] = None
+    return known[file.file_id]
