@@ -44,6 +44,8 @@ class Person:
     grants: tuple[roles.Grant, ...]
     session_id: str | None = None
     """The sign-in by which the person is here; None for one who did not sign in through a browser."""
+    came_from: str | None = None
+    """The network address of the person's browser, as far as the server knows it."""
     is_operator: bool = False
     """Whoever runs commands on the server's own terminal; no ledger holds its grants."""
 

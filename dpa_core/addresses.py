@@ -29,7 +29,7 @@ def canonical(text: str) -> str | None:
     address = text.strip(" \t\r\n")
     if any(_unseen(c) or _disguised(c) for c in address):
         return None
-    address = unicodedata.normalize("NFC", address).translate(_LOWER)
+    address = _folded(address)
     local, at, domain = address.rpartition("@")
     if not at or not _LOCAL.fullmatch(local) or local.startswith(".") or local.endswith("."):
         return None
@@ -44,6 +44,12 @@ def _unseen(character: str) -> bool:
     return unicodedata.category(character)[0] in "CZ"
 
 
+def _folded(text: str) -> str:
+    """In the normal form, A to Z in lower case; in the normal form again, as there may be no capital of what
+    a small letter and its mark are one character of."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_LOWER))
+
+
 def _disguised(character: str) -> bool:
     """Whether it is no ASCII character, but becomes one in the normal form."""
     return not character.isascii() and unicodedata.normalize("NFC", character).isascii()
@@ -53,7 +59,7 @@ def canonical_domain(text: str) -> str | None:
     """The ASCII form of a domain, in lower case; None where it is none with at least two parts."""
     if any(_disguised(c) for c in text):
         return None
-    domain = unicodedata.normalize("NFC", text).translate(_LOWER).removesuffix(".")
+    domain = _folded(text).removesuffix(".")
     try:
         found = idna.encode(domain, strict=True, std3_rules=True).decode()
     except (idna.IDNAError, UnicodeError):

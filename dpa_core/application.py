@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
-from typing import Any, Literal, TypeVar
+from functools import cached_property, lru_cache, wraps
+from hashlib import sha256
+from inspect import signature
+from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
 
 import pyarrow as pa
 from cachetools import LRUCache
@@ -36,6 +39,8 @@ from dpa_core.access import (
     require,
     side_of,
 )
+from dpa_core.access_log import DAYS as ACCESS_LOG_DAYS
+from dpa_core.access_log import OF_A_CUSTOMER, PAGE, AccessLog, Found, Kind, Line, Place, Search, cleaned
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.downloads import Downloads, File
@@ -52,6 +57,7 @@ from dpa_core.subjects import customers, grants, incidents, policies, registry, 
 from dpa_core.subjects.common import PROCESSOR, FileRef, Refusal, Refusals, Side
 from dpa_core.subjects.registry import STATE_SCHEMA, CustomerState, ProviderState
 from dpa_core.subjects.subject import Action, Body, Command, Context, Task
+from dpa_core.subjects.texts import MAX_TITLE, checked_text
 from dpa_core.usage import EARLIEST, UsageChange, UsageChoice
 
 log = logging.getLogger("dpa_desk")
@@ -63,6 +69,7 @@ PROVIDER = "@provider"
 """The provider's own ledger: changes to the list of sub-processors, and incidents."""
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 _ATTEMPTS = 200
 _PAUSE = (0.0025, 0.0075)
@@ -72,6 +79,11 @@ SESSION = timedelta(hours=12)
 _KEPT = timedelta(days=1)
 """How long the record of a sign-in is kept after its end: so long, what was typed under it can still be kept
 as a draft, where time alone ended it."""
+_CORRECT = "Art. 5(1)(d) GDPR"
+_NOT_THEIRS = (
+    "Whoever may give all roles of a person corrects that person’s name, and nobody their own. "
+    "Ask the privacy officer."
+)
 _BATCH = 200
 """Ledgers whose derived rows are made anew in one transaction."""
 
@@ -302,6 +314,42 @@ def task_row(task: Task, customer_name: str) -> tuple[str | int | datetime | Non
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """An account that opens nothing, as it waits for somebody's word or was refused.
+
+    `owner`: whom it would let in, under each of the `grants`.
+    """
+
+    account: Account
+    owner: Entry
+    grants: tuple[grants.Grant, ...]
+
+
+def leaves_a_line(
+    kind: Literal["look_refused", "step_refused"],
+) -> Callable[
+    [Callable[Concatenate[Application, Person, P], T]], Callable[Concatenate[Application, Person, P], T]
+]:
+    """Have a method of the door write to the access log whom it refused, for lack of right, what."""
+
+    def around(
+        method: Callable[Concatenate[Application, Person, P], T],
+    ) -> Callable[Concatenate[Application, Person, P], T]:
+        @wraps(method)
+        def door(self: Application, person: Person, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return method(self, person, *args, **kwargs)
+            except Forbidden:
+                asked = signature(method).bind(self, person, *args, **kwargs).arguments
+                self.note_refusal(kind, person, method.__name__, asked)
+                raise
+
+        return door
+
+    return around
+
+
 class Application:
     """The door. One per process; every method is safe to call from any thread."""
 
@@ -314,10 +362,12 @@ class Application:
         session: timedelta = SESSION,
         reach: Mapping[str, frozenset[str] | None] | None = None,
         draft_days: int = DAYS,
+        access_log_days: int = ACCESS_LOG_DAYS,
     ) -> None:
         """`session`: how long a sign-in lasts at the most. `reach`: the identity providers there are, by
         name, with the only customers that a sign-in through each opens (None: all). Where it is not given,
-        every sign-in opens all that the person has roles for."""
+        every sign-in opens all that the person has roles for. `access_log_days`: how long a line of the
+        access log is kept."""
         self.ledger = ledger
         self.agreements = agreements
         self.clock = clock
@@ -333,10 +383,12 @@ class Application:
         self._sessions = Sessions(ledger)
         self._session = session
         self._reach = reach
+        self._access_log = AccessLog(ledger)
+        self.access_log_days = access_log_days
         self._openings = 0
         """How many customers were opened since the start: the directory of before counts no more."""
         self._downloads = Downloads()
-        if outdated := ledger.outdated(STATE_SCHEMA):
+        if not ledger.read_only and (outdated := ledger.outdated(STATE_SCHEMA)):
             self._derive_anew(outdated)
         self._enter_in_directory()
 
@@ -378,9 +430,10 @@ class Application:
             "AND customer_id NOT IN (SELECT ledger FROM people) ORDER BY customer_id",
             [PREFIX],
         )
-        for (ledger_id,) in rows:
-            text = ledger_id.removeprefix(PREFIX)
-            address = addresses.canonical(text)
+        texts = [ledger_id.removeprefix(PREFIX) for (ledger_id,) in rows]
+        # Of several spellings of one address, the one it has today comes first.
+        for text in sorted(texts, key=lambda text: addresses.canonical(text) != text):
+            ledger_id, address = PREFIX + text, addresses.canonical(text)
             if address is None or self.people.at_address(address):
                 log.warning("%r cannot sign in: its address is none, or somebody else's.", text)
                 continue
@@ -428,7 +481,9 @@ class Application:
 
     # --- sign-in ---------------------------------------------------------------------------------
 
-    def sign_in(self, identity: Identity, browser: str, id_token: str | None = None) -> tuple[str, Session]:
+    def sign_in(
+        self, identity: Identity, browser: str, id_token: str | None = None, came_from: str | None = None
+    ) -> tuple[str, Session]:
         """Begin a session for somebody whom an identity provider vouches for: the secret for the cookie,
         and the session.
 
@@ -436,73 +491,124 @@ class Application:
         one is bound already: it waits for the word of somebody who may give that person's roles. The
         roles that the provider's groups give are given, and taken where the group is gone.
 
-        `browser`: what the browser says of itself. Standard: OpenID Connect Core 1.0, 5.7
+        `browser`: what the browser says of itself; `came_from`: its network address.
+        Standard: OpenID Connect Core 1.0, 5.7
         """
         now = self.clock.real_now()
+        claimed = Line(
+            now, "sign_in_refused", identity.email, came_from=came_from, about={"provider": identity.provider}
+        )
 
-        def write(tx: Transaction) -> tuple[str, Session] | str:
-            entry, why_not = self._account_owner(tx, identity)
-            if why_not:
-                return why_not
-            entry = self._known_as(tx, entry, identity)
+        def write(tx: Transaction) -> tuple[str, Session] | _Unopened:
+            known = self.people.account(identity.issuer, identity.subject, tx)
+            entry, account = self._owner(tx, identity, known)
+            if account.status != "bound":
+                if account is not known:
+                    self._access_log.write(tx, replace(claimed, kind="account_waits", whom=entry.id))
+                return _Unopened(account, told=account is not known)
+            entry = self._known_as(tx, entry, known if account is known else None, identity, came_from)
             if identity.roles is not None:
                 self._give_roles(tx, entry, identity.provider, identity.roles)
             self._sessions.forget_before(tx, now - _KEPT)
-            session = Session(
+            secret, session = self._sessions.begin(tx, Session(
                 "", entry.id, identity.provider, identity.issuer, identity.subject, browser[:300], id_token,
                 began=now, ends=now + self._session,
-            )  # fmt: skip
-            return self._sessions.begin(tx, session)
+            ))  # fmt: skip
+            about = {"provider": identity.provider, "browser": browser}
+            self._access_log.write(
+                tx, Line(now, "signed_in", entry.id, None, None, session.id, came_from, about)
+            )
+            return secret, session
 
         begun = self._until_written(write)
         self.people.written()
         self._sessions.written()
         self._queries.roles_changed += 1
-        if isinstance(begun, str):
-            raise Unconfirmed(begun)
+        if isinstance(begun, _Unopened):
+            account = begun.account
+            if not begun.told:
+                about = {**claimed.about, "why": f"the account is {account.status}"}
+                self._access_log.refused(replace(claimed, whom=account.person_id, about=about))
+            raise Unconfirmed(WAITS if account.status == "waiting" else REFUSED)
         return begun
 
-    def _account_owner(self, tx: Transaction, identity: Identity) -> tuple[Entry, str]:
-        """Whose account that is, and why it does not open anything, if it does not."""
-        known = self.people.account(identity.issuer, identity.subject)
-        now = self.clock.now()
-        if known is not None:
-            owner = self.people.entry(known.person_id)
-            assert owner is not None  # noqa: S101  # no account is kept without its person
-            return owner, {"bound": "", "waiting": WAITS, "refused": REFUSED}[known.status]
-        owner = self.people.at_address(identity.email)
-        taken = owner and any(a.status == "bound" for a in self.people.accounts_of(owner.id))
-        if owner is None:
-            owner = self.people.add(tx, Name(now, identity.email, identity.name))
-        self.people.put(
-            tx,
-            Account(
-                identity.issuer, identity.subject, owner.id, identity.email, identity.name,
-                "waiting" if taken else "bound", now,
-            ),
-        )  # fmt: skip
-        return owner, WAITS if taken else ""
+    def note_refused_sign_in(
+        self, provider: str, claimed: str, why: str, came_from: str | None = None
+    ) -> None:
+        """Write to the access log that nobody came in by an identity provider's answer. `claimed`: the
+        address that the answer named, as it is; empty where it named none."""
+        about = {"provider": provider, "why": why}
+        self._access_log.refused(
+            Line(self.clock.real_now(), "sign_in_refused", claimed, came_from=came_from, about=about)
+        )
 
-    def _known_as(self, tx: Transaction, entry: Entry, identity: Identity) -> Entry:
-        """The person under the address and name that the provider gives today. An address that is
-        somebody else's is not taken."""
+    def _owner(self, tx: Transaction, identity: Identity, known: Account | None) -> tuple[Entry, Account]:
+        """Whose account that is, and the account as it stands from now on. `known`: as it stood before."""
+        holder = self.people.at_address(identity.email, tx)
+        # One that is not bound speaks for whoever has its address: when either changes, it begins anew.
+        if known is not None and (known.status == "bound" or (holder and holder.id == known.person_id)):
+            owner = self.people.entry(known.person_id, tx)
+            assert owner is not None  # noqa: S101  # no account is kept without its person
+            return owner, known
+        now = self.clock.now()
+        owner = holder or self.people.add(tx, Name(now, identity.email, identity.name or identity.email))
+        account = Account(
+            identity.issuer, identity.subject, owner.id, identity.email, identity.name,
+            "waiting" if self.people.is_bound(tx, owner.id) else "bound", now,
+        )  # fmt: skip
+        self.people.put(tx, account)
+        return owner, account
+
+    def _known_as(
+        self,
+        tx: Transaction,
+        entry: Entry,
+        known: Account | None,
+        identity: Identity,
+        came_from: str | None,
+    ) -> Entry:
+        """The person under the address and name that the provider gives from today on.
+
+        Only what the provider says anew counts: what somebody here has corrected or moved stays. An address
+        that is somebody else's is not taken.
+        """
         before = entry.known()
-        holder = self.people.at_address(identity.email)
-        address = identity.email if holder is None else before.address
-        to = Name(self.clock.now(), address, identity.name)
-        if (to.address, to.name) == (before.address, before.name):
-            return entry
+        said = (identity.email, identity.name)
+        if known is not None and said != (known.address, known.name):
+            self.people.put(tx, replace(known, address=identity.email, name=identity.name))
+        moved = known is not None and identity.email != known.address
+        free = moved and self.people.at_address(identity.email, tx) is None
+        named = identity.name and not before.corrected_by and (known is None or identity.name != known.name)
+        to = Name(
+            self.clock.now(),
+            identity.email if free else before.address,
+            identity.name if named else before.name,
+            before.corrected_by,
+        )
+        line = Line(self.clock.real_now(), "name_changed", entry.id, came_from=came_from)
+        return self._enter_name(tx, entry, to, line)
+
+    def _enter_name(self, tx: Transaction, entry: Entry, to: Name, line: Line) -> Entry:
+        """Have a person known by another name or address from now on. `line`: of the access log."""
+        before = entry.known()
         if to.address != before.address:
             self.people.move(tx, entry, to)
-        else:
+            about = {"from": before.address, "to": to.address}
+            self._access_log.write(tx, replace(line, kind="address_changed", about=about))
+        elif (to.name, to.corrected_by) != (before.name, before.corrected_by):
             self.people.rename(tx, entry.id, to)
+        else:
+            return entry
+        if to.name != before.name:
+            about = {"from": before.name, "to": to.name}
+            self._access_log.write(tx, replace(line, kind="name_changed", about=about))
         return replace(entry, names=(*entry.names, to))
 
     def _give_roles(
         self, tx: Transaction, entry: Entry, provider: str, wanted: frozenset[tuple[grants.Role, str | None]]
     ) -> None:
         """Give the roles of a person's groups, and take those given by groups before that are gone."""
-        by = Person(f"groups at {provider}", "", provider, (), is_operator=True)
+        by = Person(grants.GROUPS_AT + provider, "", provider, (), is_operator=True)
         head = tx.head(entry.ledger)
         state = self._grants(head)
         held = {(g.role, g.customer_id) for g in state.grants}
@@ -517,6 +623,40 @@ class Application:
             events = _Signature(by, "provider", step.customer_id, "", now).sign(entry.ledger, head, bodies)
             state = registry.fold_person(events, state)
             head = tx.append(head, events, state.model_dump_json(), STATE_SCHEMA)
+            self._note_role(tx, by, entry, step)
+
+    def _note_role(self, tx: Transaction, by: Person, entry: Entry, step: grants.ChangeAccess) -> None:
+        """Write to the access log who gave or took which role of whom."""
+        kind: Kind = "role_given" if isinstance(step, grants.GrantAccess) else "role_taken"
+        line = self._line(kind, by, step.customer_id, {"role": step.role})
+        self._access_log.write(tx, replace(line, whom=entry.id))
+
+    def _line(
+        self,
+        kind: Kind,
+        person: Person,
+        customer_id: str | None = None,
+        about: Mapping[str, str] | None = None,
+    ) -> Line:
+        """A line of the access log, of what a person does at this moment."""
+        who, now = person.id or person.email, self.clock.real_now()
+        return Line(now, kind, who, None, customer_id, person.session_id, person.came_from, about or {})
+
+    def note_refusal(
+        self,
+        kind: Literal["look_refused", "step_refused"],
+        person: Person,
+        step: str,
+        asked: Mapping[str, Any],
+    ) -> None:
+        """Write to the access log that somebody may not do something. `step`: the method of the door;
+        `asked`: what it was asked for, by the names of its parameters."""
+        command = asked.get("command")
+        customer = asked.get("customer_id") or getattr(command, "customer_id", None)
+        said = type(command).__name__ if command else step
+        about = {"step": re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", said).strip().lower()}
+        line = self._line(kind, person, customer, about)
+        self._access_log.refused(replace(line, whom=asked.get("person_id")))
 
     def session(self, secret: str) -> Session | None:
         """The sign-in that a cookie's secret names, whether it still counts or not; None for no such one."""
@@ -540,19 +680,31 @@ class Application:
             raise SignInAgain(EXPIRED)
         return session
 
-    def person_of(self, session: Session | None) -> Person:
-        """Whoever signed in, with the grants held right now. Raises SignInAgain where the sign-in is over."""
+    def person_of(self, session: Session | None, came_from: str | None = None) -> Person:
+        """Whoever signed in, with the grants held right now. Raises SignInAgain where the sign-in is over.
+
+        `came_from`: the network address of the browser, as far as it is known.
+        """
         if session is None:
             raise SignInAgain(ENDED)
         entry = self.people.entry(self._open_session(session.id).person_id)
         if entry is None:
             raise SignInAgain(ENDED)
-        return self._enter(_person(entry, session.id))[0]
+        return self._enter(_person(entry, session.id, came_from))[0]
 
-    def sign_out(self, session: Session) -> None:
+    def sign_out(self, session: Session, came_from: str | None = None) -> None:
         """End a sign-in, in every tab and every copy of its cookie."""
-        now = self.clock.real_now()
-        self._until_written(lambda tx: self._sessions.end(tx, session.id, now))
+        line = Line(self.clock.real_now(), "signed_out", session.person_id, None, None, session.id, came_from)
+        self._end_sessions([session], line)
+
+    def _end_sessions(self, those: Sequence[Session], line: Line) -> None:
+        def write(tx: Transaction) -> None:
+            for session in those:
+                self._sessions.end(tx, session.id, line.happened)
+                about = {"browser": session.browser, "provider": session.provider}
+                self._access_log.write(tx, replace(line, about=about))
+
+        self._until_written(write)
         self._sessions.written()
 
     def sessions_of(self, person: Person) -> list[Session]:
@@ -560,46 +712,139 @@ class Application:
         person, _ = self._enter(person)
         return self._sessions.open_of(person.id, self.clock.real_now())
 
+    @leaves_a_line("step_refused")
     def end_session(self, person: Person, session_id: str) -> None:
         """End one of the person's own sign-ins. Raises Forbidden where it is not the person's."""
         mine = next((s for s in self.sessions_of(person) if s.id == session_id), None)
         if mine is None:
             raise Forbidden("There is no such sign-in of yours. It may have ended meanwhile.")
-        self.sign_out(mine)
+        own = mine.id == person.session_id
+        self._end_sessions([mine], self._line("signed_out" if own else "session_ended", person))
+
+    def end_other_sessions(self, person: Person) -> int:
+        """End all of the person's own sign-ins but the one by which the person is here; how many there were.
+        Raises SignInAgain."""
+        others = [s for s in self.sessions_of(person) if s.id != person.session_id]
+        self._end_sessions(others, self._line("session_ended", person))
+        return len(others)
 
     # --- access ----------------------------------------------------------------------------------
 
-    def accounts_to_confirm(self, person: Person) -> list[Account]:
+    def accounts_to_confirm(self, person: Person) -> list[Waiting]:
         """The accounts that wait for the word of somebody who may give their owner's roles, as this
         person may; oldest first."""
         person, _ = self._enter(person)
-        return [a for a in self.people.waiting() if self._may_decide(person, a)]
+        return [w for w in self._unbound(person) if w.account.status == "waiting"]
 
-    def _may_decide(self, person: Person, account: Account) -> bool:
-        """Whether the person may give every role that the account would open, and is not its owner."""
-        entry = self.people.entry(account.person_id)
-        if entry is None or entry.id == person.id:
+    def unbound_accounts(self, person: Person) -> list[Waiting]:
+        """The same, and those that were refused."""
+        person, _ = self._enter(person)
+        return self._unbound(person)
+
+    def _unbound(self, person: Person, tx: Transaction | None = None) -> list[Waiting]:
+        found = []
+        for account in self.people.unbound(tx):
+            owner = self.people.entry(account.person_id, tx)
+            if owner is not None and self._may_speak_for(person, owner):
+                found.append(Waiting(account, owner, self._roles_of(owner)))
+        return found
+
+    def _roles_of(self, entry: Entry) -> tuple[grants.Grant, ...]:
+        return self._grants(self.ledger.head(entry.ledger)).grants
+
+    def _may_speak_for(self, person: Person, entry: Entry) -> bool:
+        """Whether the person may give every role of another one; of one without roles, any role."""
+        if entry.id == person.id:
             return False
-        held = self._grants(self.ledger.head(entry.ledger)).grants
         needed = [
             (grants.GrantAccess("", g.role, g.customer_id).needs(side_of(g.role)), g.customer_id)
-            for g in held
+            for g in self._roles_of(entry)
         ] or [("grant_any_role", None)]
         return all(may(person, action, customer).allowed for action, customer in needed)
 
+    @leaves_a_line("step_refused")
     def decide_account(self, person: Person, account: Account, status: Literal["bound", "refused"]) -> None:
-        """Say that a waiting account belongs to the person whose address it has, or that it does not.
+        """Say that a waiting account belongs to the person whose address it has, or that it does not. One
+        that was refused can be confirmed still.
 
         Raises Forbidden where the person may not give all roles of that person, or it is their own.
         """
         person, _ = self._enter(person)
-        waiting = self.people.account(account.issuer, account.subject)
-        if waiting is None or waiting.status != "waiting" or not self._may_decide(person, waiting):
-            raise Forbidden("There is no account that waits for your word here. Look at the page again.")
-        decided = replace(waiting, status=status, since=self.clock.now(), decided_by=person.id)
-        self._until_written(lambda tx: self.people.put(tx, decided))
+
+        def write(tx: Transaction) -> None:
+            found = next((w for w in self._unbound(person, tx) if w.account == account), None)
+            if found is None or account.status == status:
+                raise Forbidden("There is no account that waits for your word here. Look at the page again.")
+            decided = replace(account, status=status, since=self.clock.now(), decided_by=person.id)
+            self.people.put(tx, decided)
+            kind: Kind = "account_confirmed" if status == "bound" else "account_refused"
+            about = {"address": account.address, "issuer": account.issuer}
+            self._access_log.write(tx, replace(self._line(kind, person, about=about), whom=account.person_id))
+
+        self._until_written(write)
         self.people.written()
 
+    def may_rename(self, person: Person, person_id: str) -> bool:
+        """Whether the person may correct another one's name."""
+        entry = self.people.entry(person_id)
+        return entry is not None and self._may_speak_for(person, entry)
+
+    @leaves_a_line("step_refused")
+    def rename_person(self, person: Person, person_id: str, name: str) -> None:
+        """Correct how another person is called, from now on and whatever the identity provider says.
+
+        Raises Forbidden where the person may not give all roles of the other, or it is their own name;
+        Refusal. Clause: Art. 5(1)(d) GDPR
+        """
+        person, _ = self._enter(person)
+        name = checked_text(name, "name", _CORRECT, limit=MAX_TITLE)
+        if cleaned(name) != name:
+            raise refuse("unseen", _CORRECT, "name")
+
+        def write(tx: Transaction) -> None:
+            entry = self.people.entry(person_id, tx)
+            if entry is None or not self._may_speak_for(person, entry):
+                raise Forbidden(_NOT_THEIRS)
+            to = replace(entry.known(), since=self.clock.now(), name=name, corrected_by=person.id)
+            self._enter_name(tx, entry, to, replace(self._line("name_changed", person), whom=entry.id))
+
+        self._until_written(write)
+        self.people.written()
+
+    @leaves_a_line("step_refused")
+    def move_person(self, person: Person, person_id: str, email: str) -> None:
+        """Have a person's mailbox at another address from now on. The old one opens nothing any more; the
+        past keeps it. Accounts that are bound stay bound.
+
+        Raises Forbidden for all but privacy officers, Refusal where the address is none, the same, or
+        somebody's. Clause: Art. 5(1)(d) GDPR
+        """
+        person, _ = self._enter(person)
+        require(person, "grant_any_role", None)
+        address = grants.normal_email(email)
+
+        def write(tx: Transaction) -> None:
+            entry, holder = self.people.entry(person_id, tx), self.people.at_address(address, tx)
+            if entry is None:
+                raise Forbidden(_NOT_THEIRS)
+            if holder is not None:
+                same = holder.id == entry.id
+                raise refuse("same_address" if same else "address_taken", _CORRECT, "email", email=address)
+            to = replace(entry.known(), since=self.clock.now(), address=address)
+            self._enter_name(tx, entry, to, replace(self._line("address_changed", person), whom=entry.id))
+
+        self._until_written(write)
+        self.people.written()
+
+    def person_at(self, email: str) -> Entry:
+        """The directory's entry of whoever has an address. Raises Refusal where it is nobody's."""
+        address = grants.normal_email(email)
+        entry = self.people.at_address(address)
+        if entry is None:
+            raise refuse("no_person", _CORRECT, "email", email=address)
+        return entry
+
+    @leaves_a_line("step_refused")
     def change_access(self, person: Person, command: grants.ChangeAccess) -> Receipt:
         """Give or take a role. Raises Forbidden, Refusal.
 
@@ -614,7 +859,7 @@ class Application:
 
         def write(tx: Transaction) -> list[Event]:
             now = self.clock.now()
-            known = self.people.at_address(address)
+            known = self.people.at_address(address, tx)
             head = tx.head(known.ledger) if known else None
             state = self._grants(head)
             bodies = grants.decide(command, state, Context(self._newest_version, now, side))
@@ -622,6 +867,7 @@ class Application:
             by = _Signature(person, side, customer, "", now)
             events = by.sign(entry.ledger, head, bodies)
             tx.append(head, events, registry.fold_person(events, state).model_dump_json(), STATE_SCHEMA)
+            self._note_role(tx, person, entry, command)
             return events
 
         receipt = self._record(write)
@@ -652,8 +898,58 @@ class Application:
         except Conflict as conflict:
             raise StoreError("Too many people write here at once. Try again in a moment.") from conflict
 
+    # --- access log ------------------------------------------------------------------------------
+
+    @leaves_a_line("look_refused")
+    def access_log(
+        self, person: Person, search: Search, behind: Place | None = None, limit: int = PAGE
+    ) -> Found:
+        """The lines of the access log that fit a search, newest first, for a privacy officer. `behind`: where
+        the page before ended. Raises Forbidden. Clause: Art. 32(1)(d) GDPR"""
+        person, _ = self._enter(person)
+        require(person, "govern", None)
+        return self._access_log.find(search, behind, limit)
+
+    @leaves_a_line("look_refused")
+    def access_log_of(self, person: Person, customer_id: str, limit: int = PAGE) -> Found:
+        """What was handed over of one customer and who got or lost a role there, newest first, for whoever
+        gives its roles. Raises Forbidden. Clause: Art. 28(3)(h) GDPR"""
+        person, _ = self._enter(person)
+        require(person, "grant_customer_roles", customer_id)
+        search = Search(customer=customer_id, kinds=tuple(sorted(OF_A_CUSTOMER)))
+        return self._access_log.find(search, limit=limit)
+
+    def note_export(
+        self,
+        person: Person,
+        customer_id: str | None,
+        name: str,
+        digest: str,
+        kind: Literal["exported", "backed_up"] = "exported",
+    ) -> None:
+        """Write to the access log that a file is handed over, before it is: a log that misses one proves
+        nothing. `digest`: SHA-256 of its content, hexadecimal. Raises StoreError."""
+        line = self._line(kind, person, customer_id, {"file": name, "sha256": digest})
+        try:
+            self._until_written(lambda tx: self._access_log.write(tx, line))
+        except StoreError as error:
+            raise StoreError(
+                f"The file cannot be handed over, as the access log cannot be written. {error}"
+            ) from error
+
+    def forget_old_access(self) -> None:
+        """Remove the lines of the access log that are older than the setting says. Raises StoreError."""
+        kept = timedelta(days=self.access_log_days)
+        self._access_log.remove_before(self.clock.real_now() - kept)
+
+    def close(self) -> None:
+        """Write what is only counted so far, and let the store go."""
+        self._access_log.flush()
+        self.ledger.close()
+
     # --- customers -------------------------------------------------------------------------------
 
+    @leaves_a_line("step_refused")
     def open_customer(
         self, person: Person, command: customers.OpenCustomer, version: str | None = None
     ) -> Receipt:
@@ -677,6 +973,7 @@ class Application:
     def _state(self, head: Head | None) -> CustomerState:
         return self._parsed(head.state) if head else CustomerState()
 
+    @leaves_a_line("look_refused")
     def open(self, person: Person, customer_id: str, as_of: datetime | None = None) -> CustomerFile:
         """A customer as it stands now, or stood at a past moment (UTC), for reading.
 
@@ -747,6 +1044,7 @@ class Application:
             raise refuse("no_entry", "3.1(i)", "sequence", name=file.name, entry=str(sequence))
         return self._file(file.person, customer_id, registry.fold(events), sequence, moment, moment)
 
+    @leaves_a_line("look_refused")
     def portfolio(self, person: Person) -> Portfolio:
         """Every customer that the person looks after for the provider, as they stand.
 
@@ -793,6 +1091,7 @@ class Application:
 
     # --- instructions ----------------------------------------------------------------------------
 
+    @leaves_a_line("step_refused")
     def carry_out(
         self, person: Person, customer_id: str, command: Command, expected_sequence: int
     ) -> Receipt:
@@ -860,6 +1159,7 @@ class Application:
 
     # --- downloads -------------------------------------------------------------------------------
 
+    @leaves_a_line("look_refused")
     def offer_download(self, person: Person, customer_id: str | None, file: File) -> str:
         """The address under which the person's browser can fetch a file once, within a minute.
 
@@ -873,18 +1173,24 @@ class Application:
         token = self._downloads.offer(file, customer_id, person.session_id, self.clock.now())
         return f"/download/{token}"
 
-    def take_download(self, token: str, session: Session | None) -> File:
+    def take_download(self, token: str, session: Session | None, came_from: str | None = None) -> File:
         """The file behind a link, which is used up by this. Raises downloads.Gone; SignInAgain where the
-        sign-in is over, Forbidden where the person's grant has been taken away meanwhile.
-        Clause: Art. 32(4) GDPR
+        sign-in is over, Forbidden where the person's grant has been taken away meanwhile; StoreError where
+        that it is handed over cannot be written to the access log. Clause: Art. 32(4) GDPR
         """
-        person = self.person_of(session)
+        person = self.person_of(session, came_from)
         link = self._downloads.take(token, person.session_id or "", self.clock.now())
-        require(person, "read", link.customer_id)
-        return link.file
+        return self._hand_over(person, link.customer_id, link.file)
+
+    @leaves_a_line("look_refused")
+    def _hand_over(self, person: Person, customer_id: str | None, file: File) -> File:
+        require(person, "read", customer_id)
+        self.note_export(person, customer_id, file.name, sha256(file.content).hexdigest())
+        return file
 
     # --- drafts ----------------------------------------------------------------------------------
 
+    @leaves_a_line("look_refused")
     def draft(self, person: Person, customer_id: str | None, form: str) -> Draft | None:
         """What this person typed in a form for a customer (None: for the provider's own ledger) and has not
         sent yet. Raises Forbidden, SignInAgain, StoreError. Clause: Art. 32(4) GDPR
@@ -892,6 +1198,7 @@ class Application:
         person, _ = self._enter(person)
         return self._drafts(person, customer_id).find(form)
 
+    @leaves_a_line("step_refused")
     def keep_draft(self, person: Person, customer_id: str | None, form: str, content: Content) -> None:
         """Keep what this person has typed in a form so far, in place of what was kept before.
 
@@ -901,6 +1208,7 @@ class Application:
         mine = self._drafts(self._typing(person), customer_id)
         self._until_written(lambda tx: mine.keep(tx, form, content))
 
+    @leaves_a_line("step_refused")
     def drop_draft(self, person: Person, customer_id: str | None, form: str) -> None:
         """Take a draft of this person away. Raises Forbidden, SignInAgain, StoreError."""
         person, _ = self._enter(person)
@@ -923,6 +1231,7 @@ class Application:
 
     # --- files -----------------------------------------------------------------------------------
 
+    @leaves_a_line("step_refused")
     def attach(self, person: Person, customer_id: str | None, name: str, content: bytes) -> FileRef:
         """Keep a file that is to be attached to something of a customer (None: of the provider's own ledger).
 
@@ -960,6 +1269,7 @@ class Application:
         agreement = sub_processors.in_effect(self._newest_version, state.sub_processors, now)
         return Context(agreement, now, "provider", sequence=sequence)
 
+    @leaves_a_line("look_refused")
     def open_provider(self, person: Person) -> ProviderFile:
         """The provider's own ledger, for a privacy officer. Raises Forbidden. Clause: 3.1(v), 3.1(x)"""
         person, _ = self._enter(person)
@@ -969,6 +1279,7 @@ class Application:
         context = self._provider_context(state, head.sequence if head else 0, self.clock.now())
         return ProviderFile(person, state, context, self.people, self.ledger, self.files)
 
+    @leaves_a_line("step_refused")
     def govern(self, person: Person, command: Command, expected_sequence: int) -> Receipt:
         """Record a step in the provider's own ledger, durable when this returns.
 
@@ -1008,12 +1319,14 @@ class Application:
                 state = self._state(tx.head(customer_id))
                 self._put_tasks(tx, customer_id, state, provider, now)
 
-    def import_usage(self, person: Person, figures: pa.Table) -> None:
-        """Store monthly figures, all or none; those of the same month are replaced."""
+    @leaves_a_line("step_refused")
+    def import_usage(self, person: Person, figures: pa.Table) -> int:
+        """Store monthly figures, all or none; those of the same month are replaced. How many rows."""
         person, _ = self._enter(person)
         require(person, "import_usage", None)
         with self.ledger.transaction() as tx:
             tx.replace_usage(figures)
+        return int(figures.num_rows)
 
     def usage_change(self, person: Person, figures: pa.Table) -> list[UsageChange]:
         """What an import of these figures would do, a customer each, by identifier."""
@@ -1040,6 +1353,7 @@ class Application:
         sql = f"SELECT count(*) FROM usage_figures WHERE {USAGE_CHOSEN}"  # noqa: S608
         return int(self.ledger.rows(sql, chosen.values())[0][0])
 
+    @leaves_a_line("step_refused")
     def remove_usage(self, person: Person, chosen: UsageChoice) -> int:
         """Take monthly figures out again, and say how many. Raises UsageError."""
         person, _ = self._enter(person)
@@ -1047,6 +1361,7 @@ class Application:
         with self.ledger.transaction() as tx:
             return tx.remove_usage(*chosen.values())
 
+    @leaves_a_line("step_refused")
     def advance_clock(self, person: Person, days: int) -> None:
         """Move the demo's clock forward. Raises Forbidden outside the demo."""
         clock = self.clock
@@ -1123,9 +1438,16 @@ class _Signature:
         )
 
 
-def _person(entry: Entry, session_id: str | None) -> Person:
+class _Unopened(NamedTuple):
+    """An account that signed in and opens nothing. `told`: the access log has it already."""
+
+    account: Account
+    told: bool
+
+
+def _person(entry: Entry, session_id: str | None, came_from: str | None = None) -> Person:
     known = entry.known()
-    return Person(entry.id, known.address, known.name, (), session_id)
+    return Person(entry.id, known.address, known.name, (), session_id, came_from)
 
 
 def _sorted(roles: set[tuple[grants.Role, str | None]]) -> list[tuple[grants.Role, str | None]]:

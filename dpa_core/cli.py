@@ -6,24 +6,24 @@ import io
 import json
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, get_args
+from typing import Annotated, Any, Literal, NoReturn, get_args
 
 import typer
 from typer._click.exceptions import ClickException
 
-from dpa_core import locale, manifest
-from dpa_core.access import Forbidden, operator
+from dpa_core import backup, locale, manifest, operations
+from dpa_core.access import Forbidden
 from dpa_core.agreement import AgreementError, TextError, compare
-from dpa_core.application import AgreementMissing, Application, demo_days
-from dpa_core.clock import Clock, DemoClock, end_of, start_of
-from dpa_core.ledger import Ledger, StoreError
-from dpa_core.ledger.chain import as_record, canonical
+from dpa_core.application import AgreementMissing, Waiting
+from dpa_core.clock import start_of
+from dpa_core.ledger import StoreError
+from dpa_core.local_socket import ask
 from dpa_core.settings import (
-    STORE,
     Settings,
     SettingsError,
     data_folder,
@@ -33,7 +33,6 @@ from dpa_core.settings import (
 )
 from dpa_core.snapshots import files, sign
 from dpa_core.snapshots.diff import NotComparable, diff
-from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.model import Snapshot, json_schema
 from dpa_core.snapshots.sign import (
     KEYS,
@@ -45,9 +44,9 @@ from dpa_core.snapshots.sign import (
 )
 from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, compared
 from dpa_core.snapshots.verify import verify as verify_file
-from dpa_core.subjects import customers, grants
+from dpa_core.subjects import grants
 from dpa_core.subjects.common import Refusal
-from dpa_core.usage import UsageChoice, UsageError, read_usage
+from dpa_core.usage import UsageError, read_usage
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="DPA Desk on the command line.")
 agreement = typer.Typer(no_args_is_help=True, help="The agreement as data.")
@@ -91,19 +90,6 @@ def _fail(*lines: str) -> NoReturn:
     """Say what is wrong and exit with 1."""
     _say(*lines, err=True)
     raise typer.Exit(1)
-
-
-@contextmanager
-def _office() -> Iterator[Application]:
-    """The store under `$DPA_DATA_DIR`, opened by this process."""
-    agreements = load_agreements()
-    with Ledger.open(data_folder() / STORE) as store:
-        days = demo_days(store)
-        yield Application(store, agreements, Clock() if days is None else DemoClock(days))
-
-
-def _operator() -> Any:
-    return operator(datetime.now(UTC))
 
 
 def _check_port(address: str, port: int) -> None:
@@ -169,11 +155,37 @@ def _check_sign_in(settings: Settings) -> None:
     for report in reports:
         _say(report.provider)
         for mark, lines in (("  ", report.told), ("  Note: ", report.notes), ("  Missing: ", report.missing)):
-            for line in lines:
-                _say(mark + line)
+            _say(*(mark + line for line in lines))
     if count := sum(len(report.missing) for report in reports):
         _fail(f"{locale.count(count, 'thing')} missing or contradictory.")
     _say("People can sign in, as far as can be seen from here.")
+
+
+# --- backup --------------------------------------------------------------------------------------
+
+_Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of one backup.")]
+
+
+@app.command("backup")
+def make_backup(folder: _Folder) -> None:
+    """Copy ledger, attached files and keys into a new folder, and verify the copy. A server may run."""
+    for line in backup.make(folder):
+        _say(line)
+
+
+@app.command("restore")
+def restore_backup(
+    folder: _Folder,
+    keys: Annotated[
+        Path | None, typer.Option(help="The backup's snapshot_keys.json, where it is kept elsewhere.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Also where the store has entries that the backup has not.")
+    ] = False,
+) -> None:
+    """Check a backup, then put it in the place of the store, which is kept aside. Stop the server first."""
+    for line in backup.restore(folder, keys, replace=replace):
+        _say(line)
 
 
 # --- agreement -----------------------------------------------------------------------------------
@@ -225,7 +237,7 @@ def check(
 def _version(version: str | None) -> Any:
     versions = load_agreements()
     if version is not None and version not in versions:
-        _fail(f"There is no version {version}. There are: {', '.join(sorted(versions))}.")
+        _fail(operations.no_version(version, versions))
     return versions[version or max(versions)]
 
 
@@ -235,22 +247,25 @@ def _version(version: str | None) -> Any:
 @ledger.command("verify")
 def verify() -> None:
     """Recompute every chain and head; name the first broken row of each ledger, and exit 1."""
-    with _office() as application:
-        faults = application.verify()
-        count = application.ledger.rows("SELECT count(*), count(DISTINCT customer_id) FROM events")[0]
-    _say(*map(str, faults))
-    if faults:
+    found = backup.verify_store()
+    _say(*found.faults)
+    if found.faults:
         _fail("The ledger was tampered with or is damaged.")
-    _say(f"All is well: {count[0]:,} events in {count[1]:,} ledgers.")
+    _say(f"All is well: {found.events:,} events in {len(found.heads):,} ledgers.")
+
+
+@ledger.command("accept")
+def accept() -> None:
+    """Go on with a store that may lack its latest entries, as it is, where no backup has them."""
+    mark = backup.accept()
+    _say(f"The store is taken as it is: {mark.events:,} events in {mark.ledgers:,} ledgers.")
 
 
 @ledger.command("export")
 def export(customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER")]) -> None:
     """Write one customer's ledger as JSON Lines, one canonical (RFC 8785) row a line."""
-    with _office() as application:
-        application.open(_operator(), customer_id)
-        for event in application.ledger.events(customer_id):
-            typer.echo(canonical(as_record(event)))
+    for line in ask(operations.ExportLedger(customer_id=customer_id)):
+        typer.echo(line)  # every character as its digest covers it
 
 
 # --- access, customers, usage --------------------------------------------------------------------
@@ -263,9 +278,9 @@ def grant(
     customer: Annotated[str | None, typer.Option(help="Customer the role is for.")] = None,
 ) -> None:
     """Give a person a role."""
-    with _office() as application:
-        application.change_access(_operator(), grants.GrantAccess(email, _role(role), customer))
-    _say(f"{email} is {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''} now.")
+    given = _role(role)
+    tuple(ask(operations.ChangeAccess(give=True, email=email, role=given, customer_id=customer)))
+    _say(f"{email} is {grants.ROLES[given]}{f' of {customer}' if customer else ''} now.")
 
 
 @access.command("revoke")
@@ -275,9 +290,88 @@ def revoke(
     customer: Annotated[str | None, typer.Option(help="Customer the role was for.")] = None,
 ) -> None:
     """Take a role away from a person."""
-    with _office() as application:
-        application.change_access(_operator(), grants.RevokeAccess(email, _role(role), customer))
-    _say(f"{email} is no longer {grants.ROLES[_role(role)]}{f' of {customer}' if customer else ''}.")
+    taken = _role(role)
+    given_by = tuple(ask(operations.ChangeAccess(give=False, email=email, role=taken, customer_id=customer)))
+    _say(f"{email} is no longer {grants.ROLES[taken]}{f' of {customer}' if customer else ''}.")
+    for provider in given_by:
+        _say(f"The groups at {provider} gave this role, and give it again at the next sign-in.")
+
+
+@access.command("waiting")
+def waiting() -> None:
+    """List the accounts that wait to be confirmed, and those that were refused."""
+    found = list(ask(operations.UnboundAccounts()))
+    for number, one in _numbered(found):
+        account = one.account
+        state = "waits" if account.status == "waiting" else "was refused"
+        roles = [f"{g.role} of {g.customer_id or 'the provider'}" for g in one.grants]
+        _say(
+            f"{account.address} ({number}) {state} since {account.since.isoformat(timespec='seconds')}: "
+            f"“{account.name}” at {account.issuer}; would be {', '.join(roles) or 'somebody without roles'}"
+        )
+    if not found:
+        _say("No account waits.")
+
+
+def _numbered(found: Sequence[Waiting]) -> Iterator[tuple[int, Waiting]]:
+    """Accounts, each with its number among those of its address."""
+    seen: Counter[str] = Counter()
+    for one in found:
+        seen[one.account.address] += 1
+        yield seen[one.account.address], one
+
+
+_Number = Annotated[
+    int | None,
+    typer.Option("--account", help="Which one of several: its number in the list.", min=1),
+]
+
+
+@access.command("confirm")
+def confirm(email: str, number: _Number = None) -> None:
+    """Say that the account that waits for an address is its owner's."""
+    _decide(email, number, "bound")
+    _say(f"The account opens everything that {email} may open, from its next sign-in on.")
+
+
+@access.command("refuse")
+def refuse_account(email: str, number: _Number = None) -> None:
+    """Say that the account that waits for an address is somebody else's."""
+    _decide(email, number, "refused")
+    _say(f"The account opens nothing of {email}.")
+
+
+def _decide(email: str, number: int | None, status: Literal["bound", "refused"]) -> None:
+    address = grants.normal_email(email)
+    found = {
+        n: one
+        for n, one in _numbered(list(ask(operations.UnboundAccounts())))
+        if one.account.address == address
+    }
+    open_ones = {n: one for n, one in found.items() if one.account.status != status}
+    if number is None and len(open_ones) > 1:
+        _fail(
+            f"Several accounts wait for {address}. Name one with --account: {', '.join(map(str, open_ones))}."
+        )
+    chosen = open_ones.get(number) if number else next(iter(open_ones.values()), None)
+    if chosen is None:
+        _fail(f"No such account waits for {address}. See `dpa access waiting`.")
+    account = chosen.account
+    tuple(ask(operations.DecideAccount(issuer=account.issuer, subject=account.subject, status=status)))
+
+
+@access.command("rename")
+def rename(email: str, name: str) -> None:
+    """Correct how a person is called, whatever the identity provider says."""
+    tuple(ask(operations.RenamePerson(email=email, name=name)))
+    _say(f"{email} is called {name.strip()} now.")
+
+
+@access.command("move")
+def move(old: str, new: str) -> None:
+    """Have a person's mailbox at another address; the old one opens nothing any more."""
+    tuple(ask(operations.MovePerson(old=old, new=new)))
+    _say(f"{old} is {grants.normal_email(new)} now.")
 
 
 def _role(role: str) -> grants.Role:
@@ -294,9 +388,8 @@ def list_customers(
     """List the customers."""
     if context.invoked_subcommand:
         return
-    with _office() as application:
-        for id, title in application.directory(_operator(), limit=1_000_000):
-            _say(id if ids else f"{id}  {title}")
+    for id, title in ask(operations.ListCustomers()):
+        _say(id if ids else f"{id}  {title}")
 
 
 @customer.command("add")
@@ -308,21 +401,16 @@ def add(
     ] = None,
 ) -> None:
     """Open a customer, bound to one version of the agreement."""
-    with _office() as application:
-        chosen = _version(version).version
-        application.open_customer(_operator(), customers.OpenCustomer(customer_id, title), chosen)
+    (chosen,) = ask(operations.AddCustomer(id=customer_id, title=title, version=version))
     _say(f"{title} is bound to the agreement of {chosen} now.")
 
 
 @usage.command("import")
 def import_usage(file: Path) -> None:
     """Take monthly figures from CSV or Parquet: customer, data_type, month, records, bytes."""
-    with _office() as application:
-        known = [id for id, _ in application.directory(_operator(), limit=10_000_000)]
-        types = {t.id for version in application.agreements.values() for t in version.retention.data_types}
-        latest = locale.local_day(application.clock.now())
-        figures = read_usage(file, known, types, latest=latest)
-        application.import_usage(_operator(), figures)
+    ((known, types, latest),) = ask(operations.KnownUsage())
+    figures = read_usage(file, known, types, latest=latest)
+    tuple(ask(operations.ImportUsage.of(figures)))
     _say(f"{locale.count(figures.num_rows, 'row')} imported.")
 
 
@@ -334,8 +422,8 @@ def remove_usage(
     last: Annotated[str, typer.Option("--to", help="Last month, as 2026-03.")] = "",
 ) -> None:
     """Take monthly figures out again: of a customer, a data type, a span of months."""
-    with _office() as application:
-        removed = application.remove_usage(_operator(), UsageChoice(customer, data_type, first, last))
+    chosen = operations.RemoveUsage(customer=customer, data_type=data_type, first=first, last=last)
+    (removed,) = ask(chosen)
     _say(f"{locale.count(removed, 'row')} removed.")
 
 
@@ -395,13 +483,11 @@ def export_snapshot(
     if output is None and format != "json" and sys.stdout.isatty():
         _fail(f"A terminal cannot show {format}. Name a file with --output.")
     keys = key_ring(data_folder(), signing_key())
-    with _office() as application:
-        try:
-            moment = end_of(date.fromisoformat(as_of), application.clock.now()) if as_of else None
-        except (ValueError, OverflowError):
-            _fail(f"“{as_of}” is no date such as 2026-11-24.")
-        frozen = freeze(application.open(_operator(), customer_id, moment))
-    content = files.make(frozen, keys, format).content
+    (frozen,) = ask(operations.Freeze(customer_id=customer_id, as_of=as_of))
+    made = files.make(frozen, keys, format)
+    digest = sha256(made.content).hexdigest()
+    tuple(ask(operations.NoteExport(customer_id=customer_id, name=made.name, digest=digest)))
+    content = made.content
     if output is None:
         sys.stdout.buffer.write(content)
         return
@@ -530,10 +616,12 @@ def main() -> None:
         sys.exit(1)
     except (
         AgreementMissing,
+        backup.BackupError,
         Forbidden,
         KeyFileError,
         NotASnapshot,
         NotComparable,
+        operations.NotDone,
         Refusal,
         StoreError,
     ) as error:

@@ -22,7 +22,7 @@ from dpa_core.access import Person, operator
 from dpa_core.agreement import Agreement
 from dpa_core.application import DEMO, SESSION, Application, demo_days
 from dpa_core.clock import Clock, DemoClock
-from dpa_core.ledger import Ledger, chain
+from dpa_core.ledger import Ledger, chain, move
 from dpa_core.locale import local_day
 from dpa_core.people import Name
 from dpa_core.providers import Provider
@@ -68,7 +68,7 @@ class _ScriptedClock(Clock):
     def __init__(self, at: datetime) -> None:
         self.at = at
 
-    def now(self) -> datetime:
+    def real_now(self) -> datetime:
         return self.at
 
 
@@ -118,7 +118,7 @@ def _make(file: Path, agreements: Mapping[str, Agreement]) -> None:
         leftover.unlink(missing_ok=True)
     with Ledger.open(unfinished) as ledger:
         fill(ledger, agreements, datetime.now(UTC))
-    unfinished.rename(file)
+    move(unfinished, file)
 
 
 def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> None:

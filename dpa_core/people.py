@@ -31,6 +31,8 @@ class Name:
     since: datetime
     address: str
     name: str
+    corrected_by: str | None = None
+    """Whose word the name is, where it is not the identity provider's: that one does not change it."""
 
 
 @dataclass(frozen=True)
@@ -73,28 +75,36 @@ class People:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def entry(self, person_id: str) -> Entry | None:
-        """The person of that identifier; None where there is none."""
-        return self._entries.get(person_id, lambda: self._read_entry(person_id))
+    # Whoever writes gives the transaction, and reads what it sees: what is remembered may be older.
 
-    def _read_entry(self, person_id: str) -> Entry | None:
-        rows = self._ledger.rows("SELECT ledger FROM people WHERE id = ?", [person_id])
+    def entry(self, person_id: str, tx: Transaction | None = None) -> Entry | None:
+        """The person of that identifier; None where there is none."""
+        if tx is not None:
+            return self._read_entry(person_id, tx)
+        return self._entries.get(person_id, lambda: self._read_entry(person_id, self._ledger))
+
+    def _read_entry(self, person_id: str, reader: Ledger | Transaction) -> Entry | None:
+        rows = reader.rows("SELECT ledger FROM people WHERE id = ?", [person_id])
         if not rows:
             return None
-        names = self._ledger.rows(
-            "SELECT since, address, name FROM person_names WHERE person_id = ? ORDER BY since, rowid",
+        names = reader.rows(
+            "SELECT since, address, name, corrected_by FROM person_names WHERE person_id = ? "
+            "ORDER BY since, rowid",
             [person_id],
         )
-        known = tuple(Name(since.replace(tzinfo=UTC), address, name) for since, address, name in names)
+        known = tuple(Name(since.replace(tzinfo=UTC), *said) for since, *said in names)
         return Entry(person_id, rows[0][0], known)
 
-    def at_address(self, address: str) -> Entry | None:
+    def at_address(self, address: str, tx: Transaction | None = None) -> Entry | None:
         """The person whose address that is now, in canonical form; None where it is nobody's."""
-        found = self._ids.get(("address", address), lambda: self._read_id(address))
-        return self.entry(found) if found else None
+        if tx is not None:
+            found = self._read_id(address, tx)
+        else:
+            found = self._ids.get(("address", address), lambda: self._read_id(address, self._ledger))
+        return self.entry(found, tx) if found else None
 
-    def _read_id(self, address: str) -> str | None:
-        rows = self._ledger.rows("SELECT person_id FROM addresses WHERE address = ?", [address])
+    def _read_id(self, address: str, reader: Ledger | Transaction) -> str | None:
+        rows = reader.rows("SELECT person_id FROM addresses WHERE address = ?", [address])
         return rows[0][0] if rows else None
 
     def of_ledger(self, ledger_id: str) -> Entry | None:
@@ -114,29 +124,34 @@ class People:
         entry = self.entry(actor)
         return entry.known(at) if entry else Name(datetime.min.replace(tzinfo=UTC), actor, actor)
 
-    def account(self, issuer: str, subject: str) -> Account | None:
+    def account(self, issuer: str, subject: str, tx: Transaction | None = None) -> Account | None:
         """What is known of an account; None where it never signed in."""
-        found = self._accounts("issuer = ? AND subject = ?", [issuer, subject])
+        found = self._accounts("issuer = ? AND subject = ?", [issuer, subject], tx)
         return found[0] if found else None
 
     def accounts_of(self, person_id: str) -> list[Account]:
         """Every account of a person, oldest first."""
         return self._accounts("person_id = ?", [person_id])
 
-    def waiting(self) -> list[Account]:
-        """The accounts that wait for somebody's word, oldest first."""
-        return self._accounts("status = 'waiting'", [])
+    def unbound(self, tx: Transaction | None = None) -> list[Account]:
+        """The accounts that wait for somebody's word, or were refused; oldest first."""
+        return self._accounts("status <> 'bound'", [], tx)
 
-    def _accounts(self, where: str, values: list[str]) -> list[Account]:
+    def _accounts(self, where: str, values: list[str], tx: Transaction | None = None) -> list[Account]:
         columns = "issuer, subject, person_id, address, name, status, since, decided_by"
         sql = f"SELECT {columns} FROM accounts WHERE {where} ORDER BY since, issuer, subject"  # noqa: S608
-        rows = self._ledger.rows(sql, values)
+        rows = (tx or self._ledger).rows(sql, values)
         return [
             Account(issuer, subject, person, address, name, status, since.replace(tzinfo=UTC), by)
             for issuer, subject, person, address, name, status, since, by in rows
         ]
 
     # --- writing: in the caller's transaction; `written` once it is committed ------------------------
+
+    def _hold(self, tx: Transaction, person_id: str) -> None:
+        """Until the transaction ends, let nobody else write of this person: Conflict is raised in the second
+        of two, also where the first has ended since the second began to read."""
+        tx.execute("UPDATE people SET writes = writes + 1 WHERE id = ?", [person_id])
 
     def add(
         self, tx: Transaction, name: Name, ledger_id: str | None = None, bits: int | None = None
@@ -145,15 +160,17 @@ class People:
         is made, random where none are given. Raises Conflict where the address is somebody's."""
         id = f"p_{secrets.randbits(64) if bits is None else bits:016x}"
         entry = Entry(id, ledger_id or PREFIX + id, (name,))
-        tx.execute("INSERT INTO people VALUES (?, ?)", [id, entry.ledger])
+        tx.execute("INSERT INTO people VALUES (?, ?, 0)", [id, entry.ledger])
         tx.execute("INSERT INTO addresses VALUES (?, ?)", [name.address, id])
         self.rename(tx, id, name)
         return entry
 
     def rename(self, tx: Transaction, person_id: str, name: Name) -> None:
         """From a moment on, a person is known by another name; the address has to be its own."""
+        self._hold(tx, person_id)
         tx.execute(
-            "INSERT INTO person_names VALUES (?, ?, ?, ?)", [person_id, name.since, name.address, name.name]
+            "INSERT INTO person_names VALUES (?, ?, ?, ?, ?)",
+            [person_id, name.since, name.address, name.name, name.corrected_by],
         )
 
     def move(self, tx: Transaction, entry: Entry, to: Name) -> None:
@@ -162,8 +179,15 @@ class People:
         tx.execute("INSERT INTO addresses VALUES (?, ?)", [to.address, entry.id])
         self.rename(tx, entry.id, to)
 
+    def is_bound(self, tx: Transaction, person_id: str) -> bool:
+        """Whether an account is bound to the person, so that nobody else can bind one meanwhile."""
+        self._hold(tx, person_id)
+        rows = tx.rows("SELECT 1 FROM accounts WHERE person_id = ? AND status = 'bound'", [person_id])
+        return bool(rows)
+
     def put(self, tx: Transaction, account: Account) -> None:
         """An account as it stands from now on. Raises Conflict where another writer put it."""
+        self._hold(tx, account.person_id)
         a = account
         tx.execute("DELETE FROM accounts WHERE issuer = ? AND subject = ?", [a.issuer, a.subject])
         tx.execute(

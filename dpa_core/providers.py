@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
@@ -215,11 +214,15 @@ SENTENCES: Mapping[Cause, str] = {
 
 
 class Refused(Exception):
-    """Nobody comes in, for a cause. The text is for the log, and names no person."""
+    """Nobody comes in, for a cause. The text is for the log, and names no person.
 
-    def __init__(self, cause: Cause, why: str) -> None:
+    `claimed`: the address that the provider's answer named, as it is, for the access log.
+    """
+
+    def __init__(self, cause: Cause, why: str, claimed: str = "") -> None:
         super().__init__(why)
         self.cause = cause
+        self.claimed = claimed
 
 
 def issuer_of(provider: Provider, issuer: str, claims: Mapping[str, Any]) -> str:
@@ -285,11 +288,12 @@ def _address(provider: Provider, claims: Mapping[str, Any]) -> str:
         raise Refused("claim_absent", f"there is no claim {provider.address_claim}")
     address = addresses.canonical(said) if isinstance(said, str) else None
     if address is None:
-        raise Refused("no_address", f"the claim {provider.address_claim} is no address")
+        raise Refused("no_address", f"the claim {provider.address_claim} is no address", str(said))
     if not _is_verified(provider, claims):
-        raise Refused("not_verified", f"by {provider.verified}, the address is not verified")
+        raise Refused("not_verified", f"by {provider.verified}, the address is not verified", address)
     if provider.domains and addresses.domain_of(address) not in provider.domains:
-        raise Refused("domain_not_allowed", "the address is of a domain that the settings do not name")
+        why = "the address is of a domain that the settings do not name"
+        raise Refused("domain_not_allowed", why, address)
     return address
 
 
@@ -348,8 +352,3 @@ def response_issuer_fits(provider: Provider, issuer: str, said: str | None, *, p
     if TENANT in issuer:
         return said.lower() in {issuer.replace(TENANT, tenant).lower() for tenant in provider.tenants}
     return said == issuer
-
-
-def host(provider: Provider) -> str:
-    """The host that the provider's metadata lie on."""
-    return urlsplit(str(provider.metadata_url)).netloc

@@ -29,6 +29,7 @@ from pydantic_settings import (
 )
 
 from dpa_core import ROOT as ROOT
+from dpa_core.access_log import DAYS as ACCESS_LOG_DAYS
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
 from dpa_core.drafts import DAYS
 from dpa_core.providers import Provider, contradictions
@@ -140,6 +141,8 @@ class Settings(_Sessions, _Signing, Limits):
     """Megabytes, of 1,048,576 bytes, that an attached file may have."""
     draft_days: int = Field(default=DAYS, ge=1, le=365)
     """How long what is typed and not sent is kept."""
+    access_log_days: int = Field(default=ACCESS_LOG_DAYS, ge=1, le=3_660)
+    """Days for which a line of the access log is kept."""
     contact: str = "privacy@connectel.se"
     """Whom to ask for access."""
 
@@ -268,7 +271,7 @@ def _problems(error: ValidationError, prefix: str) -> Iterator[str]:
 
 def _setting(loc: tuple[int | str, ...], prefix: str) -> str:
     """`DPA_PORT`, or `[[providers]] number 2, groups number 1, role`."""
-    parts = [f"number {p + 1}" if isinstance(p, int) else str(p) for p in loc]
-    if parts[:1] == ["providers"]:
-        return re.sub(r", (number \d+)", r" \1", ", ".join(["[[providers]]", *parts[1:]]))
-    return prefix + "_".join(parts).upper() if parts else ""
+    if not loc:
+        return ""
+    first = "[[providers]]" if loc[0] == "providers" else f"{prefix}{loc[0]}".upper()
+    return first + "".join(f" number {p + 1}" if isinstance(p, int) else f", {p}" for p in loc[1:])

@@ -216,8 +216,7 @@ def _go(scope: Scope, number: int) -> None:
 def _notes(scope: Scope) -> None:
     """The same notes at every step; what is typed stays when the step changes."""
     draft, key = _draft(scope), "review.notes_field"
-    if key not in st.session_state:
-        st.session_state[key] = draft.known.content.get(NOTES, "")
+    draft.fill(NOTES, key)
     st.text_area(
         "Notes",
         key=key,

@@ -240,7 +240,7 @@ def test_signing_out_in_one_tab_ends_the_others(application, step):
 
 def test_a_provider_for_some_customers_opens_nothing_else(store, agreement, clock):
     with Ledger.open(store) as ledger:
-        reach = {"provider": frozenset({"fjallbank"}), "another": None}
+        reach = {"test": frozenset({"fjallbank"}), "another": None}
         application = Application(ledger, {agreement.version: agreement}, clock, reach=reach)
         (_, henrik), (_, eva) = (sign_in(application, name) for name in ("henrik", "eva"))
         assert [g.customer_id for g in henrik.grants] == ["fjallbank"]

@@ -11,7 +11,7 @@ import sys
 import duckdb
 import pytest
 
-from dpa_core import cli
+from dpa_core import cli, local_socket
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
 from dpa_core.application import Application
 from dpa_core.ledger import Ledger
@@ -228,7 +228,8 @@ def test_a_file_with_one_wrong_row_imports_nothing(dpa, filled, tmp_path):
 # --- the store, and servers -----------------------------------------------------------------------
 
 
-def test_a_database_that_another_process_has_open_is_said_in_a_line(dpa, filled):
+def test_a_database_that_another_process_has_open_is_said_in_a_line(dpa, filled, monkeypatch):
+    monkeypatch.setattr(local_socket, "PATIENCE", 0.2)
     holder = (
         "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     )
@@ -239,7 +240,7 @@ def test_a_database_that_another_process_has_open_is_said_in_a_line(dpa, filled)
         for command in ("ledger verify", "customers", "access grant a@b.example privacy_officer"):
             line = refused(dpa(*command.split()))
             assert line.startswith("The database file is in use by another process")
-            assert "Stop that process first" in line
+            assert "Stop it, or try again" in line
         other.stdin.close()
     assert dpa("ledger", "verify")[0] == 0
 

@@ -112,7 +112,7 @@ def test_a_demo_interrupted_while_it_was_filled_is_filled_anew(folder):
     application = demo.open_application(AGREEMENTS)
     assert application.verify() == []
     application.ledger.close()
-    assert [f.name for f in folder.iterdir()] == [STORE]
+    assert sorted(f.name for f in folder.iterdir()) == [STORE, "desk.mark"]
 
 
 def test_a_store_that_another_command_made_and_left_empty_becomes_the_demo(folder):
@@ -126,10 +126,12 @@ def test_the_demo_refuses_a_store_with_real_data_and_leaves_it_alone(folder, sto
     folder.mkdir()
     real = folder / STORE
     store.rename(real)
-    before = real.read_bytes()
+    with Ledger.open(real) as ledger:
+        before = ledger.rows("SELECT * FROM events ORDER BY ALL")
     with pytest.raises(SettingsError, match="holds real data"):
         demo.open_application(AGREEMENTS)
-    assert real.read_bytes() == before
+    with Ledger.open(real) as ledger:
+        assert ledger.rows("SELECT * FROM events ORDER BY ALL") == before
 
 
 def test_production_refuses_a_store_with_demo_data(folder):

@@ -1,6 +1,8 @@
 """Settings of a production server: where they come from, and one clear line for a wrong one."""
 
+import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,20 @@ GOOD = {
 def empty_place(tmp_path, monkeypatch):
     """No setting from outside the test, and a folder of its own for `.env`."""
     monkeypatch.chdir(tmp_path)
-    others = ("DATA_DIR", "AGREEMENTS_DIR", "SETTINGS", "PORT", "ADDRESS", "CONTACT")
+    others = (
+        "SESSION_HOURS",
+        "OIDC_PROMPT",
+        "OIDC_SCOPE",
+        "OIDC_VERIFIED",
+        "OIDC_DOMAINS",
+        "OIDC_TENANTS",
+        "DATA_DIR",
+        "AGREEMENTS_DIR",
+        "SETTINGS",
+        "PORT",
+        "ADDRESS",
+        "CONTACT",
+    )
     for name in (*GOOD, *(f"DPA_{other}" for other in others)):
         monkeypatch.delenv(name, raising=False)
 
@@ -127,6 +142,114 @@ def test_a_toml_file_that_is_not_utf_8_is_named(good, monkeypatch):
 def test_a_toml_file_that_is_not_there_is_named(good, monkeypatch, name):
     monkeypatch.setenv("DPA_SETTINGS", name)
     assert problem() == f"DPA_SETTINGS names {name}, which is no file."
+
+
+# --- identity providers ---------------------------------------------------------------------------
+
+ONE = {
+    "name": "nordfrakt",
+    "metadata_url": "https://id.nordfrakt.example/.well-known/openid-configuration",
+    "client_id": "desk",
+    "client_secret": "hunter2 of nordfrakt",
+    "domains": ["nordfrakt.example"],
+}
+TWO = {**ONE, "name": "solsidan", "domains": ["solsidan.example"]}
+
+
+def listed(monkeypatch, *providers):
+    """Settings whose providers are a list in a TOML file."""
+    for name in [name for name in GOOD if "OIDC" in name]:
+        monkeypatch.delenv(name)
+    lines = []
+    for provider in providers:
+        groups = provider.pop("groups", [])
+        lines += ["[[providers]]", *(f"{name} = {json.dumps(value)}" for name, value in provider.items())]
+        for group in groups:
+            lines += ["[[providers.groups]]", *(f"{n} = {json.dumps(v)}" for n, v in group.items())]
+    Path("desk.toml").write_text("\n".join(lines), "utf-8")
+    monkeypatch.setenv("DPA_SETTINGS", "desk.toml")
+
+
+def test_one_provider_has_settings_of_its_own(good, monkeypatch):
+    [provider] = read_settings().identity_providers
+    assert (provider.client_id, provider.prompt, provider.verified) == ("desk", "", "email_verified")
+    assert provider.client_secret.get_secret_value() == GOOD["DPA_OIDC_CLIENT_SECRET"]
+    monkeypatch.setenv("DPA_OIDC_PROMPT", "login")
+    monkeypatch.setenv("DPA_OIDC_SCOPE", "openid email")
+    monkeypatch.setenv("DPA_OIDC_DOMAINS", "A.example, b.example c.example")
+    monkeypatch.setenv("DPA_OIDC_TENANTS", "t1 t2")
+    monkeypatch.setenv("DPA_OIDC_VERIFIED", "by_provider")
+    [provider] = read_settings().identity_providers
+    assert (provider.prompt, provider.scope, provider.verified) == ("login", "openid email", "by_provider")
+    assert provider.domains == ("a.example", "b.example", "c.example")
+    assert provider.tenants == ("t1", "t2")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("DPA_OIDC_PROMPT", "none", "DPA_OIDC_PROMPT is wrong"),
+        ("DPA_OIDC_SCOPE", "email", "DPA_OIDC_SCOPE is wrong: does not ask for “openid”"),
+        ("DPA_OIDC_DOMAINS", "a.example, @", "DPA_OIDC_DOMAINS number 2 is wrong: is no domain"),
+        ("DPA_OIDC_VERIFIED", "by_provider", "needs both tenants and domains"),
+        ("DPA_OIDC_VERIFIED", "yes", "DPA_OIDC_VERIFIED is wrong"),
+    ],
+)
+def test_a_wrong_rule_of_the_one_provider_is_named(good, monkeypatch, name, value, told):
+    monkeypatch.setenv(name, value)
+    assert told in problem()
+    assert GOOD["DPA_OIDC_CLIENT_SECRET"] not in problem()
+
+
+def test_several_providers_are_a_list(good, monkeypatch):
+    group = {"group": "g", "role": "customer_admin", "customer": "nordfrakt"}
+    listed(monkeypatch, {**ONE, "customers": ["nordfrakt"], "groups": [group]}, dict(TWO))
+    one, two = read_settings().identity_providers
+    assert (one.name, two.name) == ("nordfrakt", "solsidan")
+    assert (one.customers, two.customers) == (("nordfrakt",), None)
+    assert one.groups[0].role == "customer_admin"
+    assert "hunter2" not in repr(read_settings())
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "told"),
+    [
+        ({"secret": "x"}, {}, "[[providers]] number 1, secret is no setting that there is"),
+        ({}, {"client_id": ""}, "[[providers]] number 2, client_id is wrong"),
+        ({"groups": [{"group": "g", "role": "boss"}]}, {}, "[[providers]] number 1, groups number 1, role"),
+        ({"name": "Nord Frakt"}, {}, "[[providers]] number 1, name is wrong"),
+        ({"domains": []}, {}, "nordfrakt needs domains"),
+        ({"domains": ["solsidan.example"]}, {}, "solsidan.example is a domain of both"),
+        ({"name": "solsidan"}, {}, "solsidan is the name of two providers"),
+        ({"verified": "by_provider"}, {}, "needs both tenants and domains"),
+    ],
+)
+def test_what_is_wrong_with_a_provider_is_named_and_no_secret_is(good, monkeypatch, one, two, told):
+    listed(monkeypatch, {**ONE, **one}, {**TWO, **two})
+    assert told in problem()
+    assert "hunter2" not in problem()
+
+
+def test_a_missing_field_of_a_provider_is_named(good, monkeypatch):
+    listed(monkeypatch, {name: value for name, value in ONE.items() if name != "client_secret"})
+    assert "[[providers]] number 1, client_secret is missing" in problem()
+
+
+def test_a_list_beside_the_one_provider_is_refused(good, monkeypatch):
+    listed(monkeypatch, dict(ONE))
+    monkeypatch.setenv("DPA_OIDC_CLIENT_ID", "desk")
+    assert "DPA_OIDC_CLIENT_ID is wrong: stands beside [[providers]]" in problem()
+
+
+@pytest.mark.parametrize(
+    ("hours", "valid"), [("12", True), ("0.5", True), ("24", True), ("0", False), ("25", False)]
+)
+def test_a_sign_in_ends_within_a_day(good, monkeypatch, hours, valid):
+    monkeypatch.setenv("DPA_SESSION_HOURS", hours)
+    if valid:
+        assert read_settings().session == timedelta(hours=float(hours))
+    else:
+        assert "DPA_SESSION_HOURS is wrong" in problem()
 
 
 # --- where state lives ----------------------------------------------------------------------------

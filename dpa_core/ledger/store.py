@@ -7,9 +7,10 @@ neither wait for nor see each other's unfinished work.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -20,17 +21,20 @@ import duckdb
 import pyarrow as pa
 from cachetools import LRUCache
 
+from dpa_core.ledger import whole
 from dpa_core.ledger.chain import Event, Head, canonical
-from dpa_core.ledger.migrations import migrate, unknown
+from dpa_core.ledger.errors import StoreError as StoreError
+from dpa_core.ledger.errors import StoreInUse as StoreInUse
+from dpa_core.ledger.home import Home
+from dpa_core.ledger.migrations import migrate
+from dpa_core.ledger.whole import Mark
+
+log = logging.getLogger("dpa_desk")
 
 _COLUMNS = (
     "customer_id, sequence, recorded_at, actor, on_behalf_of, "
     "agreement_version, kind, body, previous_digest, digest"
 )
-
-
-class StoreError(Exception):
-    """The store cannot be opened, read or written. The message is one line for a person."""
 
 
 class Conflict(Exception):
@@ -83,10 +87,7 @@ def _plain_errors() -> Iterator[None]:
     ) as error:
         text = str(error)
         if "Could not set lock" in text:
-            raise StoreError(
-                "The database file is in use by another process (the running server, as a rule). "
-                "Stop that process first, then try again."
-            ) from error
+            raise StoreInUse from error
         if _unwritable(error):
             raise StoreError(
                 "The database could not be written: the disk is full or cannot be written to. Nothing of "
@@ -102,6 +103,8 @@ class Transaction:
         self._cursor = cursor
         self.written: dict[str, Head] = {}
         """The heads that this transaction wrote."""
+        self.appended: list[Event] = []
+        """The events that it wrote."""
 
     def execute(self, sql: str, values: Sequence[Any]) -> None:
         """Change a table that is no ledger's. Times become UTC. Raises Conflict where a row with that key
@@ -168,6 +171,7 @@ class Transaction:
                 raise Conflict(last.customer_id, expected)
         head = Head(last.customer_id, last.sequence, last.digest, state, state_schema)
         self.written[last.customer_id] = head
+        self.appended += events
         return head
 
     def replace_tasks(self, customer_id: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -262,32 +266,86 @@ class _Heads:
         self._heads.update(heads)
 
 
+class _Marked:
+    """Keeps the mark beside a store that is open: after every commit, so never ahead of it."""
+
+    def __init__(self, store: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._mark = whole.present(connection)
+        self._write()
+
+    def wrote(self, events: Sequence[Event]) -> None:
+        """Count events whose transaction has been committed."""
+        if not events:
+            return
+        last = events[-1]
+        begun = {e.customer_id for e in events if e.sequence == 1}
+        with self._lock:
+            self._mark = Mark(
+                self._mark.events + len(events),
+                self._mark.ledgers + len(begun),
+                (last.customer_id, last.sequence, last.digest),
+                whole.now(),
+            )
+            self._write()
+
+    def _write(self) -> None:
+        try:
+            self._mark.write(self._store)
+        except OSError as error:  # the step itself is stored; a mark that lags says too little, never a lie
+            log.warning("%s cannot be written: %s", Mark.path(self._store), error.strerror)
+
+
 class Ledger:
     """A store that is open. Close it, or use it as a context manager."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path,
+        home: Home | None = None,
+        token: str | None = None,
+    ) -> None:
         self._connection = connection
-        self.folder = folder
+        self.folder = path.parent
         """Where the database file lies, and what is kept beside it."""
+        self.read_only = token is None
+        """Whether it was opened to look at only."""
+        self._home = home
+        self._token = token
+        self._marked = _Marked(path, connection) if token else None
         self._idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
         self._heads = _Heads()
 
     @classmethod
-    def open(cls, path: Path) -> Ledger:
-        """Open the file, made if missing, and bring it to the present shape. Raises StoreError, and leaves
-        the file as it is, where a newer version of the app has written it."""
+    def open(cls, path: Path, *, accept: bool = False) -> Ledger:
+        """Open the file, made if missing, and bring it to the present shape.
+
+        Raises StoreInUse; and StoreError, leaving the file as it is, where it is not whole or a newer
+        version of the app has written it. `accept`: what is only in doubt is taken as it is.
+        """
         with _plain_errors():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _refuse_newer(path)
-            connection = duckdb.connect(str(path))
-            migrate(connection)
-            # Instructions and pages touch a few rows by key: one thread a query is quicker than handing
-            # so little from thread to thread, and visits run side by side as it is.
-            connection.execute("SET threads = 1")
-            connection.execute("SET memory_limit = '256MB'")
-            connection.execute("SET enable_external_access = false")
-            connection.execute("SET lock_configuration = true")
-        return cls(connection, path.parent)
+            home = Home.claim(path.parent)
+            try:
+                whole.check(path, accept=accept)
+                if not path.exists():
+                    _make(path)
+                token = uuid4().hex
+                connection = _begin(path, token)
+            except BaseException:
+                home.release()
+                raise
+            return cls(connection, path, home, token)
+
+    @classmethod
+    def look(cls, path: Path) -> Ledger:
+        """Open a file to read, and change nothing in it or beside it. Whoever asks sees to it that no other
+        process has it open. Raises StoreError."""
+        with _plain_errors():
+            connection = duckdb.connect(str(path), read_only=True)
+            _confine(connection)
+        return cls(connection, path)
 
     def __enter__(self) -> Ledger:
         return self
@@ -297,7 +355,44 @@ class Ledger:
 
     def close(self) -> None:
         """Write everything to the file and let it go."""
-        self._connection.close()
+        with suppress(Empty):
+            while True:
+                self._idle.get_nowait().close()
+        try:
+            if self._token:
+                # A disk that is full, or a reader that has not ended: the log then stays beside the file,
+                # which is what the next opening expects.
+                with suppress(duckdb.Error):
+                    self._connection.execute("CHECKPOINT")
+                    _say(self._connection, "closed", self._token)
+                    self._connection.execute("CHECKPOINT")
+        finally:
+            self._token = None
+            self._connection.close()
+            if self._home:
+                self._home.release()
+
+    def read_through(self) -> None:
+        """Read every row of every table. Raises StoreError where the file is damaged."""
+        for (name,) in self.rows(f"SELECT table_name FROM duckdb_tables() {_OWN}"):  # noqa: S608
+            try:
+                self.rows(f'SELECT bit_xor(hash(t)) FROM "{name}" AS t')  # noqa: S608
+            except (StoreError, duckdb.Error) as error:
+                raise _damaged(error, self.folder) from error
+
+    def copy_to(self, path: Path) -> None:
+        """Write all that is committed now to a new file: one moment's state, while others go on writing.
+
+        Reads every row in one transaction, into a database of its own: nobody waits, and this one stays
+        closed to other files. Raises StoreError: what cannot be read, a full disk.
+        """
+        with _plain_errors():
+            try:
+                with closing(self._connection.cursor()) as source, duckdb.connect(str(path)) as target:
+                    _confine(target)
+                    _copy(source, target)
+            except (duckdb.ConstraintException, duckdb.SerializationException) as error:
+                raise _damaged(error, self.folder) from error
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -326,6 +421,8 @@ class Ledger:
                 yield transaction
                 cursor.commit()
                 self._heads.wrote(transaction.written)
+                if self._marked:
+                    self._marked.wrote(transaction.appended)
             except BaseException as error:
                 with _suppressed():
                     cursor.rollback()
@@ -419,20 +516,70 @@ class Ledger:
             cursor.execute("DELETE FROM health WHERE id = ?", row)
 
 
-def _refuse_newer(path: Path) -> None:
-    """Raise StoreError where the file has had migrations that this version does not know.
+def _make(path: Path) -> None:
+    """A new store, in its place only when it is whole: an empty file there is always a damaged one."""
+    draft = path.with_name(f"{path.name}.new")
+    for left in (draft, draft.with_name(f"{draft.name}.wal")):  # by a process that was killed
+        left.unlink(missing_ok=True)
+    with duckdb.connect(str(draft)) as connection:
+        migrate(connection)
+    draft.rename(path)
 
-    Looks at it read-only: to open it for writing would already work a log left by a crash into the file.
-    """
-    if not path.exists():
-        return
-    with duckdb.connect(str(path), read_only=True) as connection:
-        newer = unknown(connection)
-    if newer:
-        raise StoreError(
-            f"{path} was written by a newer version of DPA Desk (it has had {', '.join(newer)}). Nothing in "
-            "it was changed. Start that version, or restore the backup made before it was first started."
-        )
+
+def _begin(path: Path, token: str) -> duckdb.DuckDBPyConnection:
+    """Open a store that was found whole, and let it say that it is open: see `whole`."""
+    connection = duckdb.connect(str(path))
+    try:
+        migrate(connection, lambda: _say(connection, "opened", token))
+        connection.execute("CHECKPOINT")
+        connection.execute("INSERT INTO openings VALUES ('log', ?)", [token])
+        _confine(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _say(connection: duckdb.DuckDBPyConnection, role: str, token: str) -> None:
+    connection.execute("DELETE FROM openings")
+    connection.execute("INSERT INTO openings VALUES (?, ?)", [role, token])
+
+
+def _confine(connection: duckdb.DuckDBPyConnection) -> None:
+    # Instructions and pages touch a few rows by key: one thread a query is quicker than handing so little
+    # from thread to thread, and visits run side by side as it is.
+    connection.execute("SET threads = 1")
+    connection.execute("SET memory_limit = '256MB'")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _damaged(error: Exception, folder: Path) -> StoreError:
+    why = str(error).splitlines()[0].rstrip(".")
+    return StoreError(f"The database is damaged: {why}. {whole.remedy(folder)}")
+
+
+_OWN = "WHERE database_name = current_database() AND NOT internal"
+_COPIED_ROWS = 50_000
+"""Rows held in memory at once while a table is copied."""
+
+
+def _copy(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection) -> None:
+    """Every table and index of one database into another, as at one moment, closed as by `Ledger.close`."""
+    source.begin()
+    target.begin()
+    for name, made in source.execute(f"SELECT table_name, sql FROM duckdb_tables() {_OWN}").fetchall():  # noqa: S608
+        target.execute(made)
+        rows = source.execute(f'SELECT * FROM "{name}"').to_arrow_reader(_COPIED_ROWS)  # noqa: S608
+        target.register("copied_rows", rows)
+        target.execute(f'INSERT INTO "{name}" SELECT * FROM copied_rows')  # noqa: S608
+        target.unregister("copied_rows")
+    indexes = "SELECT sql FROM duckdb_indexes() WHERE database_name = current_database() AND sql IS NOT NULL"
+    for (made,) in source.execute(indexes).fetchall():
+        target.execute(made)
+    _say(target, "closed", uuid4().hex)
+    target.commit()
+    source.rollback()
 
 
 @contextmanager

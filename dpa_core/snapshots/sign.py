@@ -279,7 +279,7 @@ def _draft(path: Path, entries: list[Any]) -> Path:
     """The key file beside its place, readable by its owner only from its first moment."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump({"keys": entries}, file, indent=2)
             file.flush()

@@ -21,6 +21,10 @@ OF_PROVIDER: frozenset[Role] = frozenset({"privacy_officer"})
 """Roles that go with no single customer."""
 
 
+GROUPS_AT = "groups at "
+"""Begins the name under which a role is given by a person's groups at an identity provider."""
+
+
 class Grant(Record):
     """One role, for one customer or (privacy officers) for the provider."""
 
@@ -28,6 +32,11 @@ class Grant(Record):
     customer_id: str | None
     since: Moment
     by: str
+
+    @property
+    def provider(self) -> str | None:
+        """The identity provider whose groups gave it; None where a person did."""
+        return self.by.removeprefix(GROUPS_AT) if self.by.startswith(GROUPS_AT) else None
 
 
 class State(Record):

@@ -19,6 +19,8 @@ class Access:
     role: grants.Role
     since: datetime
     by: str
+    provider: str | None
+    """The identity provider whose groups give it at each sign-in; None where a person gave it."""
 
 
 def people(file: CustomerFile) -> list[Access]:
@@ -33,6 +35,6 @@ def _people(file: CustomerFile) -> list[Access]:
     for ledger_id, g in file.reader.grants():
         if entry := file.people.of_ledger(ledger_id):
             known, by = entry.known(), file.people.who(g.by).address
-            found.append(Access(entry.id, known.address, known.name, g.role, g.since, by))
+            found.append(Access(entry.id, known.address, known.name, g.role, g.since, by, g.provider))
     order = list(grants.ROLES)
     return sorted(found, key=lambda a: (order.index(a.role), a.email))

@@ -5,6 +5,7 @@ The only module that knows Streamlit.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import secrets
@@ -31,6 +32,7 @@ from dpa_core.application import Application, demo_days
 from dpa_core.clock import Clock
 from dpa_core.files import MAX_BYTES, MEGABYTE
 from dpa_core.ledger import Ledger, StoreError
+from dpa_core.local_socket import listening
 from dpa_core.providers import Provider
 from dpa_core.settings import (
     ROOT,
@@ -46,6 +48,7 @@ from dpa_core.settings import (
 )
 from dpa_core.snapshots.sign import KEYS, KeyFileError, KeyRing, key_ring
 from dpa_core.web.cookies import SessionCookie
+from dpa_core.web.daily import daily
 from dpa_core.web.guard import Guard
 from dpa_core.web.routes import routes
 from dpa_core.web.sign_in import SignIn
@@ -161,6 +164,7 @@ def serving(settings: Settings) -> dict[str, Any]:
         settings.session,
         reach,
         settings.draft_days,
+        settings.access_log_days,
     )
     url = str(settings.public_url).rstrip("/")
     opened = Site(application, settings.contact, keys, SessionCookie(secure=url.startswith("https:")))
@@ -227,12 +231,15 @@ def _app(
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
+        tidying = asyncio.create_task(daily(opened.application.forget_old_access))
         try:
-            yield
+            with listening(opened.application):
+                yield
         finally:
+            tidying.cancel()
             if also is not None:
                 also.__exit__(None, None, None)
-            opened.application.ledger.close()
+            opened.application.close()
 
     sign_in = SignIn(
         opened.application,

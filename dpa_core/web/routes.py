@@ -26,7 +26,8 @@ def routes(application: Application, keys: KeyRing, cookie: SessionCookie) -> li
             return Response(status_code=405, headers={"allow": "GET"})
         session = application.session(request.cookies.get(cookie.name, ""))
         try:
-            file = application.take_download(request.path_params["token"], session)
+            client = request.client.host if request.client else None
+            file = application.take_download(request.path_params["token"], session, client)
         except (downloads.Gone, Forbidden, SignInAgain) as refused:
             return plain.page("This file cannot be downloaded", str(refused), 403)
         except StoreError as error:

@@ -29,7 +29,7 @@ from dpa_core.sessions import Session
 from dpa_core.web import sign_in_page as page
 from dpa_core.web.cookies import SessionCookie
 from dpa_core.web.oidc import Connection
-from dpa_core.web.way_back import local, with_next
+from dpa_core.web.way_back import START, local, with_next
 
 if TYPE_CHECKING:
     from dpa_core.demo import Persona
@@ -111,6 +111,8 @@ class SignIn:
         if elsewhere := self._home(request, wanted):
             return elsewhere
         session = self._session(request)
+        if not query and (left := self._left(request)) != START:
+            return RedirectResponse(with_next(SIGN_IN, left), status_code=302)
         cause = _cause(request)
         if self.application.is_open(session) and cause is None:
             return RedirectResponse(wanted, status_code=302)
@@ -167,6 +169,13 @@ class SignIn:
             return None
         return RedirectResponse(self.public_url + with_next(SIGN_IN, wanted), status_code=302)
 
+    def _left(self, request: Request) -> str:
+        """The page of ours from which the browser was sent here, because its sign-in was ended there."""
+        left = urlsplit(request.headers.get("referer", ""))
+        if f"{left.scheme}://{left.netloc}" != self.public_url:
+            return START
+        return local(left.path + (f"?{left.query}" if left.query else ""))
+
     def _session(self, request: Request) -> Session | None:
         return self.application.session(request.cookies.get(self.cookie.name, ""))
 
@@ -199,7 +208,10 @@ class SignIn:
         """Back from the provider: a new session, or why there is none."""
         answer = dict(request.query_params)
         known = _under_way(request)
-        begun = known.pop(answer.get("state", ""), None)
+        state = answer.get("state", "")
+        if not state and "error" in answer and known:
+            state = list(known)[-1]  # some providers leave it off where they refuse, which lets nobody in
+        begun = known.pop(state, None)
         request.session[_BEGUN] = known
         if not known:
             request.session.clear()
@@ -212,6 +224,14 @@ class SignIn:
         try:
             secret, session = await self._let_in(connection, answer, begun, request)
         except Refused as refused:
+            if refused.cause not in _OPENS_NOTHING:  # the door has written those itself
+                await run_in_threadpool(
+                    self.application.note_refused_sign_in,
+                    connection.provider.name,
+                    refused.claimed,
+                    refused.cause,
+                    _came_from(request),
+                )
             return self._failed(refused, connection.provider, wanted)
         await self._end(request)
         response = _leading_to(wanted)
@@ -234,6 +254,7 @@ class SignIn:
                 identity,
                 request.headers.get("user-agent", ""),
                 id_token if connection.provider.end_session else None,
+                _came_from(request),
             )
         except Unconfirmed as waits:
             cause: Cause = "refused" if str(waits) == REFUSED else "waits"
@@ -283,8 +304,13 @@ class SignIn:
         """End the session that the browser has; how it was before. Raises StoreError."""
         session = self._session(request)
         if session is not None and self.application.is_open(session):
-            await run_in_threadpool(self.application.sign_out, session)
+            await run_in_threadpool(self.application.sign_out, session, _came_from(request))
         return session
+
+
+def _came_from(request: Request) -> str | None:
+    """The network address of the browser."""
+    return request.client.host if request.client else None
 
 
 def _cause(request: Request) -> Cause | None:

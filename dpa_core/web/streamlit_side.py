@@ -28,14 +28,17 @@ class Part(Enum):
 
     PAGE = re.compile(r"/[A-Za-z0-9_-]*")
     """The shell of a page, the same for all."""
-    FILES = re.compile(r"/static/.+|/favicon\.png|/manifest\.json|/_stcore/(health|host-config)")
-    """What a page is drawn with; nothing of anybody's."""
+    FILES = re.compile(
+        r"/static/.+|/favicon\.png|/manifest\.json|/_stcore/(health|host-config)"
+        r"|/_stcore/bidi-components/dpa_desk\.[a-z]+/[a-z]+\.js"
+    )
+    """What a page is drawn with, scripts of ours among it; nothing of anybody's."""
     MEDIA = re.compile(r"/media/[^/]+")
     UPLOAD = _UPLOAD
 
 
 def part_of(path: str) -> Part | None:
-    """The part that a path leads to; None for those that nobody needs: metrics, agents, components,
+    """The part that a path leads to; None for those that nobody needs: metrics, agents, others' components,
     Streamlit's own sign-in, and what is not there."""
     return next((part for part in Part if part.value.fullmatch(path)), None)
 

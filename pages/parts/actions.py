@@ -39,9 +39,19 @@ from pages.parts.scope import Scope
 from pages.parts.uploads import Chosen
 from pages.parts.words import md, note
 
-Make = Callable[[], Command]
-"""Makes the command once it is confirmed; may attach files first. May raise Refusal, StoreError."""
-Kept = Literal["step", "instruction", "role"]
+
+@dataclass(frozen=True)
+class Done:
+    """What was done that no ledger records, and what to know of it next."""
+
+    what: str
+    following: Sequence[str] = ()
+
+
+Make = Callable[[], Command | Done]
+"""Makes the command once it is confirmed; may attach files first. Or does what no ledger records. May raise
+Forbidden, Refusal, StoreError."""
+Kept = Literal["step", "instruction", "role", "log"]
 
 T = TypeVar("T")
 
@@ -231,8 +241,7 @@ class Form:
             if key not in st.session_state:
                 draft.find()
             draft.show(self.discard, self.key("discard"))
-        if key not in st.session_state and field in draft.known.content:
-            st.session_state[key] = draft.known.content[field]
+        draft.fill(field, key)
         return Field(**labelled, on_change=draft.touched, args=(field, key))
 
     def labelled(self, field: str, label: str) -> Labelled:
@@ -318,6 +327,8 @@ def recorded(file: CustomerFile, kept: Kept = "step") -> None:
             )
         case "role":
             note("Recorded with the person’s roles (Art. 32(4) GDPR): you, {}, and the time.", you)
+        case "log":
+            note("Written to the access log: you, {}, and the time.", you)
 
 
 # --- a dialog ------------------------------------------------------------------------------------
@@ -425,7 +436,7 @@ def _inside(scope: Scope, opened: _Opened, dialog: Dialog) -> None:
 
 @dataclass(frozen=True)
 class _Told:
-    """What is said of a step once it is recorded."""
+    """What is said of a step once it is recorded. `number`: of its entry; empty where no ledger has one."""
 
     what: Sequence[str]
     number: str
@@ -437,6 +448,8 @@ def _record(form: Form, make: Make) -> _Told | Changed:
     for chosen in form.files:
         chosen.check()
     scope, command = form.scope, make()
+    if isinstance(command, Done):
+        return _Told([command.what], "", command.following)
     try:
         if isinstance(command, grants.GrantAccess | grants.RevokeAccess):
             return _change_access(form, command)
@@ -541,9 +554,9 @@ def receipt() -> None:
     if told is None:
         return
     what = words.lines(told.what, "; ")
+    said = md("Recorded as {}", told.number) if told.number else md("Done")
     place.success(
-        words.lines([md("**Recorded as {}:** {}.", told.number, what), *told.following], "  \n"),
-        icon=":material/task_alt:",
+        words.lines([md("**{}:** {}.", said, what), *told.following], "  \n"), icon=":material/task_alt:"
     )
     # The page may be scrolled down to where the button was.
-    st.toast(md("Recorded as {}.", told.number), icon=":material/task_alt:")
+    st.toast(md("{}.", said), icon=":material/task_alt:")

@@ -1,8 +1,8 @@
 """What somebody has typed and not sent yet, as pages keep and show it.
 
 A field tells `touched` when it is left, or when somebody pauses, presses Escape or leaves the page
-(`typing.js`). Streamlit calls it before the page and its sign-in gate run, so that what is sent with the very
-click that finds the sign-in over is kept too.
+(`client/typing.js`). Streamlit calls it before the page and its sign-in gate run, so that what is sent with
+the very click that finds the sign-in over is kept too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -19,19 +18,15 @@ import streamlit as st
 from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.application import StoreError
 from dpa_core.drafts import TooLong
-from pages.parts import words
+from pages.parts import client, words
 from pages.parts.scope import Scope
 
 _KNOWN = "drafts.known"
 
-_commit_typing = st.components.v2.component(
-    "dpa_desk_typing", js=Path(__file__).with_name("typing.js").read_text(encoding="utf-8")
-)
-
 
 def watch_typing() -> None:
     """In the frame: hand over what is typed while it is typed, on every page and in every dialog."""
-    _commit_typing(key="drafts.typing", height=1)
+    client.run("typing", key="drafts.typing", height=1)
 
 
 @dataclass
@@ -96,6 +91,12 @@ class Draft:
                 self.scope.file.person, self._customer_id, self.form, known.content
             )
 
+    def fill(self, name: str, key: str) -> None:
+        """Put what was found back into the field with that key, before it is drawn."""
+        content = self.known.content
+        if key not in st.session_state and name in content:
+            st.session_state[key] = content[name]
+
     def touched(self, name: str, key: str) -> None:
         """For `on_change`: keep what now stands in the field with that key."""
         self.put(name, st.session_state[key])
@@ -114,8 +115,7 @@ class Draft:
         known = self.known
         if known.saved_at:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                found = words.md("Draft of {}", words.minute(known.saved_at))
-                st.badge(found, icon=":material/edit_note:", color="gray")
+                words.note(":material/edit_note: Draft of {}", words.minute(known.saved_at))
                 st.button("Discard the draft", key=key, type="tertiary", on_click=discard)
         if known.problem:
             why = words.md("What you type here is not kept as a draft. {}", known.problem)

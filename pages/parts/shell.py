@@ -20,6 +20,7 @@ from dpa_core.subjects.common import Refusal
 from dpa_core.subjects.grants import ROLES
 from pages import (
     access,
+    access_log,
     agreement,
     assistance,
     audits,
@@ -37,7 +38,7 @@ from pages import (
     sub_processors,
     what_if,
 )
-from pages.parts import actions, drafts, words
+from pages.parts import actions, drafts, sign_ins, words
 from pages.parts.scope import RUNNING, Scope, look_at
 from pages.parts.words import md, note, say
 
@@ -67,6 +68,7 @@ class Listed:
 PROVIDERS = {
     "desk": Listed(":material/inbox:", desk.page, "Desk"),
     "portfolio": Listed(":material/work:", portfolio.page, "Portfolio"),
+    "access_log": Listed(":material/shield_person:", access_log.page, "Access log"),
 }
 START = "overview"
 SIGN_IN_AGAIN = "/sign-in?next={next}"
@@ -142,6 +144,7 @@ def entered(site: Site, file: CustomerFile) -> tuple[Scope, dict[str, list[Strea
     theirs = {
         "desk": may(file.person, "govern", None).allowed,
         "portfolio": file.person.is_provider,
+        "access_log": may(file.person, "govern", None).allowed,
     }
     first = listed({name: page for name, page in PROVIDERS.items() if theirs[name]})
     sections = {heading: listed(those) for heading, those in SECTIONS.items()}
@@ -159,7 +162,8 @@ def secret(site: Site) -> str:
 def _person(site: Site) -> Person:
     """The signed-in person with a grant; draws the page that helps on, and stops, for anyone else."""
     try:
-        person = site.application.person_of(site.application.session(secret(site)))
+        session = site.application.session(secret(site))
+        person = site.application.person_of(session, st.context.ip_address)
     except SignInAgain as again:
         with _narrow():
             st.title("Please sign in again")
@@ -265,6 +269,7 @@ def _side_bar(site: Site, file: CustomerFile) -> None:
     _customer_choice(site, file)
     role = ROLES[file.role] if file.role else "No role"
     st.caption(md("{}  \n{}", person.name, role), help=words.address(person.email))
+    sign_ins.button(site, person, lambda: site.leave_for(SIGN_OUT))
     if st.button("Sign out", icon=":material/logout:", type="tertiary"):
         site.leave_for(SIGN_OUT)
     if site.is_demo:
@@ -283,7 +288,7 @@ def _customer_choice(site: Site, file: CustomerFile) -> None:
         if text and not few:
             st.caption("No customer has that in its name.")
         if len(few) > FOUND:
-            st.caption(f"The first {FOUND} are listed. Type more of the name.")
+            words.note("The first {} are listed. Type more of the name.", FOUND)
         for id, name in few[:FOUND]:
             st.button(words.plain(name), key=f"choose_{id}", type="tertiary", on_click=_choose, args=[id])
         return

@@ -1,7 +1,7 @@
 """Choosing files to attach: what was chosen, and what of it did not arrive.
 
 Streamlit's uploader tells Python only of files that are there. One that is too large, or whose upload broke,
-gets a red mark in the browser; so a small script beside it, `uploads.js`, tells of those too.
+gets a red mark in the browser; so a small script, `client/uploads.js`, tells of those too.
 """
 
 from __future__ import annotations
@@ -9,20 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from dpa_core import files
 from dpa_core.subjects.common import Refusal
+from pages.parts import client
+from pages.parts.words import Markdown, plain
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-_watch = st.components.v2.component(
-    "dpa_desk_uploads", js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-)
 _CHECKED = "uploads.checked"
 """In the session state: what is wrong with files, by their identifier, once they were looked at."""
 
@@ -52,16 +50,17 @@ class Chosen:
             raise files.refuse("still_uploading", files.CLAUSE, "files", names=self.waiting)
 
 
-def choose(label: str, key: str, limit: int, *, help: str, many: bool = True) -> Chosen:
+def choose(label: Markdown, key: str, limit: int, *, help: str, many: bool = True) -> Chosen:
     """A field for files of `limit` bytes at the most. `many`: more than one."""
     found: Any = st.file_uploader(
-        label,
+        plain(label),
         key=key,
         accept_multiple_files=many,
         max_upload_size=math.ceil(limit / files.MEGABYTE),
-        help=help,
+        help=plain(help),
     )
-    told = _watch(
+    told = client.run(
+        "uploads",
         key=f"{key}.watch",
         data={"key": key},
         default={"standing": {}},

@@ -11,6 +11,7 @@ import streamlit as st
 from dpa_core.usage import UsageChange, UsageChoice, UsageError, read_usage
 from pages.parts import actions, words
 from pages.parts.scope import Scope
+from pages.parts.words import md
 
 _DONE = "usage.done"
 
@@ -49,14 +50,12 @@ def _import(scope: Scope) -> None:
         return
     _preview(changes)
     rows = words.count(figures.num_rows, "row")
-
-    def store() -> bool:
-        scope.application.import_usage(scope.file.person, figures)
-        return True
-
-    if st.button(words.md("Store {}", rows), type="primary", key="usage.store") and actions.attempt(store):
+    if not st.button(md("Store {}", rows), type="primary", key="usage.store"):
+        return
+    stored = actions.attempt(lambda: scope.application.import_usage(scope.file.person, figures))
+    if stored is not None:
         st.session_state["usage.turn"] = turn + 1
-        _done(f"{rows} stored.")
+        _done(md("{} stored.", rows))
 
 
 def _read(scope: Scope, content: bytes) -> pa.Table | None:
@@ -84,8 +83,8 @@ def _types(scope: Scope) -> list[str]:
 
 def _preview(changes: list[UsageChange]) -> None:
     replaced = sum(change.replaced for change in changes)
-    note = f"{words.count(replaced, 'row')} will be replaced" if replaced else "none is replaced"
-    st.markdown(words.md("**{}**, {}.", words.count(len(changes), "customer"), note))
+    what = md("{} will be replaced", words.count(replaced, "row")) if replaced else md("none is replaced")
+    st.markdown(md("**{}**, {}.", words.count(len(changes), "customer"), what))
     st.dataframe(
         {
             "Customer": [change.customer_id for change in changes],
@@ -118,13 +117,13 @@ def _remove(scope: Scope) -> None:
         return
     rows = words.count(number, "row")
     st.warning(
-        words.md("{} would go. The desk keeps no copy; the file they came from can be imported again.", rows),
+        f"{rows} would go. The desk keeps no copy; the file they came from can be imported again.",
         icon=":material/delete_forever:",
     )
-    if st.button(words.md("Remove {}", rows), type="primary", key="usage.remove"):
+    if st.button(md("Remove {}", rows), type="primary", key="usage.remove"):
         removed = actions.attempt(lambda: application.remove_usage(person, chosen))
         if removed is not None:
-            _done(f"{words.count(removed, 'row')} removed.")
+            _done(md("{} removed.", words.count(removed, "row")))
 
 
 def _chosen(scope: Scope) -> UsageChoice:
@@ -145,6 +144,6 @@ def _chosen(scope: Scope) -> UsageChoice:
     return UsageChoice(customer, data_type, first.strip(), last.strip())
 
 
-def _done(sentence: str) -> None:
+def _done(sentence: words.Markdown) -> None:
     st.session_state[_DONE] = sentence
     st.rerun()

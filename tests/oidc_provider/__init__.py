@@ -38,7 +38,7 @@ def serving(
         "client_id": CLIENT,
         "client_secret": SECRET,
         "redirect_uris": [f"{public_url}/oauth2callback"],
-        "post_logout_redirect_uris": [public_url, f"{public_url}/"],
+        "post_logout_redirect_uris": [f"{public_url}/sign-in"],
     }
     file = folder / "oidc-provider.json"
     said = {"clients": [client], "accounts": accounts, "configuration": configuration}

@@ -568,6 +568,30 @@ def test_every_cause_has_a_sentence_on_the_page(desk, problem):
     assert SENTENCES[problem].format(provider="Nordfrakt") in said
 
 
+@pytest.mark.parametrize(
+    ("left", "wanted"),
+    [
+        (f"{DESK}/history?customer=a", "/sign-in?next=%2Fhistory%3Fcustomer%3Da"),
+        (f"{DESK}/sign-in?next=x", None),
+        ("http://evil.example/history", None),
+        (f"{DESK}.evil.example/history", None),
+        (f"{DESK}//evil.example", None),
+        ("", None),
+    ],
+)
+def test_a_page_left_because_its_sign_in_was_ended_is_led_back_to(desk, left, wanted):
+    answer = desk.browser.get("/sign-in", headers={"referer": left})
+    assert answer.headers.get("location") == wanted
+
+
+def test_a_refusal_without_a_state_is_said_and_lets_nobody_in(desk, provider):
+    provider.response.update(code=..., state=..., error="access_denied")
+    location = desk.signs_in(provider, "/features")
+    assert (cause(location), query(location)["next"]) == ("declined", "/features")
+    provider.response.update(code="stolen", error=...)
+    assert cause(desk.signs_in(provider)) == "not_begun_here"
+
+
 def test_a_problem_that_is_made_up_says_nothing(desk):
     page = desk.browser.get("/sign-in?problem=<b>call+us</b>&provider=<i>x</i>&state=<u>y</u>&next=/<s>z</s>")
     for made_up in ("<b>", "<i>", "<u>", "<s>", "call us"):

@@ -8,6 +8,7 @@ that DuckDB has attached; a dozen lines over numbered files can.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -29,8 +30,8 @@ def unknown(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return sorted(done - {f.name for f in _files()})
 
 
-def migrate(connection: duckdb.DuckDBPyConnection) -> None:
-    """Run what has not been run yet, all in one transaction."""
+def migrate(connection: duckdb.DuckDBPyConnection, then: Callable[[], None] = lambda: None) -> None:
+    """Run what has not been run yet, and `then`, all in one transaction."""
     connection.begin()
     try:
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name VARCHAR PRIMARY KEY)")
@@ -39,6 +40,7 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> None:
             if file.name not in done:
                 connection.execute(file.read_text(encoding="utf-8"))
                 connection.execute("INSERT INTO migrations VALUES (?)", [file.name])
+        then()
         connection.commit()
     except BaseException:
         connection.rollback()

@@ -1,7 +1,7 @@
 // Streamlit hands a text over when its field is left. What is typed would be lost with Escape, a reload or a
 // broken connection; so it is handed over after each pause too, and at the last moment.
 
-const PAUSE = 800 // milliseconds without a key
+const PAUSE = 400 // milliseconds without a key
 const FIELDS = '[data-testid="stTextArea"] textarea, [data-testid="stTextInput"] input, [data-testid="stNumberInput"] input'
 const FORM = '[data-testid="stForm"]' // sends all of itself with Enter, so its fields are left alone
 

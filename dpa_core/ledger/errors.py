@@ -1,0 +1,17 @@
+"""What may go wrong with a store."""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """The store cannot be opened, read or written. The message is one line for a person."""
+
+
+class StoreInUse(StoreError):
+    """Another process has the store open."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database file is in use by another process that takes no commands: a server that is just "
+            "starting, another command, or some other program. Stop it, or try again in a moment."
+        )
