@@ -14,7 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from dpa_core.ledger import Conflict, Ledger, StoreError, Transaction
@@ -31,6 +31,7 @@ Kind = Literal[
 KINDS: dict[Kind, str] = worded(
     Kind,
     session_ended="Sign-in ended",
+    sign_in_refused="Sign-in refused",
     account_waits="Account waits",
     look_refused="Refused a look",
     step_refused="Refused a step",
@@ -105,6 +106,8 @@ class Found:
     """Lines that fit the search."""
     older: Place | None
     """Behind which line the next page begins; None where there is none."""
+    days: int
+    """How long a line is kept."""
 
 
 def cleaned(text: str, most: int = _LENGTH) -> str:
@@ -149,10 +152,11 @@ class _Bounds:
 
 
 class AccessLog:
-    """The access log of one store."""
+    """The access log of one store. `days`: how long a line is kept."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, days: int = DAYS) -> None:
         self._ledger = ledger
+        self._days = days
         self._bounds = _Bounds()
 
     # --- writing ---------------------------------------------------------------------------------
@@ -193,10 +197,10 @@ class AccessLog:
         except (StoreError, Conflict):
             log.exception("lines of the access log could not be written: %r", [line.kind for line in lines])
 
-    def remove_before(self, moment: datetime) -> None:
-        """Remove the lines of before a moment in UTC. Raises StoreError."""
+    def remove_old(self, now: datetime) -> None:
+        """Remove the lines that are older, at a moment in UTC, than they are kept. Raises StoreError."""
         with self._ledger.transaction() as tx:
-            tx.execute("DELETE FROM access_log WHERE happened < ?", [moment])
+            tx.execute("DELETE FROM access_log WHERE happened < ?", [now - timedelta(days=self._days)])
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -216,7 +220,7 @@ class AccessLog:
         )
         lines = tuple(_line(row) for row in rows[:limit])
         older = (lines[-1].happened, lines[-1].number) if len(rows) > limit else None
-        return Found(lines, total, older)
+        return Found(lines, total, older, self._days)
 
     def _condition(self, search: Search) -> tuple[str, list[Any]]:
         """The search as SQL, constants of this class with `?` for its values."""

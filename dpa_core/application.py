@@ -383,8 +383,7 @@ class Application:
         self._sessions = Sessions(ledger)
         self._session = session
         self._reach = reach
-        self._access_log = AccessLog(ledger)
-        self.access_log_days = access_log_days
+        self._access_log = AccessLog(ledger, access_log_days)
         self._openings = 0
         """How many customers were opened since the start: the directory of before counts no more."""
         self._downloads = Downloads()
@@ -939,8 +938,7 @@ class Application:
 
     def forget_old_access(self) -> None:
         """Remove the lines of the access log that are older than the setting says. Raises StoreError."""
-        kept = timedelta(days=self.access_log_days)
-        self._access_log.remove_before(self.clock.real_now() - kept)
+        self._access_log.remove_old(self.clock.real_now())
 
     def close(self) -> None:
         """Write what is only counted so far, and let the store go."""

@@ -56,7 +56,7 @@ def read(scope: Scope) -> Data:
     if file.allows("grant_customer_roles"):
         waiting = application.accounts_to_confirm(file.person)
         lines = application.access_log_of(file.person, file.customer_id).lines
-        log = access_log.in_words(lines, application.people)
+        log = access_log.in_words(lines, file.people)
     return Data(people.people(file), waiting, log)
 
 
@@ -105,7 +105,7 @@ def _offered(file: CustomerFile) -> list[Role]:
 def _row(scope: Scope, access: Access) -> None:
     file = scope.file
     with st.container(border=True, key=f"access_{access.role}_{access.email}"):
-        who, role, since, step = st.columns([3.6, 1.8, 3, 1.7], vertical_alignment="center")
+        who, role, since, step = st.columns([3.2, 1.6, 2.4, 2.8], vertical_alignment="center")
         you = md(" (you)") if access.email == file.person.email else ""
         name = md("{}  \n", access.name) if access.name != access.email else ""
         who.markdown(md("{}{}{}", name, words.address(access.email), you))
@@ -115,44 +115,45 @@ def _row(scope: Scope, access: Access) -> None:
             )
         by = md("the groups at {}", access.provider) if access.provider else words.address(access.by)
         since.caption(md("Since {}, given by {}", words.day(access.since), by))
-        with step:
+        with step, st.container(horizontal=True, horizontal_alignment="right"):
             _corrections(scope, access)
-        if access.role in _offered(file):
-            with step:
+            if access.role in _offered(file):
                 actions.button(
                     scope,
                     "Take away",
                     f"access.take.{access.role}.{access.email}",
                     _taking(access),
                     icon=":material/person_remove:",
-                    width="stretch",
                     help=md("Take the role {} away from {}", ROLES[access.role], words.address(access.email)),
                 )
 
 
 def _corrections(scope: Scope, access: Access) -> None:
-    """Buttons for a person's name and address, for whoever may correct them."""
+    """What is asked seldom: another name or address, for whoever may correct them."""
     file, number = scope.file, f"{access.role}.{access.email}"
-    if file.as_of is None and scope.application.may_rename(file.person, access.person_id):
-        actions.button(
-            scope,
-            "Correct name",
-            f"access.rename.{number}",
-            _renaming(access),
-            icon=":material/badge:",
-            width="stretch",
-            help=md("Correct the name of {}", words.address(access.email)),
-        )
-    if file.allows("grant_any_role"):
-        actions.button(
-            scope,
-            "Move mailbox",
-            f"access.move.{number}",
-            _moving(access),
-            icon=":material/forward_to_inbox:",
-            width="stretch",
-            help=md("Give {} another address", words.address(access.email)),
-        )
+    renames = file.as_of is None and scope.application.may_rename(file.person, access.person_id)
+    moves = file.allows("grant_any_role")
+    if not renames and not moves:
+        return
+    with st.popover("Correct", icon=":material/edit:"):
+        if renames:
+            actions.button(
+                scope,
+                "Correct the name",
+                f"access.rename.{number}",
+                _renaming(access),
+                icon=":material/badge:",
+                width="stretch",
+            )
+        if moves:
+            actions.button(
+                scope,
+                "Move the mailbox",
+                f"access.move.{number}",
+                _moving(access),
+                icon=":material/forward_to_inbox:",
+                width="stretch",
+            )
 
 
 def _waiting(scope: Scope, waiting: list[Waiting]) -> None:
@@ -352,7 +353,8 @@ def _decided(form: actions.Form, waiting: Waiting, status: Literal["bound", "ref
 
 def _renaming(access: Access) -> actions.Dialog:
     def fields(form: actions.Form) -> actions.Make:
-        name = st.text_input(**form.labelled("name", "Name"), value=access.name)
+        st.session_state.setdefault(form.key("name"), access.name)
+        name = st.text_input(**form.field("name", "Name"))
         st.markdown(
             ":material/info: Shown from now on, whatever the identity provider says. The past keeps the name "
             "it had."
@@ -371,7 +373,7 @@ def _renamed(form: actions.Form, access: Access, name: str) -> actions.Done:
 
 def _moving(access: Access) -> actions.Dialog:
     def fields(form: actions.Form) -> actions.Make:
-        email = st.text_input(**form.labelled("email", "New e-mail address"))
+        email = st.text_input(**form.field("email", "New e-mail address"))
         say(
             ":material/block: {} opens nothing any more. Roles, and accounts that sign in as this person "
             "today, go along. Entries of the past keep the old address.",

@@ -62,7 +62,7 @@ def read(scope: Scope) -> Data:
     if turned != search:  # the pages of another search
         behind = []
     found = scope.application.access_log(scope.file.person, search, behind[-1] if behind else None)
-    return Data(search, found, access_log.in_words(found.lines, scope.application.people), behind)
+    return Data(search, found, access_log.in_words(found.lines, scope.file.people), behind)
 
 
 def _begin(day: date | None) -> datetime | None:
@@ -78,7 +78,7 @@ def draw(scope: Scope, data: Data) -> None:
     st.title("Access log", anchor=False)
     say(
         "Who signed in, got or lost a role, was refused, or was handed a file. Lines are removed after {}.",
-        words.count(scope.application.access_log_days, "day"),
+        words.count(data.found.days, "day"),
     )
     actions.receipt()
     _filters()
@@ -181,7 +181,7 @@ def _file(scope: Scope, search: Search) -> File:
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(["When (UTC)", "What", "Who", "Details", "Customer", "From address", "SHA-256"])
-    for row in access_log.in_words(found.lines, scope.application.people):
+    for row in access_log.in_words(found.lines, scope.file.people):
         at = row.at.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
         cells = (row.what, row.who, row.details, row.customer, row.came_from, row.digest)
         writer.writerow([at, *(words.cell(cell) for cell in cells)])

@@ -1,5 +1,6 @@
 """`dpa` on the command line: what it prints, its exit codes, and one line for whatever goes wrong."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,8 +13,10 @@ import duckdb
 import pytest
 
 from dpa_core import cli, local_socket
+from dpa_core.access import Identity, Unconfirmed
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
 from dpa_core.application import Application
+from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
 from dpa_core.settings import STORE
 from tests.agreement.texts import write_text
@@ -163,6 +166,68 @@ def test_what_cannot_be_done_is_said_in_one_line(dpa, filled, command, says):
     before = dpa("ledger", "verify")
     assert says in refused(dpa(*command.split()))
     assert dpa("ledger", "verify") == before
+
+
+# --- accounts, names and mailboxes ----------------------------------------------------------------
+
+
+@pytest.fixture
+def second_account(filled, agreement):
+    """Two accounts that wait for Anna's address."""
+    with Ledger.open(filled) as ledger:
+        application = Application(ledger, {VERSION: agreement}, Clock())
+        for subject in ("first", "second", "third"):
+            who = Identity("test", "https://id.example", subject, email("anna"), subject.title())
+            with contextlib.suppress(Unconfirmed):
+                application.sign_in(who, "x")
+
+
+def test_accounts_that_wait_are_listed_confirmed_and_refused(dpa, second_account):
+    code, out, _ = dpa("access", "waiting")
+    assert code == 0
+    assert "anna@people.example (1) waits" in out
+    assert "“Third” at https://id.example; would be customer_admin of nordfrakt" in out
+    assert "--account: 1, 2" in refused(dpa("access", "confirm", email("anna")))
+    assert "No such account" in refused(dpa("access", "confirm", email("anna"), "--account", 3))
+    assert dpa("access", "refuse", email("anna"), "--account", 2)[0] == 0
+    assert "was refused" in dpa("access", "waiting")[1]
+    assert dpa("access", "confirm", email("anna"), "--account", 1)[0] == 0
+    assert dpa("access", "confirm", email("anna"))[0] == 0  # the one refused before
+    assert dpa("access", "waiting")[1] == "No account waits.\n"
+
+
+@pytest.mark.parametrize("command", ["confirm", "refuse"])
+def test_where_no_account_waits_there_is_none_to_decide(dpa, filled, command):
+    assert "No such account waits" in refused(dpa("access", command, email("anna")))
+    assert "is no e-mail address" in refused(dpa("access", command, "nonsense"))
+
+
+def test_a_name_is_corrected_and_a_mailbox_moved(dpa, filled):
+    assert dpa("access", "rename", email("anna"), "Anna Lind")[0] == 0
+    assert dpa("access", "move", email("anna"), "Anna.Lind@people.example")[:2] == (
+        0,
+        "anna@people.example is anna.lind@people.example now.\n",
+    )
+    assert "Nobody has the address" in refused(dpa("access", "rename", email("anna"), "x"))
+    assert "somebody else’s" in refused(dpa("access", "move", email("bo"), email("eva")))
+    assert "The name" in refused(dpa("access", "rename", email("bo"), " "))
+
+
+def test_exports_and_roles_by_command_leave_a_line(dpa, filled, agreement):
+    assert dpa("ledger", "export", "nordfrakt")[0] == 0
+    dpa("access", "revoke", email("clara"), "customer_reader", "--customer", "nordfrakt")
+    with Ledger.open(filled) as ledger:
+        told = ledger.rows("SELECT kind, who, customer_id FROM access_log ORDER BY number DESC LIMIT 2")
+    assert told == [("role_taken", "operator", "nordfrakt"), ("exported", "operator", "nordfrakt")]
+
+
+def test_who_takes_a_role_of_groups_is_told_that_it_comes_back(dpa, filled, agreement):
+    with Ledger.open(filled) as ledger:
+        roles = frozenset({("customer_reader", "nordfrakt")})
+        who = Identity("entra", "https://e.example", "f", email("farid"), "Farid", roles)
+        Application(ledger, {VERSION: agreement}, Clock()).sign_in(who, "x")
+    out = dpa("access", "revoke", email("farid"), "customer_reader", "--customer", "nordfrakt")[1]
+    assert "The groups at entra gave this role, and give it again at the next sign-in." in out
 
 
 # --- ledger ---------------------------------------------------------------------------------------

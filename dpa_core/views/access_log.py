@@ -11,6 +11,19 @@ from dpa_core.people import People
 from dpa_core.subjects.grants import ROLES
 from dpa_core.views.sign_ins import browser
 
+_STEPS = {
+    "open": "open the customer",
+    "open provider": "open the provider’s own record",
+    "access log": "search the access log",
+    "access log of": "see the customer’s part of the access log",
+    "attach": "attach a file",
+    "draft": "look at a draft",
+    "hand over": "fetch a file",
+    "offer download": "download a file",
+    "portfolio": "open the portfolio",
+}
+"""Steps that are no commands, where the name of the door alone says little."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -57,9 +70,11 @@ def _known(who: str, at: datetime, people: People) -> str:
 
 def _details(line: Line, people: People) -> list[str]:
     about = line.about
-    found = [_known(line.whom, line.happened, people)] if line.whom else []
+    found = []
     if "role" in about:
         found.append({str(code): words for code, words in ROLES.items()}.get(about["role"], about["role"]))
+    if line.whom:
+        found.append(_known(line.whom, line.happened, people))
     if "from" in about:
         found.append(f"{about['from']} is {about['to']} now")
     if "browser" in about:
@@ -68,7 +83,9 @@ def _details(line: Line, people: People) -> list[str]:
         found.append(f"through {about['provider']}")
     if "why" in about:
         found.append(about["why"].replace("_", " "))
-    found += [about[key] for key in ("step", "file", "address", "issuer") if key in about]
+    if "step" in about:
+        found.append(_STEPS.get(about["step"], about["step"]))
+    found += [about[key] for key in ("file", "address", "issuer") if key in about]
     if line.more:
         found.append(f"{line.more:,} more like it in that minute")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ["toggles", "pages", "guard", "desk", "snapshots", "memory", "kill"]
+PARTS = ["toggles", "pages", "guard", "desk", "access_log", "snapshots", "memory", "kill"]
 
 
 def main() -> int:
