@@ -117,7 +117,7 @@ def _remove(scope: Scope) -> None:
         return
     rows = words.count(number, "row")
     st.warning(
-        f"{rows} would go. The desk keeps no copy; the file they came from can be imported again.",
+        md("{} would go. The desk keeps no copy; the file they came from can be imported again.", rows),
         icon=":material/delete_forever:",
     )
     if st.button(md("Remove {}", rows), type="primary", key="usage.remove"):
