@@ -452,24 +452,24 @@ def test_a_waiting_account_brings_no_roles_with_it(application: Application, sec
 @pytest.fixture
 def older(store: Path, agreement: Any, clock: Any) -> Iterator[Application]:
     """A store whose people's ledgers are named by their addresses, opened by this version."""
-    with Ledger.open(store) as ledger, ledger.transaction() as tx:
-        entries = tx.rows("SELECT ledger, address FROM people JOIN addresses ON id = person_id")
-        for ledger_id, address in entries:
-            for table in ("heads", "events"):
-                tx.execute(
-                    f"UPDATE {table} SET customer_id = ? WHERE customer_id = ?",
-                    [f"@person:{address}", ledger_id],
-                )
-        for table in ("people", "person_names", "addresses"):
-            tx.execute(f"DELETE FROM {table}", [])
-        for odd in ("@person:nonsense", "@person:ANNA@people.example"):
-            for table in ("heads", "events"):
-                tx.execute(
-                    f"INSERT INTO {table} SELECT * REPLACE (? AS customer_id) FROM {table} "
-                    "WHERE customer_id = ?",
-                    [odd, f"@person:{email('henrik')}"],
-                )
     with Ledger.open(store) as ledger:
+        with ledger.transaction() as tx:
+            entries = tx.rows("SELECT ledger, address FROM people JOIN addresses ON id = person_id")
+            for ledger_id, address in entries:
+                for table in ("heads", "events"):
+                    tx.execute(
+                        f"UPDATE {table} SET customer_id = ? WHERE customer_id = ?",
+                        [f"@person:{address}", ledger_id],
+                    )
+            for table in ("people", "person_names", "addresses"):
+                tx.execute(f"DELETE FROM {table}", [])
+            for odd in ("@person:nonsense", "@person:ANNA@people.example"):
+                for table in ("heads", "events"):
+                    tx.execute(
+                        f"INSERT INTO {table} SELECT * REPLACE (? AS customer_id) FROM {table} "
+                        "WHERE customer_id = ?",
+                        [odd, f"@person:{email('henrik')}"],
+                    )
         yield Application(ledger, {VERSION: agreement}, clock)
 
 
