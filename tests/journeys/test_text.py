@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,28 +10,9 @@ from playwright.sync_api import Browser, Page
 
 from dpa_core import access, demo
 from dpa_core.agreement import load_all
-from dpa_core.subjects import (
-    assistance,
-    audits,
-    customers,
-    data_return,
-    grants,
-    incidents,
-    retention,
-    reviews,
-    sub_processors,
-)
 from pages.parts import words
+from tests.hostile.typed import NAME, everywhere
 from tests.journeys.conftest import ANNA, DPA, EVA, IDLE, Visit, free_port, serving
-from tests.test_requests import act, govern
-
-HOSTILE = (
-    "![x](http:&sol;&sol;evil.example&sol;i) [y](http://evil.example) www.evil.example a@evil.example "
-    ":material/home: :smile: :red[r] $z$ <img src=//evil.example> *b* `c` -> &copy; \u202e"
-)
-"""Shorter than any field's limit that is longer than a name's."""
-NAME = "![x](http:&sol;&sol;evil.example) www.evil.example :material/home: *b*"
-FILE = "![x](http:&sol;&sol;evil.example&sol;i) www.evil.example *b*.txt"
 
 
 @pytest.fixture
@@ -40,46 +20,7 @@ def hostile(data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The demo with a customer that is called so, in which everybody typed so wherever they could."""
     monkeypatch.setenv("DPA_DATA_DIR", str(data))
     application = demo.open_application(load_all())
-    now = application.clock.now()
-    operator, eva = access.operator(now), application.person(EVA)
-    application.open_customer(operator, customers.OpenCustomer("hostile", NAME))
-    application.change_access(operator, grants.GrantAccess(ANNA, "customer_admin", "hostile"))
-    application.change_access(
-        operator, grants.GrantAccess("www.x@evil.example", "customer_reader", "hostile")
-    )
-    anna, today = application.person(ANNA), words.local_day(now)
-    file = application.attach(anna, "hostile", FILE, b"text")
-    day = today + timedelta(days=60)
-    while day.weekday() > 3:
-        day += timedelta(days=1)
-
-    def given(command: object, who: access.Person = anna) -> int:
-        return act(application, who, command, "hostile")
-
-    given(assistance.RequestHelp("dpia", HOSTILE, HOSTILE, files=(file,), cost_acknowledged=True))
-    given(audits.RequestAudit(day, day, HOSTILE, HOSTILE, auditor=NAME, cost_acknowledged=True))
-    given(data_return.OrderData("return", ("contact",), HOSTILE, cost_acknowledged=True))
-    given(retention.PlaceHold("chats", HOSTILE))
-    given(reviews.RecordReview(HOSTILE, (reviews.Action(what=HOSTILE, side="customer", due=day),)), eva)
-    given(reviews.ProposeChanges({"voicebot": True}, HOSTILE), eva)
-
-    def governed(command: object) -> int:
-        return govern(application, eva, command)
-
-    entry = sub_processors.DraftChange(
-        "addition",
-        name=NAME,
-        purpose=HOSTILE,
-        features=("voice",),
-        new_place=(NAME, True),
-        mechanisms=("scc",),
-        reason=HOSTILE,
-    )
-    governed(sub_processors.PublishChange(governed(entry), day))
-    governed(entry)
-    number = governed(incidents.RecordIncident("breach", NAME, now, ("hostile",)))
-    told = dict.fromkeys(incidents.ITEMS, HOSTILE)
-    governed(incidents.NotifyCustomers(number, told, ("hostile",)))
+    everywhere(application, access.operator(application.clock.now()), ANNA, EVA)
     application.ledger.close()
     return data
 
