@@ -23,7 +23,9 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.utils import ClientDisconnected
 
 from dpa_core.application import Application
 from dpa_core.ledger import StoreError
@@ -221,7 +223,7 @@ class Guard:
             refused = True
             if not asked.begun:
                 await self._refusal(asked, why)(scope, receive, answer)
-        except ClientDisconnect:
+        except (ClientDisconnect, ClientDisconnected, WebSocketDisconnect):
             pass  # nobody is there to be answered
         except Exception as error:
             number = secrets.token_hex(4)

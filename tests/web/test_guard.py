@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from uvicorn.protocols.utils import ClientDisconnected
 
 from dpa_core.access import Identity
 from dpa_core.ledger import StoreError
@@ -43,7 +44,12 @@ def broken(_: Request) -> Response:
     raise ValueError("a detail of ours")
 
 
+def left(_: Request) -> Response:
+    raise ClientDisconnected  # as uvicorn says of a page that was left while it was being answered
+
+
 OWN = [
+    Route("/left", left),
     Route("/sign-in", lambda _: page("Sign in", "Here.")),
     Route("/here", seen),
     Route("/elsewhere", lambda _: RedirectResponse("/sign-in")),
@@ -194,6 +200,11 @@ def test_a_fault_of_ours_is_answered_with_a_number(browser, caplog):
     assert "a detail of ours" not in answer.text
     number = answer.text.split("number ")[1][:8]
     assert f"error {number}" in caplog.text
+
+
+def test_somebody_who_leaves_before_the_answer_is_no_fault_of_ours(browser, caplog):
+    browser().get("/left")
+    assert "error" not in caplog.text
 
 
 def test_a_store_that_cannot_be_read_is_said(browser, application, monkeypatch):
