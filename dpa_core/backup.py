@@ -300,7 +300,8 @@ def restore(folder: Path, keys: Path | None = None, *, replace: bool = False) ->
         finally:
             shutil.rmtree(staging, ignore_errors=True)
             home.release()
-    yield f"Restored into {data}, verified: {manifest.counted}, as at {manifest.made_at:%Y-%m-%d %H:%M} UTC."
+    made_at = locale.minute_in_full(manifest.made_at)
+    yield f"Restored into {data}, verified: {manifest.counted}, as at {made_at}."
     if aside:
         yield f"What was there is kept in {aside}. Remove it when you need it no more."
     if key_file is None:
@@ -428,7 +429,8 @@ def _swap(staging: Path, data: Path) -> Path | None:
     old = [p for p in (store, log_of(store), data / FILES) if p.exists()]
     if (staging / KEYS).exists() and (data / KEYS).exists():
         old.append(data / KEYS)
-    aside = data / f"{REPLACED}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    now = datetime.now(UTC).isoformat(timespec="seconds")[:19].replace(":", "")
+    aside = data / f"{REPLACED}{now}-{secrets.token_hex(2)}"
     if old:
         aside.mkdir()
         if Mark.path(store).exists():

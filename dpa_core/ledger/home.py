@@ -104,7 +104,7 @@ def mend(folder: Path) -> None:
     """
     state, me = folder.stat(), os.geteuid()
     if state.st_uid != me:
-        log.warning("%s belongs to another user (uid %d) and was left as it is.", folder, state.st_uid)
+        log.warning("%s belongs to another user (user %s) and was left as it is.", folder, state.st_uid)
         return
     if state.st_mode & stat.S_ISVTX:
         log.warning("%s is a folder that users share and was left as it is. Name one of its own.", folder)
@@ -115,12 +115,12 @@ def mend(folder: Path) -> None:
         if stat.S_ISLNK(state.st_mode) or not state.st_mode & 0o077:
             continue
         if state.st_uid != me:
-            log.warning("%s belongs to another user (uid %d) and was left as it is.", path, state.st_uid)
+            log.warning("%s belongs to another user (user %s) and was left as it is.", path, state.st_uid)
             continue
         path.chmod(0o700 if stat.S_ISDIR(state.st_mode) else 0o600)
         mended += 1
     if mended:
-        log.warning("Closed %s to group and others (%d files and folders).", folder, mended)
+        log.warning("Closed %s to group and others (%s files and folders).", folder, mended)
 
 
 def _below(folder: Path) -> Iterator[Path]:

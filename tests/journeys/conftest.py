@@ -131,7 +131,8 @@ def server(data: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+# Of a module: while it lasts, Playwright holds this thread's event loop, and other tests have their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if not path:

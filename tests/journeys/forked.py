@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from multiprocessing import get_context, set_start_method
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
 
 import pandas  # noqa: F401
 import uvicorn.protocols.http.h11_impl
@@ -34,7 +36,10 @@ _context.set_forkserver_preload([__name__])
 def dpa(words: list[str], log: Path, environment: Mapping[str, str]) -> BaseProcess:
     """Begin `dpa` with these words; what it prints goes to `log`."""
     process = _context.Process(target=_run, args=(words, log, dict(environment)), daemon=True)
-    process.start()
+    # AppTest leaves the script of its last page in the place of the main module, which a new process would
+    # run first.
+    with patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):
+        process.start()
     return process
 
 

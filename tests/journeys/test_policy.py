@@ -60,7 +60,7 @@ def visits(browser: Browser, data: Path) -> Iterator[tuple[Visit, Visit, list[st
 
 def go_to(visit: Visit, name: str) -> None:
     """By the side bar, which is quicker than loading the page anew."""
-    visit.page.locator(f"[data-testid=stSidebarNav] a[href*='/{name}']").click()
+    visit.page.locator(f"[data-testid=stSidebarNav] a[href$='/{name}']").click()
     visit.page.wait_for_url(f"**/{name}?**")
     visit.settle()
 

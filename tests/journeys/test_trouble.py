@@ -1,7 +1,6 @@
 """When the disk is full: a clear sentence, nothing lost, nothing half written."""
 
-import urllib.error
-import urllib.request
+import subprocess
 from pathlib import Path
 
 from playwright.sync_api import Browser
@@ -16,14 +15,13 @@ from tests.ports import free_port
 
 def test_a_full_disk_is_said_on_screen_and_loses_nothing(browser: Browser, data: Path):
     port = free_port()
-    # No file of this process may grow beyond 40 kB, which the database's log soon reaches.
-    command = ["prlimit", "--fsize=40000", DPA, "demo", "--port", str(port)]
-    with serving(command, data, port) as url:
+    with serving([DPA, "demo", "--port", str(port)], data, port) as url:
         anna = Visit(browser.new_context().new_page(), url)
         anna.sign_in(ANNA)
         anna.open("/features")
-        while healthy(url):
-            pass
+        anna.page.get_by_text("Switch Support Services", exact=True).wait_for()
+        # From now on no file of the server may grow beyond what the database's log has already.
+        subprocess.run(["prlimit", f"--pid={process_of(port)}", "--fsize=1"], check=True)
         anna.toggle("Support Services")
         anna.reads_dialog()
         reason = anna.page.get_by_role("textbox", name="Reason (optional)")
@@ -39,10 +37,11 @@ def test_a_full_disk_is_said_on_screen_and_loses_nothing(browser: Browser, data:
         assert ledger.head("nordfrakt").sequence == 5
 
 
-def healthy(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/healthz") as answer:
-            return answer.status == 200
-    except urllib.error.HTTPError as error:
-        assert error.code == 503
-        return False
+def process_of(port: int) -> int:
+    """The server that was started for a port."""
+    [found] = [
+        int(p.name)
+        for p in Path("/proc").iterdir()
+        if p.name.isdigit() and str(port) in (p / "cmdline").read_text().split("\0")
+    ]
+    return found

@@ -54,7 +54,8 @@ def said(*command: str | Path, **environment: str) -> str:
 
 
 def first_page(url: str) -> str:
-    with urllib.request.urlopen(url) as answer:
+    request = urllib.request.Request(url, headers={"accept": "text/html"})
+    with urllib.request.urlopen(request) as answer:
         assert answer.headers.get_content_type() == "text/html"
         return str(answer.read(), "utf-8")
 
