@@ -7,6 +7,7 @@ anything, as what comes to them names the public address only; so they never ask
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections import Counter
@@ -50,6 +51,8 @@ _LARGEST = 1024 * 1024
 """Bytes that a request may have which uploads nothing."""
 _UPLOAD_COST = 64 * 1024
 """Bytes that the smallest upload counts for."""
+_DRAINED_WITHIN = 20
+"""Seconds that a refused upload may go on arriving before it is cut off."""
 _HOUR, _MINUTE = 3600.0, 60.0
 
 
@@ -156,11 +159,12 @@ class _Body:
         return message
 
     async def drain(self) -> None:
-        """Read to the end, or as far as is taken, and keep nothing."""
+        """Read to the end, or as far and as long as is taken, and keep nothing."""
         self._beyond = None
-        with suppress(Refused):
-            while self._more:
-                await self.receive()
+        with suppress(Refused, TimeoutError):
+            async with asyncio.timeout(_DRAINED_WITHIN):
+                while self._more:
+                    await self.receive()
 
 
 class Guard:

@@ -70,11 +70,14 @@ def desk(_filled: Path, agreement: Agreement, tmp_path_factory: pytest.TempPathF
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streamlit_config, "_main_script_path", str(ROOT / "app.py"))
         patch.setattr(Runtime, "_instance", None)
+        largest = streamlit_config.get_option("server.maxUploadSize")
+        streamlit_config.set_option("server.maxUploadSize", 25)
         patch.setattr("dpa_core.web.relay.CHECKED_EVERY", 0.1)
         app = st.App(ROOT / "app.py", **web._app(opened, (), address.origin, "x" * 32, LIMITS, "127.0.0.1"))
         with running(app, listening):
             assert ask(address, "GET", "/livez").status == 200  # answered once all is up
             yield Desk(address, application, clock)
+        streamlit_config.set_option("server.maxUploadSize", largest)
 
 
 class running:
