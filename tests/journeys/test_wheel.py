@@ -81,11 +81,10 @@ def test_the_demo_in_the_wheel_shows_every_page(installed: Path, browser: Browse
         assert "<title>" in first_page(url)
         context = browser.new_context(color_scheme="light")
         eva = Visit(context.new_page(), url)
-        eva.open("/")
+        eva.sign_in(EVA, "/access")
         # Of .streamlit/config.toml.
-        button = eva.page.get_by_role("button", name="Sign in", exact=True)
+        button = eva.page.get_by_role("button", name="Give access")
         expect(button).to_have_css("background-color", "rgb(11, 92, 173)")
-        eva.sign_in(EVA)
         headings = set()
         for page in PAGES:
             eva.open("/" if page == "overview" else f"/{page}")
@@ -97,6 +96,7 @@ def test_the_demo_in_the_wheel_shows_every_page(installed: Path, browser: Browse
 
 def test_production_in_the_wheel_starts(installed: Path, tmp_path: Path):
     port = free_port()
-    settings = {**GOOD, "DPA_PORT": str(port), "DPA_ADDRESS": "localhost"}
+    here = {"DPA_PORT": str(port), "DPA_ADDRESS": "localhost", "DPA_PUBLIC_URL": f"http://localhost:{port}"}
+    settings = {**GOOD, **here}
     with serving([installed / "dpa", "serve"], tmp_path / "data", port, cwd=Path.cwd(), **settings) as url:
         assert "<title>" in first_page(url)
