@@ -192,6 +192,8 @@ def test_a_change_is_announced_objected_to_and_ends_a_feature(sign_in: SignIn, n
     write(anna, "Grounds", "No transfer impact assessment was made.")
     tick(anna, "These grounds relate to data protection.")
     attach(anna, "Documents (optional)", PDF)
+    anna.sees("Files are no part of a draft")  # the button below moves down for it
+    anna.settle()
     confirm(anna, "Object")
     anna.sees("Objected")
 
