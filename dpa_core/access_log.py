@@ -208,19 +208,21 @@ class AccessLog:
         """The lines that fit a search, newest first. `behind`: only those that come after that place."""
         self.flush()
         where, values = self._condition(search)
-        ((total,),) = self._ledger.rows(f"SELECT count(*) FROM access_log WHERE {where}", values)  # noqa: S608
+        # Into these queries go constants of this class; what was searched for comes as their values.
+        sql = f"SELECT count(*) FROM access_log WHERE {where}"  # noqa: S608
+        ((total,),) = self._ledger.rows(sql, values)
         if behind is not None:
             where += " AND happened <= ? AND (happened, number) < (?, ?)"
             values += [_naive(behind[0]), _naive(behind[0]), behind[1]]
         newest = "ORDER BY happened DESC, number DESC"
-        sql = f"SELECT number FROM access_log WHERE {where} {newest} LIMIT ?"  # noqa: S608
+        sql = f"SELECT number FROM access_log WHERE {where} {newest} LIMIT ?"  # noqa: S608  # likewise
         numbers = [number for (number,) in self._ledger.rows(sql, [*values, limit + 1])]
         wanted = numbers[:limit]
         if not wanted:
             return Found((), total, None, self._days)
         if limit <= PAGE:  # so few are fetched by the index; of many, the table is read once more
             where, values = f"number IN ({', '.join('?' * len(wanted))})", wanted
-        sql = f"SELECT {_COLUMNS} FROM access_log WHERE {where} {newest} LIMIT ?"  # noqa: S608
+        sql = f"SELECT {_COLUMNS} FROM access_log WHERE {where} {newest} LIMIT ?"  # noqa: S608  # likewise
         lines = tuple(_line(row) for row in self._ledger.rows(sql, [*values, limit]))
         older = (lines[-1].happened, lines[-1].number) if len(numbers) > limit else None
         return Found(lines, total, older, self._days)

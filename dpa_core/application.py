@@ -1350,7 +1350,7 @@ class Application:
         """How many monthly figures `remove_usage` would take out. Raises UsageError."""
         person, _ = self._enter(person)
         require(person, "import_usage", None)
-        sql = f"SELECT count(*) FROM usage_figures WHERE {USAGE_CHOSEN}"  # noqa: S608
+        sql = f"SELECT count(*) FROM usage_figures WHERE {USAGE_CHOSEN}"  # noqa: S608  # a constant
         return int(self.ledger.rows(sql, chosen.values())[0][0])
 
     @leaves_a_line("step_refused")

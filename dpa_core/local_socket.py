@@ -216,7 +216,7 @@ class _Handler(socketserver.StreamRequestHandler):
             self._send({"error": str(error)})
         except OSError:
             raise
-        except Exception as error:
+        except Exception as error:  # the server goes on, the log has the cause, and the command its number
             number = secrets.token_hex(4)
             log.error("error %s", number, exc_info=error)
             self._send({"error": f"Something went wrong in the server. Its log says more under {number}."})

@@ -139,6 +139,7 @@ class People:
 
     def _accounts(self, where: str, values: list[str], tx: Transaction | None = None) -> list[Account]:
         columns = "issuer, subject, person_id, address, name, status, since, decided_by"
+        # `where`: a constant of this class.
         sql = f"SELECT {columns} FROM accounts WHERE {where} ORDER BY since, issuer, subject"  # noqa: S608
         rows = (tx or self._ledger).rows(sql, values)
         return [

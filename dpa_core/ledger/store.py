@@ -222,7 +222,7 @@ class Transaction:
         `first`, `last`: the first days of months, as DuckDB reads them (0000-01-01 too).
         """
         row = self._cursor.execute(
-            f"DELETE FROM usage_figures WHERE {USAGE_CHOSEN}",  # noqa: S608
+            f"DELETE FROM usage_figures WHERE {USAGE_CHOSEN}",  # noqa: S608  # a constant
             [customer_id, data_type, first, last],
         ).fetchone()
         return int(row[0]) if row else 0
@@ -374,9 +374,9 @@ class Ledger:
 
     def read_through(self) -> None:
         """Read every row of every table. Raises StoreError where the file is damaged."""
-        for (name,) in self.rows(f"SELECT table_name FROM duckdb_tables() {_OWN}"):  # noqa: S608
+        for name, _ in self.rows(_OWN_TABLES):
             try:
-                self.rows(f'SELECT bit_xor(hash(t)) FROM "{name}" AS t')  # noqa: S608
+                self.rows(f'SELECT bit_xor(hash(t)) FROM "{name}" AS t')  # noqa: S608  # of our migrations
             except (StoreError, duckdb.Error) as error:
                 raise _damaged(error, self.folder) from error
 
@@ -559,7 +559,9 @@ def _damaged(error: Exception, folder: Path) -> StoreError:
     return StoreError(f"The database is damaged: {why}. {whole.remedy(folder)}")
 
 
-_OWN = "WHERE database_name = current_database() AND NOT internal"
+_OWN_TABLES = (
+    "SELECT table_name, sql FROM duckdb_tables() WHERE database_name = current_database() AND NOT internal"
+)
 _COPIED_ROWS = 50_000
 """Rows held in memory at once while a table is copied."""
 
@@ -568,11 +570,12 @@ def _copy(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection) 
     """Every table and index of one database into another, as at one moment, closed as by `Ledger.close`."""
     source.begin()
     target.begin()
-    for name, made in source.execute(f"SELECT table_name, sql FROM duckdb_tables() {_OWN}").fetchall():  # noqa: S608
+    # The names put into these queries are those of our migrations' tables.
+    for name, made in source.execute(_OWN_TABLES).fetchall():
         target.execute(made)
-        rows = source.execute(f'SELECT * FROM "{name}"').to_arrow_reader(_COPIED_ROWS)  # noqa: S608
+        rows = source.execute(f'SELECT * FROM "{name}"').to_arrow_reader(_COPIED_ROWS)  # noqa: S608  # see above
         target.register("copied_rows", rows)
-        target.execute(f'INSERT INTO "{name}" SELECT * FROM copied_rows')  # noqa: S608
+        target.execute(f'INSERT INTO "{name}" SELECT * FROM copied_rows')  # noqa: S608  # see above
         target.unregister("copied_rows")
     indexes = "SELECT sql FROM duckdb_indexes() WHERE database_name = current_database() AND sql IS NOT NULL"
     for (made,) in source.execute(indexes).fetchall():

@@ -199,7 +199,7 @@ class Guard:
         self._owners = Owners()
         self._arriving: Counter[str] = Counter()
         """Bytes of uploads on their way, by person."""
-        # What it calls after it found out who sent the request.
+        # What it calls after it found out who sent the request. uvicorn and Starlette type ASGI apart.
         self._entered = ProxyHeadersMiddleware(self._asked, trusted_proxies)  # type: ignore[arg-type]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -229,7 +229,7 @@ class Guard:
                 await self._refusal(asked, why)(scope, receive, answer)
         except (ClientDisconnect, ClientDisconnected, WebSocketDisconnect):
             pass  # nobody is there to be answered
-        except Exception as error:
+        except Exception as error:  # whatever it is, the sender gets an answer and the log the cause
             number = secrets.token_hex(4)
             log.error("error %s", number, exc_info=error)
             refused = True

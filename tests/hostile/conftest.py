@@ -85,9 +85,7 @@ class running:
 
     def __init__(self, app: object, listening: socket.socket) -> None:
         self._listening = listening
-        self._server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, access_log=False, **web.UVICORN)  # type: ignore[arg-type]
-        )
+        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, **web.UVICORN))
         self._thread = threading.Thread(target=self._server.run, args=([listening],))
 
     def __enter__(self) -> None:

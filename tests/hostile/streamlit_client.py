@@ -146,11 +146,16 @@ class Page:
         """Send a message, or whatever is given instead of one."""
         self.socket.send(message.SerializeToString() if isinstance(message, Message) else message)
 
+    def read(self) -> ForwardMsg:
+        """The next message. Raises ConnectionClosed."""
+        message = ForwardMsg.FromString(self.socket.recv(timeout=PATIENCE))
+        self.said.append(message)
+        return message
+
     def until_drawn(self) -> None:
         """Read until the script has run once more."""
         while True:
-            message = ForwardMsg.FromString(self.socket.recv(timeout=PATIENCE))  # type: ignore[arg-type]
-            self.said.append(message)
+            message = self.read()
             if message.WhichOneof("type") == "new_session":
                 self.session = message.new_session.initialize.session_id
             if message.WhichOneof("type") == "script_finished":
@@ -166,8 +171,7 @@ class Page:
         """Read until the server closes the connection; its code."""
         try:
             while True:
-                message = ForwardMsg.FromString(self.socket.recv(timeout=PATIENCE))  # type: ignore[arg-type]
-                self.said.append(message)
+                self.read()
         except ConnectionClosed as end:
             return end.rcvd.code if end.rcvd else 1006
 
@@ -189,8 +193,8 @@ def connect(
     websocket = open_websocket(
         f"ws://{host or address.host}{path}",
         sock=create_connection(("127.0.0.1", address.port), PATIENCE),
-        origin=address.origin if origin == "" else origin,  # type: ignore[arg-type]
-        subprotocols=offered,  # type: ignore[arg-type]
+        origin=address.origin if origin == "" else origin,
+        subprotocols=offered,
         additional_headers={**cookie(secret), **headers},
         max_size=None,
         open_timeout=PATIENCE,

@@ -29,7 +29,7 @@ def open_page(desk, anna):
 
 def held() -> int:
     """Bytes that Streamlit holds of uploads."""
-    files = runtime.get_instance().uploaded_file_mgr.file_storage  # type: ignore[attr-defined]
+    files = runtime.get_instance().uploaded_file_mgr.file_storage
     return sum(len(f.data) for those in files.values() for f in those.values())
 
 

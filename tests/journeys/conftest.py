@@ -87,12 +87,17 @@ def dpa_serving(words: list[str], folder: Path, port: int, **environment: str) -
 def until_it_answers(port: int, ended: Callable[[], bool], log: Path) -> str:
     """Wait for a server that was begun; its address."""
     url = f"http://localhost:{port}"
+    until(lambda: answers(url), ended, log)
+    return url
+
+
+def until(ready: Callable[[], bool], ended: Callable[[], bool], log: Path) -> None:
+    """Wait for a process that was begun. Fails, with its log, where it ends before or takes a minute."""
     deadline = time.monotonic() + 60
-    while not answers(url):
+    while not ready():
         if ended() or time.monotonic() > deadline:
             pytest.fail(f"the server did not start:\n{log.read_text()}")
-        time.sleep(0.05)
-    return url
+        time.sleep(0.05)  # between two looks: another process does not tell when it is ready
 
 
 def nothing_went_wrong(log: Path) -> None:

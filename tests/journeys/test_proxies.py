@@ -8,7 +8,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from playwright.sync_api import Browser, expect
 
 from tests.conftest import email
-from tests.journeys.conftest import ROOT, Visit, dpa_serving
+from tests.journeys.conftest import ROOT, Visit, dpa_serving, until
 from tests.needs import program
 from tests.oidc_provider import CLIENT, SECRET, entra
 from tests.ports import free_port
@@ -105,11 +104,7 @@ def running(command: list[str], folder: Path, port: int) -> Iterator[None]:
         )
     with process:
         try:
-            deadline = time.monotonic() + 60
-            while not listens(port):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(f"the proxy did not start:\n{log.read_text()}")
-                time.sleep(0.05)
+            until(lambda: listens(port), lambda: process.poll() is not None, log)
             yield
         finally:
             process.terminate()

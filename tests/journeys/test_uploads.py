@@ -37,7 +37,7 @@ def test_a_file_that_did_not_arrive_stops_the_sending(sign_in: SignIn, tmp_path:
     box.get_by_text("plan.pdf").first.wait_for()
     anna.sees("was not uploaded: it is larger than 25 MB, or the connection broke.")
     anna.settle()
-    attach(anna, "Files (optional)", SMALL)  # type: ignore[arg-type]
+    attach(anna, "Files (optional)", SMALL)
     arrived(anna)
     anna.click("Send the request")
     anna.sees("1 file was not uploaded: plan.pdf.")
@@ -47,7 +47,7 @@ def test_a_file_that_did_not_arrive_stops_the_sending(sign_in: SignIn, tmp_path:
 
     # A connection that breaks on the way is no other case.
     anna.page.route("**/_stcore/upload_file/**", lambda route: route.abort())
-    attach(anna, "Files (optional)", {**SMALL, "name": "lost.txt"})  # type: ignore[arg-type]
+    attach(anna, "Files (optional)", {**SMALL, "name": "lost.txt"})
     anna.sees("was not uploaded")
     anna.click("Send the request")
     anna.sees("1 file was not uploaded: lost.txt.")
@@ -57,11 +57,11 @@ def test_a_file_that_did_not_arrive_stops_the_sending(sign_in: SignIn, tmp_path:
     # One that is still on the way neither.
     held: list[object] = []
     anna.page.route("**/_stcore/upload_file/**", lambda route: held.append(route))
-    attach(anna, "Files (optional)", {**SMALL, "name": "slow.txt"})  # type: ignore[arg-type]
+    attach(anna, "Files (optional)", {**SMALL, "name": "slow.txt"})
     anna.click("Send the request")
     anna.sees("1 file is still on the way: slow.txt.")
     for route in held:
-        route.continue_()  # type: ignore[attr-defined]
+        route.continue_()
     arrived(anna)
     send(anna, "Send the request")
     main(anna).get_by_role("button", name="note.txt").wait_for()
