@@ -7,6 +7,7 @@ gets a red mark in the browser; so a small script, `client/uploads.js`, tells of
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,9 @@ def choose(label: Markdown, key: str, limit: int, *, help: str, many: bool = Tru
         on_standing_change=lambda: None,
     ).standing
     here = tuple(found if many else [found] if found else [])
-    return Chosen(here, tuple(told.get("failed", ())), tuple(told.get("waiting", ())))
+    # The browser tells of files and of what became of them in two messages: one that is here no longer waits.
+    waiting = Counter(told.get("waiting", ())) - Counter(file.name for file in here)
+    return Chosen(here, tuple(told.get("failed", ())), tuple(waiting.elements()))
 
 
 def wrong_with(file: UploadedFile, limit: int) -> Refusal | None:

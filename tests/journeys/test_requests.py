@@ -8,7 +8,7 @@ from __future__ import annotations
 import urllib.request
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from dpa_core.agreement import Agreement
 from tests.journeys.conftest import ANNA, CLARA, DAVID, EVA, SignIn, Visit
@@ -47,11 +47,19 @@ def pick(visit: Visit, label: str, option: str) -> None:
 
 
 def attach(visit: Visit, label: str, *files: dict[str, object]) -> None:
+    """Choose files, and wait until they have arrived."""
+    box = begin_attaching(visit, label, *files)
+    expect(box.get_by_test_id("stFileChipIconSpinner")).to_have_count(0)
+    visit.settle()
+
+
+def begin_attaching(visit: Visit, label: str, *files: dict[str, object]) -> Locator:
+    """Choose files, and wait until the uploader shows them."""
     box = place(visit).get_by_test_id("stFileUploader").filter(has_text=label)
     box.locator("input[type=file]").set_input_files(list(files))  # type: ignore[arg-type]
     for file in files:
         box.get_by_text(str(file["name"])).first.wait_for()
-    visit.settle()
+    return box
 
 
 def press(visit: Visit, name: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.journeys.conftest import ANNA, SignIn, Visit
-from tests.journeys.test_requests import attach, main, pick, send, tick, write
+from tests.journeys.test_requests import attach, begin_attaching, main, pick, send, tick, write
 
 SMALL = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"BM: the meeting"}
 
@@ -57,7 +57,8 @@ def test_a_file_that_did_not_arrive_stops_the_sending(sign_in: SignIn, tmp_path:
     # One that is still on the way neither.
     held: list[object] = []
     anna.page.route("**/_stcore/upload_file/**", lambda route: held.append(route))
-    attach(anna, "Files (optional)", {**SMALL, "name": "slow.txt"})
+    begin_attaching(anna, "Files (optional)", {**SMALL, "name": "slow.txt"})
+    anna.settle()
     anna.click("Send the request")
     anna.sees("1 file is still on the way: slow.txt.")
     for route in held:

@@ -80,7 +80,7 @@ def test_a_folder_of_another_user_is_left_and_named(tmp_path, caplog):
     before = modes(folder)
     mend(folder)
     assert modes(folder) == before
-    assert f"{folder} belongs to another user (uid 12345)" in caplog.text
+    assert f"{folder} belongs to another user (user 12345)" in caplog.text
 
 
 def test_a_folder_that_everybody_writes_to_is_left_and_named(tmp_path, caplog):
