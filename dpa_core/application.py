@@ -11,6 +11,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache, wraps
@@ -52,6 +53,7 @@ from dpa_core.ledger import verify as verify_ledger
 from dpa_core.ledger.store import USAGE_CHOSEN
 from dpa_core.people import PREFIX, Account, Entry, Name, People
 from dpa_core.readers import CustomerReader, PortfolioReader
+from dpa_core.remembered import Parsed, bytes_of
 from dpa_core.sessions import Session, Sessions, id_of
 from dpa_core.subjects import customers, grants, incidents, policies, registry, sub_processors
 from dpa_core.subjects.common import PROCESSOR, FileRef, Refusal, Refusals, Side
@@ -84,6 +86,8 @@ _NOT_THEIRS = (
     "Whoever may give all roles of a person corrects that person’s name, and nobody their own. "
     "Ask the privacy officer."
 )
+_STATES_BYTES = 64 << 20
+"""About how much memory the parsed states of customers take, in bytes."""
 _BATCH = 200
 """Ledgers whose derived rows are made anew in one transaction."""
 
@@ -248,10 +252,11 @@ def _attached(store: FileStore, named: Sequence[FileRef], sha256: str) -> File:
 class QueryCache:
     """Answers of queries asked lately. Reached through an opened file only, and kept by customer."""
 
-    MOST = 500
+    MOST = 64 << 20
+    """About how many bytes of memory the answers take."""
 
     def __init__(self) -> None:
-        self._queries: LRUCache[Hashable, Any] = LRUCache(self.MOST)
+        self._queries: LRUCache[Hashable, Any] = LRUCache(self.MOST, getsizeof=bytes_of)
         self._lock = threading.Lock()
         self.roles_changed = 0
         """How many roles were given or taken since the start: part of a question about roles."""
@@ -263,7 +268,7 @@ class QueryCache:
                 found: T = self._queries[key]
                 return found
         computed = answer()
-        with self._lock:
+        with self._lock, suppress(ValueError):  # too large to be kept at all
             self._queries[key] = computed
         return computed
 
@@ -374,9 +379,9 @@ class Application:
         self.files = FileStore(ledger.folder / "files", max_file_bytes)
         self._draft_days = draft_days
         # Kept by what they were read from, so that none is ever out of date.
-        self._parsed = lru_cache(1_000)(CustomerState.model_validate_json)
-        self._parsed_grants = lru_cache(1_000)(grants.State.model_validate_json)
-        self._parsed_provider = lru_cache(4)(ProviderState.model_validate_json)
+        self._parsed = Parsed(CustomerState.model_validate_json, _STATES_BYTES)
+        self._parsed_grants = Parsed(grants.State.model_validate_json, _STATES_BYTES // 8)
+        self._parsed_provider = Parsed(ProviderState.model_validate_json, _STATES_BYTES // 8)
         self._listed = lru_cache(100)(self._query_directory)
         self._queries = QueryCache()
         self.people = People(ledger)
@@ -865,7 +870,8 @@ class Application:
             entry = known or self.people.add(tx, Name(now, address, address))
             by = _Signature(person, side, customer, "", now)
             events = by.sign(entry.ledger, head, bodies)
-            tx.append(head, events, registry.fold_person(events, state).model_dump_json(), STATE_SCHEMA)
+            new = registry.fold_person(events, state)
+            tx.append(head, events, self._parsed_grants.written(new, new.model_dump_json()), STATE_SCHEMA)
             self._note_role(tx, person, entry, command)
             return events
 
@@ -1152,7 +1158,7 @@ class Application:
     ) -> tuple[list[Event], CustomerState]:
         events = by.sign(customer_id, head, bodies)
         new = registry.fold(events, state)
-        tx.append(head, events, new.model_dump_json(), STATE_SCHEMA)
+        tx.append(head, events, self._parsed.written(new, new.model_dump_json()), STATE_SCHEMA)
         return events, new
 
     # --- downloads -------------------------------------------------------------------------------
@@ -1298,7 +1304,7 @@ class Application:
                 PROVIDER, head, bodies
             )
             new = registry.fold_provider(events, state)
-            tx.append(head, events, new.model_dump_json(), STATE_SCHEMA)
+            tx.append(head, events, self._parsed_provider.written(new, new.model_dump_json()), STATE_SCHEMA)
             self._put_provider_tasks(tx, new, now)
             self._put_objectors(tx, state, new, now)
             return events
@@ -1322,8 +1328,7 @@ class Application:
         """Store monthly figures, all or none; those of the same month are replaced. How many rows."""
         person, _ = self._enter(person)
         require(person, "import_usage", None)
-        with self.ledger.transaction() as tx:
-            tx.replace_usage(figures)
+        self._until_written(lambda tx: tx.replace_usage(figures))
         return int(figures.num_rows)
 
     @leaves_a_line("look_refused")
@@ -1358,8 +1363,7 @@ class Application:
         """Take monthly figures out again, and say how many. Raises UsageError."""
         person, _ = self._enter(person)
         require(person, "import_usage", None)
-        with self.ledger.transaction() as tx:
-            return tx.remove_usage(*chosen.values())
+        return self._until_written(lambda tx: tx.remove_usage(*chosen.values()))
 
     @leaves_a_line("step_refused")
     def advance_clock(self, person: Person, days: int) -> None:

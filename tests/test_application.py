@@ -220,17 +220,33 @@ def test_an_answer_asked_for_again_and_again_stays_while_many_others_come_and_go
         asked.append("once")
         return "the answer"
 
-    for number in range(3 * QueryCache.MOST):
-        answers.get(number, lambda: "another")
+    for number in range(30):
+        answers.get(number, lambda: "x" * (QueryCache.MOST // 10))
         assert answers.get("question", answer) == "the answer"
     assert asked == ["once"]
 
 
 def test_answers_long_unasked_for_make_room():
     answers = QueryCache()
-    for number in range(QueryCache.MOST + 1):
-        answers.get(number, lambda: "first")
+    for number in range(10):
+        answers.get(number, lambda: "first" + "x" * (QueryCache.MOST // 10))
     assert answers.get(0, lambda: "anew") == "anew"
+    assert answers.get(9, lambda: "anew").startswith("first")
+
+
+def test_an_answer_too_large_to_be_kept_is_given_all_the_same_and_leaves_the_others():
+    answers = QueryCache()
+    answers.get("small", lambda: "first")
+    assert len(answers.get("large", lambda: [str(n) * 100 for n in range(1_000_000)])) == 1_000_000
+    assert answers.get("large", lambda: "anew") == "anew"
+    assert answers.get("small", lambda: "anew") == "first"
+
+
+def test_a_state_that_was_just_written_is_not_parsed_again(application, people, monkeypatch):
+    carry_out(application, people.anna, "nordfrakt", voice=True)
+    monkeypatch.setattr(application._parsed, "_parse", None)
+    carry_out(application, people.anna, "nordfrakt", voice=False)
+    assert application.open(people.anna, "nordfrakt").state.features.on == set()
 
 
 # --- the past -------------------------------------------------------------------------------------
