@@ -23,7 +23,7 @@ import pyarrow as pa
 from cachetools import LRUCache
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from dpa_core import addresses
+from dpa_core import addresses, metrics
 from dpa_core.access import (
     ENDED,
     EXPIRED,
@@ -310,6 +310,16 @@ def fold_ledger(ledger_id: str, events: Iterable[Event]) -> str:
     return registry.fold(events).model_dump_json()
 
 
+def _tell(events: Iterable[Event]) -> None:
+    """Count and log entries that are recorded, without what is in them."""
+    for event in events:
+        subject = registry.by_kind(event.kind)
+        metrics.INSTRUCTIONS.labels(subject.name if subject else "none").inc()
+        # A person's ledger may be named by an address.
+        where = "a person's roles" if event.customer_id.startswith(PREFIX) else event.customer_id
+        log.info("recorded %s, entry %d: %s", where, event.sequence, event.kind)
+
+
 def task_row(task: Task, customer_name: str) -> tuple[str | int | datetime | None, ...]:
     """An open task as the ledger keeps it beside the heads, in `replace_tasks`' order."""
     t = task
@@ -346,6 +356,7 @@ def leaves_a_line(
             try:
                 return method(self, person, *args, **kwargs)
             except Forbidden:
+                metrics.REFUSALS.labels(f"forbidden.{kind}").inc()
                 asked = signature(method).bind(self, person, *args, **kwargs).arguments
                 self.note_refusal(kind, person, method.__name__, asked)
                 raise
@@ -530,10 +541,12 @@ class Application:
         self._queries.roles_changed += 1
         if isinstance(begun, _Unopened):
             account = begun.account
+            metrics.SIGN_INS.labels("waiting" if account.status == "waiting" else "refused").inc()
             if not begun.told:
                 about = {**claimed.about, "why": f"the account is {account.status}"}
                 self._access_log.refused(replace(claimed, whom=account.person_id, about=about))
             raise Unconfirmed(WAITS if account.status == "waiting" else REFUSED)
+        metrics.SIGN_INS.labels("signed_in").inc()
         return begun
 
     def note_refused_sign_in(
@@ -542,6 +555,7 @@ class Application:
         """Write to the access log that nobody came in by an identity provider's answer. `claimed`: the
         address that the answer named, as it is; empty where it named none."""
         about = {"provider": provider, "why": why}
+        metrics.SIGN_INS.labels("refused").inc()
         self._access_log.refused(
             Line(self.clock.real_now(), "sign_in_refused", claimed, came_from=came_from, about=about)
         )
@@ -888,8 +902,17 @@ class Application:
         """Write, and once more where another writer got in between: each attempt decides anew."""
 
         def attempt() -> T:
-            with self.ledger.transaction() as tx:
-                return write(tx)
+            try:
+                with self.ledger.transaction() as tx:
+                    written = write(tx)
+            except Conflict:
+                metrics.CONFLICTS.inc()
+                raise
+            except Refusal as refusal:
+                metrics.REFUSALS.labels(refusal.code).inc()
+                raise
+            _tell(tx.appended)
+            return written
 
         # A new one each time: threads that share one through its decorator share its counters.
         retrying = Retrying(

@@ -10,7 +10,8 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ import duckdb
 import pyarrow as pa
 from cachetools import LRUCache
 
+from dpa_core import metrics
 from dpa_core.ledger import whole
 from dpa_core.ledger.chain import Event, Head, canonical
 from dpa_core.ledger.checkpoints import LOG_MOST, Checkpoints
@@ -109,6 +111,8 @@ class Transaction:
         """The heads that this transaction wrote."""
         self.appended: list[Event] = []
         """The events that it wrote."""
+        self.then: list[Callable[[], None]] = []
+        """What is done once it is committed, such as counting what it brought about."""
 
     def execute(self, sql: str, values: Sequence[Any]) -> None:
         """Change a table that is no ledger's. Times become UTC. Raises Conflict where a row with that key
@@ -237,6 +241,16 @@ USAGE_CHOSEN = (
     "AND ($3 IS NULL OR month_start >= $3::DATE) AND ($4 IS NULL OR month_start <= $4::DATE)"
 )
 """The figures of a customer and a data type in a span of months; each may be NULL."""
+
+
+_READ = metrics.STORE.labels("read")
+
+
+def _count(transaction: Transaction, seconds: float) -> None:
+    """Tell what a transaction did, once it is committed."""
+    metrics.STORE.labels("append" if transaction.appended else "write").observe(seconds)
+    for then in transaction.then:
+        then()
 
 
 class _Heads:
@@ -432,6 +446,7 @@ class Ledger:
         """
         with _plain_errors(), self._cursor() as cursor:
             cursor.begin()
+            began = time.perf_counter()
             try:
                 transaction = Transaction(cursor)
                 yield transaction
@@ -440,6 +455,7 @@ class Ledger:
                 self._heads.wrote(transaction.written)
                 if self._marked:
                     self._marked.wrote(transaction.appended)
+                _count(transaction, time.perf_counter() - began)
             except BaseException as error:
                 with _suppressed():
                     cursor.rollback()
@@ -455,7 +471,7 @@ class Ledger:
         """The heads of some ledgers, by key; without those that have no event yet."""
         known, writes = self._heads.known(customer_ids)
         if missing := [id for id in customer_ids if id not in known]:
-            with _plain_errors(), self._cursor() as cursor:
+            with _plain_errors(), self._cursor() as cursor, metrics.timed(_READ):
                 read = Transaction(cursor).heads(*missing)
             self._heads.read(read, writes)
             known |= read
@@ -508,12 +524,12 @@ class Ledger:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a parameterised query."""
-        with _plain_errors(), self._cursor() as cursor:
+        with _plain_errors(), self._cursor() as cursor, metrics.timed(_READ):
             return cursor.execute(sql, values).fetchall()
 
     def table(self, sql: str, values: dict[str, Any] | Sequence[Any]) -> pa.Table:
         """The rows of a query with parameters (`$name` of a mapping, `?` of a list), as an Arrow table."""
-        with _plain_errors(), self._cursor() as cursor:
+        with _plain_errors(), self._cursor() as cursor, metrics.timed(_READ):
             return cursor.execute(sql, values).to_arrow_table()
 
     def outdated(self, state_schema: int) -> list[str]:
