@@ -59,6 +59,7 @@ from dpa_core.web.guard import Guard
 from dpa_core.web.lag import watch_lag
 from dpa_core.web.routes import routes
 from dpa_core.web.sign_in import SignIn
+from dpa_core.web.static_files import Files
 from dpa_core.web.wellformed import MOST_HEADERS
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ UVICORN: dict[str, Any] = {
     "http": "h11",
     "h11_max_incomplete_event_size": 2 * MOST_HEADERS,  # so that the guard can say what is wrong
     "ws": "websockets-sansio",
+    # It would take time with each message, 300 KB with each page, and tell the length of secrets.
+    "ws_per_message_deflate": False,
     "ws_max_size": 1024 * 1024,  # what all fields of a page hold
 }
 """How the server below is set up."""
@@ -297,7 +300,8 @@ def _app(
                 public_url=public_url,
                 limits=limits,
                 trusted_proxies=trusted_proxies,
-            )
+            ),
+            Middleware(Files),
         ],
         "lifespan": lifespan,
         "on_script_error": _on_script_error,
