@@ -23,7 +23,7 @@ import pyarrow as pa
 from cachetools import LRUCache
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from dpa_core import addresses, metrics
+from dpa_core import addresses, facts, metrics
 from dpa_core.access import (
     ENDED,
     EXPIRED,
@@ -73,6 +73,8 @@ PROVIDER = "@provider"
 T = TypeVar("T")
 P = ParamSpec("P")
 
+ALL = 10_000_000
+"""More customers than there are."""
 _ATTEMPTS = 200
 _PAUSE = (0.0025, 0.0075)
 """Seconds between attempts, about what another's commit takes; no two wait alike, so as not to meet again."""
@@ -424,8 +426,10 @@ class Application:
                     tx.replace_state(id, state, STATE_SCHEMA)
                     if id == PROVIDER:
                         self._put_provider_tasks(tx, provider, self.clock.now())
+                        facts.put_told(tx, ProviderState(), provider)
                     elif not id.startswith("@"):
                         parsed = CustomerState.model_validate_json(state)
+                        facts.put(tx, id, None, parsed)
                         self._put_tasks(tx, id, parsed, provider, self.clock.now())
 
     def _folded(self, ledger_id: str) -> str | None:
@@ -1100,19 +1104,17 @@ class Application:
         person, _ = self._enter(person)
         if person.sees_all:
             return list(self._listed(self._openings, text, limit))
-        heads = self.ledger.heads(*person.customer_ids).values()
-        named = [(h.customer_id, self._state(h).customer.name) for h in heads]
-        wanted = text.lower()
-        found = [(id, name) for id, name in named if wanted in name.lower() or wanted in id]
-        return sorted(found, key=lambda row: (row[1].lower(), row[0]))[:limit]
+        return list(self._query_directory(self._openings, text, limit, person.customer_ids))
 
-    def _query_directory(self, _openings: int, text: str, limit: int) -> tuple[tuple[str, str], ...]:
+    def _query_directory(
+        self, _openings: int, text: str, limit: int, among: Sequence[str] | None = None
+    ) -> tuple[tuple[str, str], ...]:
         rows = self.ledger.rows(
-            "SELECT customer_id, json_extract_string(state, '$.customer.name') AS name FROM heads "
-            "WHERE customer_id NOT LIKE '@%' "
-            "AND (contains(lower(name), lower(?)) OR contains(customer_id, lower(?))) "
-            "ORDER BY lower(name), customer_id LIMIT ?",
-            [text, text, limit],
+            "SELECT customer_id, name FROM facts "
+            "WHERE (CAST($1 AS BOOLEAN) OR customer_id = ANY(CAST($2 AS VARCHAR[]))) "
+            "AND (strpos(sort_name, $3) > 0 OR strpos(customer_id, $3) > 0) "
+            "ORDER BY sort_name, customer_id LIMIT $4",
+            [among is None, list(among or ()), text.lower(), limit],
         )
         return tuple((id, name) for id, name in rows)
 
@@ -1142,7 +1144,7 @@ class Application:
             bodies = policies.decide(command, state, self._named(command, context))
             by = _Signature(present, side, customer_id, context.agreement.version, now)
             events, new = self._write(tx, customer_id, head, state, by, bodies)
-            if any(getattr(new, s.name) is not getattr(state, s.name) for s in registry.ON_DESK):
+            if any(getattr(new, s.name) is not getattr(state, s.name) for s in registry.WITH_TASKS):
                 self._put_tasks(tx, customer_id, new, provider, now)
             return events
 
@@ -1163,12 +1165,12 @@ class Application:
         self, tx: Transaction, customer_id: str, state: CustomerState, provider: ProviderState, now: datetime
     ) -> None:
         context = self._context(customer_id, state, provider, 0, now)
-        rows = [task_row(t, state.customer.name) for t in registry.desk_tasks(state, context)]
+        rows = [task_row(t, state.customer.name) for t in registry.own_tasks(state, context)]
         tx.replace_tasks(customer_id, rows)
 
     def _put_provider_tasks(self, tx: Transaction, state: ProviderState, now: datetime) -> None:
         context = self._provider_context(state, 0, now)
-        tx.replace_tasks(PROVIDER, [task_row(t, "") for t in registry.desk_tasks(state, context)])
+        tx.replace_tasks(PROVIDER, [task_row(t, "") for t in registry.own_tasks(state, context)])
 
     def _write(
         self,
@@ -1182,6 +1184,7 @@ class Application:
         events = by.sign(customer_id, head, bodies)
         new = registry.fold(events, state)
         tx.append(head, events, self._parsed.written(new, new.model_dump_json()), STATE_SCHEMA)
+        facts.put(tx, customer_id, state if head else None, new)
         return events, new
 
     # --- downloads -------------------------------------------------------------------------------
@@ -1329,6 +1332,7 @@ class Application:
             new = registry.fold_provider(events, state)
             tx.append(head, events, self._parsed_provider.written(new, new.model_dump_json()), STATE_SCHEMA)
             self._put_provider_tasks(tx, new, now)
+            facts.put_told(tx, state, new)
             self._put_objectors(tx, state, new, now)
             return events
 
@@ -1417,7 +1421,21 @@ class Application:
 
     def verify(self) -> list[Fault]:
         """The first fault of every ledger that has one, and every file that is missing or was changed."""
-        return [*verify_ledger(self.ledger, fold_ledger, STATE_SCHEMA), *self._file_faults()]
+        found = list(verify_ledger(self.ledger, fold_ledger, STATE_SCHEMA))
+        named = {fault.customer_id for fault in found}
+        found += (fault for fault in self._listed_faults() if fault.customer_id not in named)
+        return [*found, *self._file_faults()]
+
+    def _listed_faults(self) -> Iterator[Fault]:
+        ids = self.ledger.rows("SELECT customer_id FROM heads ORDER BY customer_id")
+        heads = {id: head for (id,) in ids if (head := self.ledger.head(id))}
+        customers = {id: self._state(head) for id, head in heads.items() if not id.startswith("@")}
+        unfit = list(facts.unfit(self.ledger, customers.items()))
+        if not facts.told_fit(self.ledger, self._provider(heads.get(PROVIDER))):
+            unfit.append(PROVIDER)
+        for id in unfit:
+            sequence = heads[id].sequence if id in heads else 0
+            yield Fault(id, sequence, "what lists tell of it does not follow from its rows")
 
     def _file_faults(self) -> Iterator[Fault]:
         heads = self.ledger.rows(

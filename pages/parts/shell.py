@@ -40,6 +40,7 @@ from pages import (
     what_if,
 )
 from pages.parts import actions, connection, drafts, resuming, sign_ins, words
+from pages.parts.customers import FEW, FOUND
 from pages.parts.scope import RUNNING, Scope, look_at
 from pages.parts.words import md, note, say
 
@@ -50,10 +51,6 @@ if TYPE_CHECKING:
 
 ICON = Path(__file__).parent / "icon.svg"
 """A file of ours: an icon by name would make every browser ask another company's server for it."""
-FEW = 50
-"""Customers up to which all are listed to choose from; beyond, they are searched for."""
-FOUND = 20
-"""Of those searched for, the most that are listed."""
 
 
 @dataclass(frozen=True)
