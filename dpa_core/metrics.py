@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import platform
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,6 +75,16 @@ def timed(histogram: Any) -> Iterator[None]:
         yield
     finally:
         histogram.observe(time.perf_counter() - began)
+
+
+def why_not(host: str, port: int) -> str:
+    """Why nothing can listen there; empty where it can."""
+    try:
+        family, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.create_server(place[:2], family=socket.AddressFamily(family)):
+            return ""
+    except OSError as error:
+        return (error.strerror or str(error)).partition(" (")[0].lower()  # Python adds the address
 
 
 def serve(host: str, port: int, app: str) -> Callable[[], None]:
