@@ -27,7 +27,8 @@ def test_a_server_does_not_start_without_the_metrics_it_was_told_to_show(tmp_pat
     with socket.create_server(("127.0.0.1", 0)) as taken:
         place = f"127.0.0.1:{taken.getsockname()[1]}"
         settings = read_settings(
-            public_url="http://desk.example", cookie_secret="x" * 32, metrics_address=place, data_dir=tmp_path,
+            public_url="http://desk.example", cookie_secret="x" * 32,
+            metrics_address=place, data_dir=tmp_path,
             oidc_metadata_url="http://id.example", oidc_client_id="a", oidc_client_secret="b",
         )  # fmt: skip
         with pytest.raises(SettingsError) as caught:
