@@ -33,6 +33,7 @@ _SIGNS = {
     "ermission denied": "this user may not open it",
     "s a directory": "it is a folder",
     "Too many open files": "this process has too many files open",
+    "read-only": "it was opened read-only",
     "emory": "there is too little memory",
 }
 """What to say of a database's own errors, by what stands in them; the first that fits."""
@@ -43,4 +44,4 @@ def plainly(error: Exception) -> str:
     log, at a level that no terminal shows."""
     text = str(error)
     log.info("The database says: %s", text)
-    return next((said for sign, said in _SIGNS.items() if sign in text), "its content cannot be read")
+    return next((said for sign, said in _SIGNS.items() if sign in text), "something went wrong in it")

@@ -7,8 +7,10 @@ neither wait for nor see each other's unfinished work.
 from __future__ import annotations
 
 import json
+import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +22,11 @@ import duckdb
 import pyarrow as pa
 from cachetools import LRUCache
 
+from dpa_core import metrics
 from dpa_core.ledger import losses, whole
 from dpa_core.ledger.anchor import AnchorLog
 from dpa_core.ledger.chain import Event, Head, canonical
+from dpa_core.ledger.checkpoints import LOG_MOST, Checkpoints
 from dpa_core.ledger.errors import StoreError as StoreError
 from dpa_core.ledger.errors import StoreInUse as StoreInUse
 from dpa_core.ledger.errors import plainly
@@ -66,24 +70,25 @@ _UNWRITABLE = ("No space left", "File too large", "Could not write", "has been i
 """What DuckDB's errors say of a full or unwritable disk, of whichever class they are."""
 
 
+_OVERTAKEN = (duckdb.TransactionException, duckdb.ConstraintException)
+"""What DuckDB says where another transaction changed a row first, or put a row with the same key in."""
+
+
 def _unwritable(error: Exception) -> bool:
     return any(sign in str(error) for sign in _UNWRITABLE)
 
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """DuckDB's errors as one line that says what to do."""
+    """DuckDB's errors, whichever, as one line that says what to do."""
     try:
         yield
-    except (
-        duckdb.IOException,
-        duckdb.FatalException,
-        duckdb.InternalException,
-        duckdb.SerializationException,
-        duckdb.TransactionException,  # a commit that could not be written is one too
-        duckdb.ConnectionException,
-        OSError,
-    ) as error:
+    except duckdb.OutOfMemoryException as error:
+        raise StoreError(
+            "The database has no memory left for this just now. Nothing was stored. Try again in a moment; "
+            "where it happens again, ask for less at once."
+        ) from error
+    except (duckdb.Error, OSError) as error:
         if "Could not set lock" in str(error):
             raise StoreInUse from error
         if _unwritable(error):
@@ -106,6 +111,8 @@ class Transaction:
         """The heads that this transaction wrote."""
         self.appended: list[Event] = []
         """The events that it wrote."""
+        self.then: list[Callable[[], None]] = []
+        """What is done once it is committed, such as counting what it brought about."""
 
     @property
     def reached(self) -> list[tuple[str, int, str]]:
@@ -241,14 +248,25 @@ USAGE_CHOSEN = (
 """The figures of a customer and a data type in a span of months; each may be NULL."""
 
 
+_READ = metrics.STORE.labels("read")
+
+
+def _count(transaction: Transaction, seconds: float) -> None:
+    """Tell what a transaction did, once it is committed."""
+    metrics.STORE.labels("append" if transaction.appended else "write").observe(seconds)
+    for then in transaction.then:
+        then()
+
+
 class _Heads:
     """Heads read or written lately. Sound because the process that holds the file is its only writer."""
 
-    MOST = 2_000
+    MOST = 64 << 20
+    """Bytes that the states in them take."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._heads: LRUCache[str, Head] = LRUCache(self.MOST)
+        self._heads: LRUCache[str, Head] = LRUCache(self.MOST, getsizeof=_bytes_of)
         self._writes = 0
 
     def known(self, customer_ids: Iterable[str]) -> tuple[dict[str, Head], int]:
@@ -269,7 +287,14 @@ class _Heads:
             self._keep(heads)
 
     def _keep(self, heads: dict[str, Head]) -> None:
-        self._heads.update(heads)
+        for id, head in heads.items():
+            self._heads.pop(id, None)  # also where the new one is too large to be kept
+            if _bytes_of(head) <= self._heads.maxsize:
+                self._heads[id] = head
+
+
+def _bytes_of(head: Head) -> int:
+    return sys.getsizeof(head.state) + 500
 
 
 class Ledger:
@@ -293,6 +318,9 @@ class Ledger:
         self._anchor = anchor
         self._idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
         self._heads = _Heads()
+        self._checkpoints = Checkpoints(whole.log_of(path), connection)
+        if token:
+            self._checkpoints.start()
 
     @classmethod
     def open(cls, path: Path, *, accepted_by: str | None = None, state_schema: int | None = None) -> Ledger:
@@ -334,6 +362,7 @@ class Ledger:
 
     def close(self) -> None:
         """Write everything to the file and let it go."""
+        self._checkpoints.stop()
         with suppress(Empty):
             while True:
                 self._idle.get_nowait().close()
@@ -397,17 +426,20 @@ class Ledger:
         """
         with _plain_errors(), self._cursor() as cursor:
             cursor.begin()
+            began = time.perf_counter()
             try:
                 transaction = Transaction(cursor)
                 yield transaction
                 cursor.commit()
+                self._checkpoints.wrote()
                 self._heads.wrote(transaction.written)
                 if self._anchor:
                     self._anchor.wrote(transaction.reached)
+                _count(transaction, time.perf_counter() - began)
             except BaseException as error:
                 with _suppressed():
                     cursor.rollback()
-                if isinstance(error, duckdb.TransactionException) and not _unwritable(error):
+                if isinstance(error, _OVERTAKEN) and not _unwritable(error):
                     raise Conflict("this ledger", -1) from error
                 raise
 
@@ -419,7 +451,7 @@ class Ledger:
         """The heads of some ledgers, by key; without those that have no event yet."""
         known, writes = self._heads.known(customer_ids)
         if missing := [id for id in customer_ids if id not in known]:
-            with _plain_errors(), self._cursor() as cursor:
+            with _plain_errors(), self._cursor() as cursor, metrics.timed(_READ):
                 read = Transaction(cursor).heads(*missing)
             self._heads.read(read, writes)
             known |= read
@@ -472,12 +504,12 @@ class Ledger:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a parameterised query."""
-        with _plain_errors(), self._cursor() as cursor:
+        with _plain_errors(), self._cursor() as cursor, metrics.timed(_READ):
             return cursor.execute(sql, values).fetchall()
 
     def table(self, sql: str, values: dict[str, Any] | Sequence[Any]) -> pa.Table:
         """The rows of a query with parameters (`$name` of a mapping, `?` of a list), as an Arrow table."""
-        with _plain_errors(), self._cursor() as cursor:
+        with _plain_errors(), self._cursor() as cursor, metrics.timed(_READ):
             return cursor.execute(sql, values).to_arrow_table()
 
     def outdated(self, state_schema: int) -> list[str]:
@@ -543,6 +575,7 @@ def _confine(connection: duckdb.DuckDBPyConnection) -> None:
     # from thread to thread, and visits run side by side as it is.
     connection.execute("SET threads = 1")
     connection.execute("SET memory_limit = '256MB'")
+    connection.execute(f"SET checkpoint_threshold = '{LOG_MOST}'")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from dpa_core.application import CustomerFile, Portfolio, ProviderFile
+from dpa_core.application import CustomerFile, ProviderFile
 from dpa_core.locale import STOCKHOLM, day, deadline, deadline_hour, distance, gaps, last_day, local_day
 from dpa_core.subjects import registry
 from dpa_core.subjects.subject import Task
@@ -27,7 +27,7 @@ STANDING: dict[Standing, str] = {"overdue": "Overdue", "in_time": "In time", "no
 
 def kind(task: Task) -> str:
     """What such a thing is called: `Audit`."""
-    return registry.of_task(task).title_of(task)[0]
+    return registry.of_task(task).about[task.about][0]
 
 
 def title(task: Task) -> str:
@@ -59,6 +59,11 @@ def due_at(task: Task) -> datetime | None:
     if at and task.waits_for and at.astimezone(STOCKHOLM).time() == time():
         return at - timedelta(minutes=1)
     return at
+
+
+def last_moment(task: Task) -> datetime | None:
+    """The last moment at which it is in time, in UTC, or the one at which it comes about by itself."""
+    return task.due - timedelta(microseconds=1) if task.due and task.waits_for else task.due
 
 
 def last_day_of(task: Task) -> date | None:
@@ -132,11 +137,10 @@ def of_provider(
     bind = _Values()
     now = bind(_naive(file.now))
     overdue = f"due IS NOT NULL AND due <= {now}"
-    where = [_STANDS.replace("?", now)]
+    wanted = sorted(subjects) or [s.name for s in registry.ON_DESK]
+    where = [_STANDS.replace("?", now), f"list_contains({bind(wanted)}::VARCHAR[], subject)"]
     if waits_for:
         where.append(f"waits_for = {bind(waits_for)}")
-    if subjects:
-        where.append(f"list_contains({bind(sorted(subjects))}::VARCHAR[], subject)")
     if text.strip():
         part = bind(text.strip().lower())
         where.append(f"(contains(lower(customer_name), {part}) OR contains(lower(title), {part}))")
@@ -197,10 +201,9 @@ def load(file: ProviderFile) -> pa.Table:
     return file.ledger.table(sql, [now, now, now])
 
 
-def of_customers(file: Portfolio) -> Iterator[tuple[str, Task]]:
-    """What is open by their own ledgers for a portfolio's customers, each with the customer's identifier."""
-    now = _naive(file.now)
-    for row in _in_utc(file.reader.tasks(_STANDS, [now, now])).to_pylist():
+def from_rows(table: pa.Table) -> Iterator[tuple[str, Task]]:
+    """Open tasks as they lie beside the heads, each with its customer's identifier."""
+    for row in _in_utc(table).to_pylist():
         yield row["customer_id"], _task(row)
 
 

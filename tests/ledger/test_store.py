@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from dpa_core.ledger import Conflict, Ledger, StoreError, Transaction, chain, migrations, store
+from dpa_core.ledger import Conflict, Head, Ledger, StoreError, Transaction, chain, migrations, store
 from tests.conftest import BEGAN, NOW, at_the_same_time
 
 MIGRATIONS = Path(migrations.__file__).parent
@@ -63,7 +63,7 @@ def test_it_is_still_there_after_closing_and_opening(tmp_path):
 
 
 def test_a_head_looked_at_again_and_again_stays_known_while_many_others_are_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(store._Heads, "MOST", 3)
+    monkeypatch.setattr(store._Heads, "MOST", 3 * store._bytes_of(Head("", 0, "", "{}", 0)))
     read = []
 
     class Reading(Transaction):
@@ -233,8 +233,20 @@ def test_no_query_can_reach_files_or_change_settings(ledger, tmp_path):
         f"ATTACH '{tmp_path}/other.duckdb'",
         "SET enable_external_access = true",
     ):
-        with pytest.raises(duckdb.Error):
+        with pytest.raises(StoreError, match="cannot be read or written"):
             ledger.rows(sql)
+
+
+def test_a_question_too_large_for_the_memory_is_refused_in_words_and_the_next_is_answered(ledger):
+    with pytest.raises(StoreError, match=r"no memory left .* Try again in a moment"):
+        ledger.rows("SELECT list(repeat('x', 1000) || i) FROM range(1000000) AS t(i)")
+    assert ledger.rows("SELECT 1") == [(1,)]
+
+
+def test_a_key_that_is_there_already_is_a_conflict_wherever_it_is_written(ledger):
+    with pytest.raises(Conflict), ledger.transaction() as tx:
+        for _ in range(2):
+            tx.execute("INSERT INTO addresses (address, person_id) VALUES (?, ?)", ["a@b.example", "anna"])
 
 
 @pytest.mark.parametrize("content", [b"no database at all", b"\0" * 12_288])
