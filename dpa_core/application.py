@@ -50,6 +50,7 @@ from dpa_core.files import MAX_BYTES, FileStore
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger import verify as verify_ledger
+from dpa_core.ledger.losses import STATE, STORE
 from dpa_core.ledger.store import USAGE_CHOSEN
 from dpa_core.people import PREFIX, Account, Entry, Name, People
 from dpa_core.readers import CustomerReader, PortfolioReader
@@ -307,6 +308,8 @@ def fold_ledger(ledger_id: str, events: Iterable[Event]) -> str:
         return registry.fold_person(events).model_dump_json()
     if ledger_id == PROVIDER:
         return registry.fold_provider(events).model_dump_json()
+    if ledger_id == STORE:
+        return STATE
     if ledger_id == DEMO:
         return json.dumps({"days": sum(int(e.body["days"]) for e in events)})
     return registry.fold(events).model_dump_json()

@@ -51,6 +51,7 @@ from dpa_core.settings import (
     signing_key,
 )
 from dpa_core.snapshots.sign import KEYS, KeyFileError, KeyRing, key_ring
+from dpa_core.subjects.registry import STATE_SCHEMA
 from dpa_core.web import runs, streamlit_side
 from dpa_core.web.collecting import collect_when_calm
 from dpa_core.web.cookies import SessionCookie
@@ -176,7 +177,7 @@ def serving(settings: Settings) -> dict[str, Any]:
     keys = key_ring(settings.data_dir, signing_key())
     for problem in keys.problems:
         log.warning("%s: %s", KEYS, problem)
-    ledger = Ledger.open(settings.data_dir / STORE)
+    ledger = Ledger.open(settings.data_dir / STORE, state_schema=STATE_SCHEMA)
     if demo_days(ledger) is not None:
         ledger.close()
         raise SettingsError(f"{settings.data_dir} holds demo data. Name another folder with DPA_DATA_DIR.")
