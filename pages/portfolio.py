@@ -46,7 +46,7 @@ def read(scope: Scope) -> Data:
     found = view.found(text)
     number = paging.number("portfolio", found, PAGE, (text, order))
     return Data(
-        view.lines(text, order, number),
+        view.listed(text, order, number),
         found,
         view.totals(),
         view.adoption(),

@@ -6,6 +6,7 @@ The only module that knows Streamlit.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import secrets
@@ -47,11 +48,14 @@ from dpa_core.settings import (
     signing_key,
 )
 from dpa_core.snapshots.sign import KEYS, KeyFileError, KeyRing, key_ring
+from dpa_core.web import streamlit_side
+from dpa_core.web.collecting import collect_when_calm
 from dpa_core.web.cookies import SessionCookie
 from dpa_core.web.daily import daily
 from dpa_core.web.guard import Guard
 from dpa_core.web.routes import routes
 from dpa_core.web.sign_in import SignIn
+from dpa_core.web.static_files import Files
 from dpa_core.web.wellformed import MOST_HEADERS
 
 if TYPE_CHECKING:
@@ -66,6 +70,8 @@ UVICORN: dict[str, Any] = {
     "http": "h11",
     "h11_max_incomplete_event_size": 2 * MOST_HEADERS,  # so that the guard can say what is wrong
     "ws": "websockets-sansio",
+    # It would take time with each message, 300 KB with each page, and tell the length of secrets.
+    "ws_per_message_deflate": False,
     "ws_max_size": 1024 * 1024,  # what all fields of a page hold
 }
 """How the server below is set up."""
@@ -110,6 +116,9 @@ def site() -> Site:
 
 _LIMIT = "server.maxUploadSize"
 """Streamlit's own limit for a file on its way here, in its megabytes, which are ours too."""
+
+_LOOKS_AFTER_RUNS = "runner.postScriptGC"
+"""Streamlit's own way to free memory, for which everybody would wait after each run."""
 
 
 def config(address: str, port: int, max_file_mb: int = MAX_BYTES // MEGABYTE) -> dict[str, Any]:
@@ -231,12 +240,17 @@ def _app(
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
-        tidying = asyncio.create_task(daily(opened.application.forget_old_access))
+        streamlit.config.set_option(_LOOKS_AFTER_RUNS, False)  # whatever files and environment say
+        beside = [
+            asyncio.create_task(daily(opened.application.forget_old_access)),
+            asyncio.create_task(collect_when_calm(_warm_up, streamlit_side.scripts_run)),
+        ]
         try:
             with listening(opened.application):
                 yield
         finally:
-            tidying.cancel()
+            for task in beside:
+                task.cancel()
             if also is not None:
                 also.__exit__(None, None, None)
             opened.application.close()
@@ -261,11 +275,17 @@ def _app(
                 public_url=public_url,
                 limits=limits,
                 trusted_proxies=trusted_proxies,
-            )
+            ),
+            Middleware(Files),
         ],
         "lifespan": lifespan,
         "on_script_error": _on_script_error,
     }
+
+
+def _warm_up() -> None:
+    """Load what `app.py` imports at a visit, so that the first person does not wait for it."""
+    importlib.import_module("pages.parts.shell")
 
 
 def _on_script_error(error: Exception) -> bool:

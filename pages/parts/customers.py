@@ -32,11 +32,10 @@ def several(
     if st.checkbox(**form.field(f"{field}_all", f"All of them: {len(every):,}"), value=bool(default)):
         return tuple(every)
     text = st.text_input(**form.field(f"{field}_find", "Find a customer"), placeholder="Part of its name")
-    chosen = form.field(field, label)
-    kept = st.session_state.get(chosen["key"]) or []
+    kept = st.session_state.get(form.key(field)) or []
     return tuple(
         st.multiselect(
-            **chosen,
+            **form.field(field, label),
             options=list(dict.fromkeys([*kept, *_found(text, names)])),
             format_func=lambda id: names.get(id, id),
         )

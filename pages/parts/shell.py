@@ -38,7 +38,7 @@ from pages import (
     sub_processors,
     what_if,
 )
-from pages.parts import actions, drafts, sign_ins, words
+from pages.parts import actions, connection, drafts, resuming, sign_ins, words
 from pages.parts.customers import FEW, FOUND
 from pages.parts.scope import RUNNING, Scope, look_at
 from pages.parts.words import md, note, say
@@ -105,9 +105,11 @@ def visit(site: Site) -> None:
         layout="wide",
         initial_sidebar_state="collapsed" if RUNNING in st.session_state else "auto",
     )
+    stood = connection.begin()
     person = _person(site)
     file = _customer(site, person)
     scope, sections = entered(site, file)
+    resumed = resuming.resume(scope, stood) if stood else ()
     reviewing = st.session_state.get(RUNNING) == file.customer_id and file.allows("hold_review")
     page = st.navigation(sections, position="hidden" if reviewing else "sidebar", expanded=True)
     if reviewing and page.url_path != "review":
@@ -117,9 +119,12 @@ def visit(site: Site) -> None:
         with st.sidebar:
             _side_bar(site, file)
     _banners(site, file)
+    resuming.tell(resumed)
     page.run()
     actions.drawn(scope)
+    drafts.catch_up()
     drafts.watch_typing()
+    actions.keep_standing("page")
 
 
 def entered(site: Site, file: CustomerFile) -> tuple[Scope, dict[str, list[StreamlitPage]]]:

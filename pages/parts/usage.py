@@ -10,7 +10,7 @@ import streamlit as st
 
 from dpa_core.application import ALL
 from dpa_core.usage import UsageChange, UsageChoice, UsageError, read_usage
-from pages.parts import actions, customers, words
+from pages.parts import actions, connection, customers, uploads, words
 from pages.parts.scope import Scope
 from pages.parts.words import md
 
@@ -34,14 +34,16 @@ def draw(scope: Scope) -> None:
 def _import(scope: Scope) -> None:
     # A new key empties the field once a file is stored.
     turn = st.session_state.setdefault("usage.turn", 0)
+    key, gone = connection.uploader(f"usage.file.{turn}")
     file = st.file_uploader(
         "Monthly figures (CSV)",
         type=["csv", "txt"],
-        key=f"usage.file.{turn}",
+        key=key,
         help="Columns: customer, data_type, month (as 2026-11), records, bytes. Nothing is stored before "
         "you confirm.",
     )
     if file is None:
+        uploads.tell_gone(gone, key)
         return
     figures = _read(scope, file.getvalue())
     if figures is None:
