@@ -9,7 +9,7 @@ import sys
 from tests.bench import OPTIONS
 
 PARTS = [
-    "toggles", "pages", "guard", "desk", "access_log", "snapshots", "load", "memory", "kill"
+    "toggles", "pages", "guard", "desk", "growth", "access_log", "snapshots", "load", "memory", "kill"
 ]  # fmt: skip
 
 
