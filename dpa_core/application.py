@@ -417,6 +417,7 @@ class Application:
         """
         own = self._folded(PROVIDER)
         provider = ProviderState.model_validate_json(own) if own else ProviderState()
+        with_past = frozenset(closed.with_past(self.ledger))
         for start in range(0, len(ids), _BATCH):
             with self.ledger.transaction() as tx:
                 for id in ids[start : start + _BATCH]:
@@ -431,7 +432,8 @@ class Application:
                         parsed = CustomerState.model_validate_json(state)
                         facts.put(tx, id, None, parsed)
                         self._put_tasks(tx, id, parsed, provider, self.clock.now())
-                        self._put_past(tx, id)
+                        if id in with_past:
+                            self._put_past(tx, id)
 
     def _put_past(self, tx: Transaction, customer_id: str) -> None:
         """What has left a customer's state, and the states that are kept of its past, made anew."""
