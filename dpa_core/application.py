@@ -23,7 +23,7 @@ import pyarrow as pa
 from cachetools import LRUCache
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from dpa_core import addresses, closed, facts
+from dpa_core import addresses, closed, facts, metrics
 from dpa_core.access import (
     ENDED,
     EXPIRED,
@@ -51,6 +51,7 @@ from dpa_core.files import MAX_BYTES, FileStore
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger import verify as verify_ledger
+from dpa_core.ledger.losses import STATE, STORE
 from dpa_core.ledger.store import USAGE_CHOSEN
 from dpa_core.people import PREFIX, Account, Entry, Name, People
 from dpa_core.readers import CustomerReader, PortfolioReader
@@ -318,9 +319,21 @@ def fold_ledger(ledger_id: str, events: Iterable[Event]) -> str:
         return registry.fold_person(events).model_dump_json()
     if ledger_id == PROVIDER:
         return registry.fold_provider(events).model_dump_json()
+    if ledger_id == STORE:
+        return STATE
     if ledger_id == DEMO:
         return json.dumps({"days": sum(int(e.body["days"]) for e in events)})
     return registry.fold_open(events)[0].model_dump_json()
+
+
+def _tell(events: Iterable[Event]) -> None:
+    """Count and log entries that are recorded, without what is in them."""
+    for event in events:
+        subject = registry.by_kind(event.kind)
+        metrics.INSTRUCTIONS.labels(subject.name if subject else "none").inc()
+        # A person's ledger may be named by an address.
+        where = "a person's roles" if event.customer_id.startswith(PREFIX) else event.customer_id
+        log.info("recorded %s, entry %d: %s", where, event.sequence, event.kind)
 
 
 def task_row(task: Task, customer_name: str) -> tuple[str | int | datetime | None, ...]:
@@ -359,6 +372,7 @@ def leaves_a_line(
             try:
                 return method(self, person, *args, **kwargs)
             except Forbidden:
+                metrics.REFUSALS.labels(f"forbidden.{kind}").inc()
                 asked = signature(method).bind(self, person, *args, **kwargs).arguments
                 self.note_refusal(kind, person, method.__name__, asked)
                 raise
@@ -557,10 +571,12 @@ class Application:
         self._queries.roles_changed += 1
         if isinstance(begun, _Unopened):
             account = begun.account
+            metrics.SIGN_INS.labels("waiting" if account.status == "waiting" else "refused").inc()
             if not begun.told:
                 about = {**claimed.about, "why": f"the account is {account.status}"}
                 self._access_log.refused(replace(claimed, whom=account.person_id, about=about))
             raise Unconfirmed(WAITS if account.status == "waiting" else REFUSED)
+        metrics.SIGN_INS.labels("signed_in").inc()
         return begun
 
     def note_refused_sign_in(
@@ -569,6 +585,7 @@ class Application:
         """Write to the access log that nobody came in by an identity provider's answer. `claimed`: the
         address that the answer named, as it is; empty where it named none."""
         about = {"provider": provider, "why": why}
+        metrics.SIGN_INS.labels("refused").inc()
         self._access_log.refused(
             Line(self.clock.real_now(), "sign_in_refused", claimed, came_from=came_from, about=about)
         )
@@ -915,8 +932,17 @@ class Application:
         """Write, and once more where another writer got in between: each attempt decides anew."""
 
         def attempt() -> T:
-            with self.ledger.transaction() as tx:
-                return write(tx)
+            try:
+                with self.ledger.transaction() as tx:
+                    written = write(tx)
+            except Conflict:
+                metrics.CONFLICTS.inc()
+                raise
+            except Refusal as refusal:
+                metrics.REFUSALS.labels(refusal.code).inc()
+                raise
+            _tell(tx.appended)
+            return written
 
         # A new one each time: threads that share one through its decorator share its counters.
         retrying = Retrying(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pandas as pd
@@ -12,7 +12,7 @@ import streamlit as st
 from dpa_core.downloads import File
 from dpa_core.tabular import csv_file
 from dpa_core.views import history
-from dpa_core.views.history import History, Instruction, Search
+from dpa_core.views.history import Accepted, History, Instruction, Search
 from pages.parts import download, paging, show, words
 from pages.parts.scope import Scope, look_at
 from pages.parts.words import md, note, say
@@ -24,12 +24,13 @@ _ANY = "Any time"
 
 @dataclass(frozen=True)
 class Data:
-    """A page of the instructions that a search finds, newest first; and the customer's first day."""
+    """A page of what a search finds, newest first; the customer's first day; and what was lost."""
 
     found: History
     number: int
     instructions: list[Instruction]
     began: date
+    losses: list[Accepted] = field(default_factory=list)
 
 
 def page(scope: Scope) -> None:
@@ -52,7 +53,13 @@ def read(scope: Scope) -> Data:
     found = History(file, search)
     number = found.number()
     page = paging.number("history", number, PAGE, (file.customer_id, file.as_of, search))
-    return Data(found, number, found.page(PAGE, page * PAGE), words.local_day(began))
+    return Data(
+        found,
+        number,
+        found.page(PAGE, page * PAGE),
+        words.local_day(began),
+        history.losses(file),
+    )
 
 
 def _still_there(key: str, there: Sequence[str]) -> tuple[str, ...]:
@@ -73,6 +80,8 @@ def draw(scope: Scope, data: Data) -> None:
         "it rests on. Nothing here can be changed: every entry carries the digest of the one before.",
         file,
     )
+    for loss in data.losses:
+        _lost(loss)
     left, right = st.columns([3, 2], gap="large")
     with left:
         _check(scope)
@@ -81,6 +90,22 @@ def draw(scope: Scope, data: Data) -> None:
     _filters(data)
     _table(scope, data)
     show.clauses(("3.1(i)",), file.agreement)
+
+
+def _lost(loss: Accepted) -> None:
+    first, last = min(loss.now[0] + 1, loss.was[0]), loss.was[0]
+    st.warning(
+        md(
+            "A fault of the provider’s database has lost {} of this record, as it had been. What {} said is "
+            "not known here; what is numbered from {} on was recorded later. Accepted on {} by {}.",
+            f"entry {last}" if first == last else f"entries {first} to {last}",
+            "it" if first == last else "they",
+            first,
+            words.minute(loss.at),
+            loss.operator,
+        ),
+        icon=":material/report:",
+    )
 
 
 def _check(scope: Scope) -> None:

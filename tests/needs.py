@@ -19,12 +19,12 @@ NPM_FOLDER = ROOT / ".npm"
 """Where packages of npm are installed, which git ignores."""
 
 
-def program(name: str) -> str:
-    """The path of a program of the Debian package of the same name."""
+def program(name: str, package: str = "") -> str:
+    """The path of a program of a Debian package; of the package of the same name where none is given."""
     # Debian keeps servers where only root's PATH leads.
     path = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if path is None:
-        _missing(f"{name} is not installed. Debian: apt-get install {name}")
+        _missing(f"{name} is not installed. Debian: apt-get install {package or name}")
     return path
 
 

@@ -13,12 +13,13 @@ import secrets
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 import streamlit.config
+import streamlit.logger
 import uvicorn
 from starlette.middleware import Middleware
 from streamlit import net_util
@@ -27,13 +28,14 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 from streamlit.web.bootstrap import load_config_options
 
+from dpa_core import logs, metrics
 from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.agreement import AgreementError
 from dpa_core.application import Application, demo_days
 from dpa_core.clock import Clock
 from dpa_core.files import MAX_BYTES, MEGABYTE
 from dpa_core.ledger import Ledger, StoreError
-from dpa_core.local_socket import listening
+from dpa_core.local_socket import app_version, listening
 from dpa_core.providers import Provider
 from dpa_core.settings import (
     ROOT,
@@ -43,16 +45,19 @@ from dpa_core.settings import (
     SettingsError,
     data_folder,
     load_agreements,
+    log_form,
     read_settings,
     session_length,
     signing_key,
 )
 from dpa_core.snapshots.sign import KEYS, KeyFileError, KeyRing, key_ring
-from dpa_core.web import streamlit_side
+from dpa_core.subjects.registry import STATE_SCHEMA
+from dpa_core.web import runs, streamlit_side
 from dpa_core.web.collecting import collect_when_calm
 from dpa_core.web.cookies import SessionCookie
 from dpa_core.web.daily import daily
 from dpa_core.web.guard import Guard
+from dpa_core.web.lag import watch_lag
 from dpa_core.web.routes import routes
 from dpa_core.web.sign_in import SignIn
 from dpa_core.web.static_files import Files
@@ -138,7 +143,19 @@ def run(parts: dict[str, Any], options: dict[str, Any]) -> None:
     app = st.App(ROOT / "app.py", **parts)
     load_config_options(options)
     address, port = options["server.address"], options["server.port"]
-    uvicorn.run(app, host=address, port=port, access_log=False, log_level="warning", **UVICORN)
+    uvicorn.run(
+        app, host=address, port=port, access_log=False, log_level="warning", log_config=None, **UVICORN
+    )
+
+
+def one_log(form: logs.Form) -> None:
+    """Have everything that is logged from now on, by Streamlit and uvicorn too, come in one form."""
+    # Called for each logger that Streamlit makes, to give it a handler of its own.
+    streamlit.logger.setup_formatter = logs.speak_through_root
+    logs.set_up(form)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    # Where another starts uvicorn: its lines have whole addresses, with the codes that sign somebody in.
+    logging.getLogger("uvicorn.access").disabled = True
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -154,11 +171,13 @@ def serving(settings: Settings) -> dict[str, Any]:
 
     Raises SettingsError (a demo store), StoreError, AgreementError, KeyFileError.
     """
+    if (at := settings.metrics_at) and (why := metrics.why_not(*at)):
+        raise SettingsError(f"DPA_METRICS_ADDRESS: nothing can listen at {settings.metrics_address}: {why}.")
     agreements = load_agreements()
     keys = key_ring(settings.data_dir, signing_key())
     for problem in keys.problems:
         log.warning("%s: %s", KEYS, problem)
-    ledger = Ledger.open(settings.data_dir / STORE)
+    ledger = Ledger.open(settings.data_dir / STORE, state_schema=STATE_SCHEMA)
     if demo_days(ledger) is not None:
         ledger.close()
         raise SettingsError(f"{settings.data_dir} holds demo data. Name another folder with DPA_DATA_DIR.")
@@ -178,7 +197,15 @@ def serving(settings: Settings) -> dict[str, Any]:
     url = str(settings.public_url).rstrip("/")
     opened = Site(application, settings.contact, keys, SessionCookie(secure=url.startswith("https:")))
     secret = settings.cookie_secret.get_secret_value()
-    return _app(opened, settings.identity_providers, url, secret, settings, settings.trusted_proxies)
+    return _app(
+        opened,
+        settings.identity_providers,
+        url,
+        secret,
+        settings,
+        settings.trusted_proxies,
+        metrics_at=settings.metrics_at,
+    )
 
 
 def serving_demo(port: int) -> dict[str, Any]:
@@ -207,6 +234,7 @@ def from_environment() -> dict[str, Any]:
     Ends the process with one line where it cannot start.
     """
     try:
+        one_log(log_form())
         if os.environ.get("DPA_DEMO", "").lower() in ("1", "true", "yes"):
             parts, most = serving_demo(int(st.get_option("server.port"))), MAX_BYTES // MEGABYTE
         else:
@@ -226,6 +254,7 @@ def _app(
     limits: Limits,
     trusted_proxies: str = "none",
     also: AbstractContextManager[Any] | None = None,
+    metrics_at: tuple[str, int] | None = None,
 ) -> dict[str, Any]:
     global _site
     _site = opened
@@ -235,6 +264,7 @@ def _app(
     # Asked about an origin it does not know, Streamlit would ask an outside server for this one's address,
     # and everybody would wait. The guard leaves it nothing to ask; this is what it would have been told.
     net_util._internal_ip = net_util._external_ip = "127.0.0.1"
+    runs.watch()
     # What uvicorn says of each websocket that was answered with a refusal, as if it had not been.
     logging.getLogger("uvicorn.error").addFilter(lambda record: "completing handshake" not in record.msg)
 
@@ -244,9 +274,10 @@ def _app(
         beside = [
             asyncio.create_task(daily(opened.application.forget_old_access)),
             asyncio.create_task(collect_when_calm(_warm_up, streamlit_side.scripts_run)),
+            asyncio.create_task(watch_lag()),
         ]
         try:
-            with listening(opened.application):
+            with listening(opened.application), _measured(metrics_at):
                 yield
         finally:
             for task in beside:
@@ -283,6 +314,19 @@ def _app(
     }
 
 
+@contextmanager
+def _measured(at: tuple[str, int] | None) -> Iterator[None]:
+    """Answer Prometheus at that address and port while the block lasts. Raises OSError: it is taken."""
+    metrics.SESSIONS.set_function(streamlit_side.sessions)
+    metrics.UPLOADS_HELD.set_function(streamlit_side.Owners().held)
+    stop = metrics.serve(*at, app_version()) if at else None
+    try:
+        yield
+    finally:
+        if stop is not None:
+            stop()
+
+
 def _warm_up() -> None:
     """Load what `app.py` imports at a visit, so that the first person does not wait for it."""
     importlib.import_module("pages.parts.shell")
@@ -294,8 +338,9 @@ def _on_script_error(error: Exception) -> bool:
         st.error(str(error), icon=":material/error:")
         log.warning("%s", error)
         return True
-    number = secrets.token_hex(4)
+    number = logs.number()
     log.error("error %s", number, exc_info=error)
+    metrics.ERRORS.inc()
     st.error(
         f"Something went wrong on our side, and nothing was recorded. Try again; if it stays, "
         f"quote number {number} to whoever runs this server.",

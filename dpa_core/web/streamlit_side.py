@@ -88,6 +88,14 @@ def session_in(data: bytes) -> str:
     return str(message.new_session.initialize.session_id)
 
 
+def sessions() -> int:
+    """How many sessions of pages are in memory, those without a connection too."""
+    if not runtime.exists():
+        return 0
+    manager: Any = runtime.get_instance()._session_mgr
+    return len(manager.list_sessions())
+
+
 class Owners:
     """Whose Streamlit's sessions are. Streamlit itself asks nobody: its identifier alone would open one."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import streamlit as st
 
 from pages.parts import actions, words
-from pages.parts.words import md
+from pages.parts.words import md, plain
 
 FEW = 50
 """Customers up to which all are listed to choose from; beyond, they are searched for."""
@@ -22,7 +22,7 @@ def several(
     if len(names) <= FEW:
         return tuple(
             st.multiselect(
-                **form.field(field, label),
+                **form.field(field, plain(label)),
                 options=list(names),
                 default=list(default) or None,
                 format_func=lambda id: names[id],
@@ -40,7 +40,7 @@ def several(
 
     return tuple(
         st.multiselect(
-            **form.field(field, label),
+            **form.field(field, plain(label)),
             options=options(),
             format_func=lambda id: names.get(id, id),
         )

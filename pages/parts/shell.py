@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import streamlit as st
 
+from dpa_core import logs
 from dpa_core.access import Forbidden, Person, SignInAgain, may
 from dpa_core.application import AgreementMissing, CustomerFile, refuse
 from dpa_core.clock import end_of
@@ -108,6 +109,7 @@ def visit(site: Site) -> None:
     stood = connection.begin()
     person = _person(site)
     file = _customer(site, person)
+    logs.know(customer=file.customer_id)
     scope, sections = entered(site, file)
     resumed = resuming.resume(scope, stood) if stood else ()
     reviewing = st.session_state.get(RUNNING) == file.customer_id and file.allows("hold_review")
@@ -118,6 +120,7 @@ def visit(site: Site) -> None:
     if not reviewing:
         with st.sidebar:
             _side_bar(site, file)
+    logs.know(page=page.url_path or START)
     _banners(site, file)
     resuming.tell(resumed)
     page.run()
@@ -166,6 +169,7 @@ def _person(site: Site) -> Person:
     try:
         session = site.application.session(secret(site))
         person = site.application.person_of(session, st.context.ip_address)
+        logs.know(person=person.id, session=(person.session_id or "")[: logs.SHORT])
     except SignInAgain as again:
         with _narrow():
             st.title("Please sign in again")

@@ -4,6 +4,7 @@ recorded twice, and the page says what happened."""
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -46,6 +47,12 @@ class Server:
         environment = {**os.environ, "DPA_DATA_DIR": str(self.folder)}
         process = self.process = forked.dpa(["demo", "--port", str(self.port)], self.log, environment)
         until_it_answers(self.port, lambda: process.exitcode is not None, self.log)
+
+    def hang(self) -> None:
+        """It hears and answers nothing."""
+        assert self.process is not None
+        assert self.process.pid is not None
+        os.kill(self.process.pid, signal.SIGSTOP)
 
     def kill(self) -> None:
         """As the kernel does it: no word to anybody."""
@@ -102,13 +109,18 @@ def test_an_open_dialog_goes_on_where_it_was_and_confirms_once(server: Server, a
     anna.reads_dialog()
     reason = anna.page.get_by_role("textbox", name="Reason (optional)")
     before = server.entries()
-    reason.press_sequentially("Third-level help")  # killed at once, with the field not left
+    server.hang()
+    reason.press_sequentially("Third-level help")
+    anna.click("Confirm instruction")  # which nobody hears any more
     server.kill()
     lost(anna)
     expect(reason).to_have_value("Third-level help")
     server.start()
     is_back(anna)
-    assert RESTARTED in anna.reads_dialog()
+    told = anna.reads_dialog()
+    assert RESTARTED in told
+    assert "Your last step was not recorded." in told
+    assert server.entries() == before
     expect(reason).to_have_value("Third-level help")
     anna.click("Confirm instruction")
     anna.sees(f"Recorded as entry {before + 1}")
