@@ -30,6 +30,7 @@ from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.model import Snapshot
 from dpa_core.subjects import customers, grants
 from dpa_core.subjects.common import Refusal
+from dpa_core.subjects.registry import STATE_SCHEMA
 from dpa_core.usage import UsageChoice, UsageError
 
 T = TypeVar("T")
@@ -65,7 +66,7 @@ def own_office() -> Iterator[Application]:
     """The store under `$DPA_DATA_DIR`, opened by this process. Raises StoreInUse, StoreError, and what
     loading the agreements does."""
     agreements = load_agreements()
-    with Ledger.open(data_folder() / STORE) as store:
+    with Ledger.open(data_folder() / STORE, state_schema=STATE_SCHEMA) as store:
         days = demo_days(store)
         yield Application(store, agreements, Clock() if days is None else DemoClock(days))
 

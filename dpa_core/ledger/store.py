@@ -7,7 +7,6 @@ neither wait for nor see each other's unfinished work.
 from __future__ import annotations
 
 import json
-import logging
 import sys
 import threading
 import time
@@ -24,16 +23,15 @@ import pyarrow as pa
 from cachetools import LRUCache
 
 from dpa_core import metrics
-from dpa_core.ledger import whole
+from dpa_core.ledger import losses, whole
+from dpa_core.ledger.anchor import AnchorLog
 from dpa_core.ledger.chain import Event, Head, canonical
 from dpa_core.ledger.checkpoints import LOG_MOST, Checkpoints
 from dpa_core.ledger.errors import StoreError as StoreError
 from dpa_core.ledger.errors import StoreInUse as StoreInUse
+from dpa_core.ledger.errors import plainly
 from dpa_core.ledger.home import Home
 from dpa_core.ledger.migrations import migrate
-from dpa_core.ledger.whole import Mark
-
-log = logging.getLogger("dpa_desk")
 
 _COLUMNS = (
     "customer_id, sequence, recorded_at, actor, on_behalf_of, "
@@ -91,15 +89,17 @@ def _plain_errors() -> Iterator[None]:
             "where it happens again, ask for less at once."
         ) from error
     except (duckdb.Error, OSError) as error:
-        text = str(error)
-        if "Could not set lock" in text:
+        if "Could not set lock" in str(error):
             raise StoreInUse from error
         if _unwritable(error):
             raise StoreError(
                 "The database could not be written: the disk is full or cannot be written to. Nothing of "
                 "this step was stored. Free some space, restart the server, then try again."
             ) from error
-        raise StoreError(f"The database cannot be read or written: {text.splitlines()[0]}") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else plainly(error)
+        raise StoreError(
+            f"The database cannot be read or written: {why}. `dpa ledger verify` says what is damaged."
+        ) from error
 
 
 class Transaction:
@@ -113,6 +113,11 @@ class Transaction:
         """The events that it wrote."""
         self.then: list[Callable[[], None]] = []
         """What is done once it is committed, such as counting what it brought about."""
+
+    @property
+    def reached(self) -> list[tuple[str, int, str]]:
+        """How far this transaction brought which ledgers: sequence and digest of the last entry of each."""
+        return list({e.customer_id: (e.customer_id, e.sequence, e.digest) for e in self.appended}.values())
 
     def execute(self, sql: str, values: Sequence[Any]) -> None:
         """Change a table that is no ledger's. Times become UTC. Raises Conflict where a row with that key
@@ -292,37 +297,6 @@ def _bytes_of(head: Head) -> int:
     return sys.getsizeof(head.state) + 500
 
 
-class _Marked:
-    """Keeps the mark beside a store that is open: after every commit, so never ahead of it."""
-
-    def __init__(self, store: Path, connection: duckdb.DuckDBPyConnection) -> None:
-        self._store = store
-        self._lock = threading.Lock()
-        self._mark = whole.present(connection)
-        self._write()
-
-    def wrote(self, events: Sequence[Event]) -> None:
-        """Count events whose transaction has been committed."""
-        if not events:
-            return
-        last = events[-1]
-        begun = {e.customer_id for e in events if e.sequence == 1}
-        with self._lock:
-            self._mark = Mark(
-                self._mark.events + len(events),
-                self._mark.ledgers + len(begun),
-                (last.customer_id, last.sequence, last.digest),
-                whole.now(),
-            )
-            self._write()
-
-    def _write(self) -> None:
-        try:
-            self._mark.write(self._store)
-        except OSError as error:  # the step itself is stored; a mark that lags says too little, never a lie
-            log.warning("%s cannot be written: %s", Mark.path(self._store), error.strerror)
-
-
 class Ledger:
     """A store that is open. Close it, or use it as a context manager."""
 
@@ -332,6 +306,7 @@ class Ledger:
         path: Path,
         home: Home | None = None,
         token: str | None = None,
+        anchor: AnchorLog | None = None,
     ) -> None:
         self._connection = connection
         self.folder = path.parent
@@ -340,7 +315,7 @@ class Ledger:
         """Whether it was opened to look at only."""
         self._home = home
         self._token = token
-        self._marked = _Marked(path, connection) if token else None
+        self._anchor = anchor
         self._idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
         self._heads = _Heads()
         self._checkpoints = Checkpoints(whole.log_of(path), connection)
@@ -348,24 +323,27 @@ class Ledger:
             self._checkpoints.start()
 
     @classmethod
-    def open(cls, path: Path, *, accept: bool = False) -> Ledger:
+    def open(cls, path: Path, *, accepted_by: str | None = None, state_schema: int | None = None) -> Ledger:
         """Open the file, made if missing, and bring it to the present shape.
 
         Raises StoreInUse; and StoreError, leaving the file as it is, where it is not whole or a newer
-        version of the app has written it. `accept`: what is only in doubt is taken as it is.
+        version of the app has written it. `accepted_by`: the operator on whose word a store in doubt is
+        taken as it is; that goes on record in it. `state_schema`: the newest shape of folded states that
+        whoever opens it knows; a newer one is of a newer version.
         """
         with _plain_errors():
             home = Home.claim(path.parent)
             try:
-                whole.check(path, accept=accept)
+                found = whole.check(path, accept=accepted_by is not None, state_schema=state_schema)
+                kept = whole.keep_log(path, found.log) if found.doubts else None
                 if not path.exists():
                     _make(path)
                 token = uuid4().hex
-                connection = _begin(path, token)
+                connection, anchor = _begin(path, token, losses.Acceptance.of(found, accepted_by, kept))
             except BaseException:
                 home.release()
                 raise
-            return cls(connection, path, home, token)
+            return cls(connection, path, home, token, anchor)
 
     @classmethod
     def look(cls, path: Path) -> Ledger:
@@ -394,6 +372,8 @@ class Ledger:
                 # which is what the next opening expects.
                 with suppress(duckdb.Error):
                     self._connection.execute("CHECKPOINT")
+                    if self._anchor:
+                        self._anchor.close()  # first: a store that says it was closed has a whole anchor
                     _say(self._connection, "closed", self._token)
                     self._connection.execute("CHECKPOINT")
         finally:
@@ -453,8 +433,8 @@ class Ledger:
                 cursor.commit()
                 self._checkpoints.wrote()
                 self._heads.wrote(transaction.written)
-                if self._marked:
-                    self._marked.wrote(transaction.appended)
+                if self._anchor:
+                    self._anchor.wrote(transaction.reached)
                 _count(transaction, time.perf_counter() - began)
             except BaseException as error:
                 with _suppressed():
@@ -477,14 +457,29 @@ class Ledger:
             known |= read
         return known
 
-    def events(self, customer_id: str, *, after: int = 0, until: datetime | None = None) -> list[Event]:
-        """One ledger's events in order: those after a sequence, up to and with a moment in UTC."""
+    def events(
+        self, customer_id: str, *, after: int = 0, until: datetime | None = None, upto: int | None = None
+    ) -> list[Event]:
+        """One ledger's events in order: after a sequence, up to and with a moment in UTC, or another one."""
         sql = f"SELECT {_COLUMNS} FROM events WHERE customer_id = ? AND sequence > ?"  # noqa: S608
         values: list[Any] = [customer_id, after]
         if until is not None:
             sql += " AND recorded_at <= ?"
             values.append(_utc(until))
+        if upto is not None:
+            sql += " AND sequence <= ?"
+            values.append(upto)
         return [_event(row) for row in self.rows(sql + " ORDER BY sequence", values)]
+
+    def sequence_at(self, customer_id: str, moment: datetime) -> int:
+        """The last entry of a ledger at a moment in UTC; 0 where there was none yet. The past is a prefix by
+        sequence: an entry behind one that was recorded later does not count yet."""
+        sql = (
+            "SELECT coalesce(min(sequence) - 1, "
+            "(SELECT max(sequence) FROM events WHERE customer_id = $1), 0) "
+            "FROM events WHERE customer_id = $1 AND recorded_at > $2"
+        )
+        return int(self.rows(sql, [customer_id, _utc(moment)])[0][0])
 
     def event(self, customer_id: str, sequence: int) -> Event | None:
         """One event of a ledger, by key; None where there is none."""
@@ -559,23 +554,35 @@ def _make(path: Path) -> None:
     draft.rename(path)
 
 
-def _begin(path: Path, token: str) -> duckdb.DuckDBPyConnection:
-    """Open a store that was found whole, and let it say that it is open: see `whole`."""
+def _begin(
+    path: Path, token: str, acceptance: losses.Acceptance | None
+) -> tuple[duckdb.DuckDBPyConnection, AnchorLog]:
+    """Open a store that was found whole or accepted, and let it say that it is open: see `whole`."""
     connection = duckdb.connect(str(path))
     try:
+        if acceptance:  # on record before the anchor forgets what was lost
+            migrate(connection)
+            connection.begin()
+            losses.record(Transaction(connection), acceptance)
+            connection.commit()
+        heads = connection.execute("SELECT customer_id, sequence, digest FROM heads").fetchall()
+        anchor = AnchorLog(path, token, whole.token_of(connection), heads)
         migrate(connection, lambda: _say(connection, "opened", token))
         connection.execute("CHECKPOINT")
-        connection.execute("INSERT INTO openings VALUES ('log', ?)", [token])
+        connection.execute("INSERT INTO openings (role, token) VALUES ('log', ?)", [token])
+        anchor.log_begun()
         _confine(connection)
     except BaseException:
         connection.close()
         raise
-    return connection
+    whole.mark_of(path).unlink(missing_ok=True)
+    return connection, anchor
 
 
 def _say(connection: duckdb.DuckDBPyConnection, role: str, token: str) -> None:
     connection.execute("DELETE FROM openings")
-    connection.execute("INSERT INTO openings VALUES (?, ?)", [role, token])
+    rows = "INSERT INTO openings (role, token) VALUES (?, ?), ('anchored', ?)"
+    connection.execute(rows, [role, token, token])
 
 
 def _confine(connection: duckdb.DuckDBPyConnection) -> None:
@@ -589,8 +596,7 @@ def _confine(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _damaged(error: Exception, folder: Path) -> StoreError:
-    why = str(error).splitlines()[0].rstrip(".")
-    return StoreError(f"The database is damaged: {why}. {whole.remedy(folder)}")
+    return StoreError(f"The database is damaged: {plainly(error)}. {whole.remedy(folder)}")
 
 
 _OWN_TABLES = (
@@ -611,10 +617,16 @@ def _copy(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection) 
         target.register("copied_rows", rows)
         target.execute(f'INSERT INTO "{name}" SELECT * FROM copied_rows')  # noqa: S608  # see above
         target.unregister("copied_rows")
+    # A sequence's text begins it with the number that comes next.
+    numbers = "SELECT sql FROM duckdb_sequences() WHERE database_name = current_database()"
+    for (made,) in source.execute(numbers).fetchall():
+        target.execute(made)
     indexes = "SELECT sql FROM duckdb_indexes() WHERE database_name = current_database() AND sql IS NOT NULL"
     for (made,) in source.execute(indexes).fetchall():
         target.execute(made)
-    _say(target, "closed", uuid4().hex)
+    # No word of an anchor: the copy has none.
+    target.execute("DELETE FROM openings")
+    target.execute("INSERT INTO openings (role, token) VALUES ('closed', ?)", [uuid4().hex])
     target.commit()
     source.rollback()
 
