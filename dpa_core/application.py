@@ -333,7 +333,7 @@ def _tell(events: Iterable[Event]) -> None:
         metrics.INSTRUCTIONS.labels(subject.name if subject else "none").inc()
         # A person's ledger may be named by an address.
         where = "a person's roles" if event.customer_id.startswith(PREFIX) else event.customer_id
-        log.info("recorded %s, entry %d: %s", where, event.sequence, event.kind)
+        log.info("recorded %s, entry %s: %s", where, event.sequence, event.kind)
 
 
 def task_row(task: Task, customer_name: str) -> tuple[str | int | datetime | None, ...]:
