@@ -30,7 +30,7 @@ FULL = os.environ.get("DPA_BENCH_FULL") == "1"
 CUSTOMERS, LENGTH = 10_000, 100 if FULL else 20
 ENTRIES, REQUESTS = 20_000, 4_000
 WARM, COLD, TOGGLES = (30, 8, 500) if FULL else (8, 3, 150)
-ALL_PAGES = [*pages.PAGES, "review", "what_if"]
+ALL_PAGES = pages.PAGES
 PROVIDERS = ["portfolio", "desk", "access_log"]
 _MIGRATIONS = Path(stores.__file__).parents[2] / "dpa_core/ledger/migrations"
 
