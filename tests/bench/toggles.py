@@ -44,10 +44,11 @@ def race(
     turns: int = TURNS,
 ) -> tuple[list[float], list[float]]:
     """Seconds of each confirmed toggle of a customer, and of each bare commit of the same row, in turn."""
-    sequence = application.open(admin, customer).sequence
+    file = application.open(admin, customer)
+    sequence, on = file.sequence, "voice" in file.state.features.on
     ours, theirs = [], []
     for turn in range(turns):
-        command = SetFeatures({"voice": turn % 2 == 0}, "Measured")
+        command = SetFeatures({"voice": (turn % 2 == 0) != on}, "Measured")
         began = time.perf_counter()
         sequence = application.carry_out(admin, customer, command, sequence).sequence
         ours.append(time.perf_counter() - began)
