@@ -24,7 +24,7 @@ import pyarrow as pa
 from cachetools import LRUCache
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from dpa_core import addresses, facts, metrics
+from dpa_core import addresses, closed, facts, metrics
 from dpa_core.access import (
     ENDED,
     EXPIRED,
@@ -45,6 +45,7 @@ from dpa_core.access_log import DAYS as ACCESS_LOG_DAYS
 from dpa_core.access_log import OF_A_CUSTOMER, PAGE, AccessLog, Found, Kind, Line, Place, Search, cleaned
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
+from dpa_core.closed import ClosedItems
 from dpa_core.downloads import Downloads, File
 from dpa_core.drafts import DAYS, Content, Draft, Drafts
 from dpa_core.files import MAX_BYTES, FileStore
@@ -59,7 +60,7 @@ from dpa_core.readers import CustomerReader, PortfolioReader
 from dpa_core.remembered import Parsed, bytes_of
 from dpa_core.sessions import Session, Sessions, id_of
 from dpa_core.subjects import customers, grants, incidents, policies, registry, sub_processors
-from dpa_core.subjects.common import PROCESSOR, FileRef, Refusal, Refusals, Side
+from dpa_core.subjects.common import PROCESSOR, FileRef, Record, Refusal, Refusals, Side
 from dpa_core.subjects.registry import STATE_SCHEMA, CustomerState, ProviderState
 from dpa_core.subjects.subject import Action, Body, Command, Context, Task
 from dpa_core.subjects.texts import MAX_TITLE, checked_text
@@ -209,6 +210,15 @@ class CustomerFile(_Opened):
         changes = sub_processors.State(published=dict(self.changes))
         return sub_processors.in_effect(agreement, changes, at)
 
+    @property
+    def closed(self) -> ClosedItems:
+        """What had left the state by that moment, as nothing more can happen to it."""
+        return self.reader.closed(self.sequence)
+
+    def recalled(self, command: Command) -> CustomerState:
+        """The state with what a command is about, also where that has left it."""
+        return registry.recalled(self.state, command, self.closed.find)
+
     def attached(self, sha256: str) -> File:
         """A file attached to something of this customer. Raises Refusal where it is not, or is damaged.
 
@@ -216,6 +226,7 @@ class CustomerFile(_Opened):
         """
         named = [
             *registry.files(self.state),
+            *self.closed.files(sha256),
             *(f for i in self.incidents.values() for n in i.notices for f in n.files),
         ]
         return _attached(self.files, named, sha256)
@@ -309,6 +320,7 @@ class Folding:
 
     def __init__(self, ledger_id: str) -> None:
         self._state: CustomerState | ProviderState | grants.State | int | None
+        self._closed: dict[tuple[str, int], Record] = {}
         if ledger_id.startswith(PREFIX):
             self._state = grants.State()
         elif ledger_id == PROVIDER:
@@ -318,11 +330,15 @@ class Folding:
         else:
             self._state = None if ledger_id == STORE else CustomerState()
 
+    def _find(self, shelf: str, id: int) -> Record | None:
+        return self._closed.get((shelf, id))
+
     def take(self, event: Event) -> None:
         """Count one more event. Raises LookupError, TypeError, ValueError where it cannot be read."""
         match self._state:
             case CustomerState() as customer:
-                self._state = registry.evolve(customer, event)
+                self._state, left = registry.fold_open([event], customer, self._find)
+                self._closed |= {(c.shelf, c.id): c.item for c in left}
             case ProviderState() as provider:
                 self._state = registry.evolve(provider, event)
             case grants.State() as state:
@@ -356,7 +372,7 @@ def _tell(events: Iterable[Event]) -> None:
         metrics.INSTRUCTIONS.labels(subject.name if subject else "none").inc()
         # A person's ledger may be named by an address.
         where = "a person's roles" if event.customer_id.startswith(PREFIX) else event.customer_id
-        log.info("recorded %s, entry %d: %s", where, event.sequence, event.kind)
+        log.info("recorded %s, entry %s: %s", where, event.sequence, event.kind)
 
 
 TaskRow = tuple[str | int | datetime | None, ...]
@@ -458,6 +474,7 @@ class Application:
         """
         own = self._folded(PROVIDER)
         provider = ProviderState.model_validate_json(own) if own else ProviderState()
+        with_past = frozenset(closed.with_past(self.ledger))
         for start in range(0, len(ids), _BATCH):
             with self.ledger.transaction() as tx:
                 for id in ids[start : start + _BATCH]:
@@ -472,6 +489,17 @@ class Application:
                         parsed = CustomerState.model_validate_json(state)
                         facts.put(tx, id, None, parsed)
                         self._put_tasks(tx, id, parsed, provider, self.clock.now())
+                        if id in with_past:
+                            self._put_past(tx, id)
+
+    def _put_past(self, tx: Transaction, customer_id: str) -> None:
+        """What has left a customer's state, and the states that are kept of its past, made anew."""
+        closed.forget(tx, customer_id)
+        before = 0
+        for sequence, state, left in closed.past(self.ledger.events(customer_id)):
+            closed.put(tx, customer_id, left)
+            closed.keep_fold(tx, customer_id, before, sequence, state.model_dump_json(), STATE_SCHEMA)
+            before = sequence
 
     def _folded(self, ledger_id: str) -> str | None:
         """The state of a ledger, folded from its events; None, and a line in the log, where it can't be."""
@@ -1061,10 +1089,10 @@ class Application:
             )
         state, sequence, now = self._state(head), head.sequence, self.clock.now()
         if as_of is not None:
-            events = self.ledger.events(customer_id, until=as_of)
-            if as_of > now or not events:
+            sequence = self.ledger.sequence_at(customer_id, as_of)
+            if as_of > now or not sequence:
                 raise _no_such_day(state, future=as_of > now)
-            state, sequence, now = registry.fold(events), events[-1].sequence, as_of
+            state, now = self._state_after(customer_id, sequence), as_of
         return self._file(person, customer_id, state, sequence, now, as_of)
 
     def _file(
@@ -1111,10 +1139,21 @@ class Application:
         Raises Forbidden as `open` does, and Refusal where there is no such entry.
         """
         file = self.open(person, customer_id)
-        events = [e for e in self.ledger.events(customer_id, until=moment) if e.sequence <= sequence]
-        if not events or events[-1].sequence != sequence:
+        if not 1 <= sequence <= self.ledger.sequence_at(customer_id, moment):
             raise refuse("no_entry", "3.1(i)", "sequence", name=file.name, entry=str(sequence))
-        return self._file(file.person, customer_id, registry.fold(events), sequence, moment, moment)
+        state = self._state_after(customer_id, sequence)
+        return self._file(file.person, customer_id, state, sequence, moment, moment)
+
+    def _state_after(self, customer_id: str, sequence: int) -> CustomerState:
+        """A customer's state after one entry of its ledger, folded from the last one that is kept."""
+
+        def fold() -> CustomerState:
+            begin, text = closed.state_before(self.ledger, customer_id, sequence, STATE_SCHEMA)
+            events = self.ledger.events(customer_id, after=begin, upto=sequence)
+            kept = self._parsed(text) if text else None
+            return registry.fold_open(events, kept, self._closed(customer_id, begin).find)[0]
+
+        return self._queries.get(("state", customer_id, sequence), fold)
 
     @leaves_a_line("look_refused")
     def portfolio(self, person: Person) -> Portfolio:
@@ -1182,7 +1221,8 @@ class Application:
             state, now = self._state(head), tx.moment(head, self.clock.now())
             provider = self._provider(self.ledger.head(PROVIDER))
             context = self._context(customer_id, state, provider, head.sequence, now, side)
-            bodies = policies.decide(command, state, self._named(command, context))
+            whole = registry.recalled(state, command, self._closed(customer_id, head.sequence).find)
+            bodies = policies.decide(command, whole, self._named(command, context))
             by = _Signature(present, side, customer_id, context.agreement.version, now)
             events, new = self._write(tx, customer_id, head, state, by, bodies)
             if any(getattr(new, s.name) is not getattr(state, s.name) for s in registry.WITH_TASKS):
@@ -1230,10 +1270,17 @@ class Application:
         bodies: Sequence[Body],
     ) -> tuple[list[Event], CustomerState]:
         events = by.sign(customer_id, head, bodies)
-        new = registry.fold(events, state)
-        tx.append(head, events, self._parsed.written(new, new.model_dump_json()), STATE_SCHEMA)
+        before = head.sequence if head else 0
+        new, left = registry.fold_open(events, state, self._closed(customer_id, before).find)
+        text = self._parsed.written(new, new.model_dump_json())
+        tx.append(head, events, text, STATE_SCHEMA)
         facts.put(tx, customer_id, state if head else None, new)
+        closed.put(tx, customer_id, left)
+        closed.keep_fold(tx, customer_id, before, events[-1].sequence, text, STATE_SCHEMA)
         return events, new
+
+    def _closed(self, customer_id: str, upto: int) -> ClosedItems:
+        return ClosedItems(self.ledger, customer_id, upto)
 
     # --- downloads -------------------------------------------------------------------------------
 
@@ -1336,7 +1383,11 @@ class Application:
     def _provider_at(self, as_of: datetime | None) -> ProviderState:
         if as_of is None:
             return self._provider(self.ledger.head(PROVIDER))
-        return registry.fold_provider(self.ledger.events(PROVIDER, until=as_of))
+        sequence = self.ledger.sequence_at(PROVIDER, as_of)
+        return self._queries.get(
+            ("state", PROVIDER, sequence),
+            lambda: registry.fold_provider(self.ledger.events(PROVIDER, upto=sequence)),
+        )
 
     @property
     def _newest_version(self) -> Agreement:
@@ -1505,6 +1556,10 @@ class Application:
             if id not in named:
                 head = self.ledger.head(id)
                 more.append(Fault(id, head.sequence if head else 0, _LISTED))
+        for id in closed.with_past(self.ledger):
+            if id in states and id not in named and not closed.fits(self.ledger, id, STATE_SCHEMA):
+                head = self.ledger.head(id)
+                more.append(Fault(id, head.sequence if head else 0, _PAST))
         yield from (*found, *more)
 
     def _stored_tasks(self, part: Part) -> dict[str, list[TaskRow]]:
@@ -1521,7 +1576,8 @@ class Application:
         return found
 
     def _file_faults(self, id: str, head: Head, state: CustomerState | ProviderState) -> Iterator[Fault]:
-        for ref in registry.files(state):
+        past = () if id == PROVIDER else self._closed(id, head.sequence).files()
+        for ref in (*registry.files(state), *past):
             if self.files.read(ref.sha256) is None:
                 why = f"the attached file “{ref.name}” is missing or was changed ({ref.sha256})"
                 yield Fault(id, head.sequence, why)
@@ -1549,6 +1605,7 @@ def _standing(rows: Iterable[TaskRow], now: datetime) -> Iterator[TaskRow]:
 _ENDS = 10
 """Which column of a task says when it ends."""
 _LISTED = "what lists tell of it does not follow from its rows"
+_PAST = "what is closed, or a state kept of its past, does not follow from its rows"
 _OF_NOBODY = (
     (
         "SELECT DISTINCT customer_id FROM tasks WHERE customer_id NOT IN (SELECT customer_id FROM heads) "

@@ -145,8 +145,6 @@ def serve(
         _check_sign_in(settings)
         return
     _check_port(settings.address, settings.port)
-    if settings.metrics_at:
-        _check_port(*settings.metrics_at)
     from dpa_core import web
 
     web.one_log(settings.log_format)

@@ -399,7 +399,7 @@ def test_a_store_of_an_older_version_shows_the_same_states_and_tasks(store, agre
             eva, anna = (application.person(email(name)) for name in ("eva", "anna"))
             file = application.open(anna, "nordfrakt")
             found = tasks.of_provider(application.open_provider(eva)).to_pylist()
-            listed = portfolio.Overview(application.portfolio(eva)).lines()
+            listed = portfolio.Overview(application.portfolio(eva)).listed()
             return file.state, found, listed, people_of(application, file), application.verify()
 
     def people_of(application, file):

@@ -472,21 +472,32 @@ class Ledger:
             known |= read
         return known
 
-    def events(self, customer_id: str, *, after: int = 0, until: datetime | None = None) -> list[Event]:
-        """One ledger's events in order: those after a sequence, up to and with a moment in UTC.
+    def events(
+        self, customer_id: str, *, after: int = 0, until: datetime | None = None, upto: int | None = None
+    ) -> list[Event]:
+        """One ledger's events in order: after a sequence, up to and with a moment in UTC, or another one.
 
         The past is the beginning of a ledger, up to the first entry that was recorded later: in an old one,
         a clock that was set back may have left earlier times behind it.
         """
-        sql = f"SELECT {_COLUMNS} FROM events WHERE customer_id = $1 AND sequence > $2"  # noqa: S608
-        values: list[Any] = [customer_id, after]
+        last = _MOST if upto is None else upto
         if until is not None:
-            sql += (
-                " AND sequence < (SELECT coalesce(min(sequence), 9223372036854775807) FROM events "
-                "WHERE customer_id = $1 AND recorded_at > $3)"
-            )
-            values.append(_utc(until))
-        return [_event(row) for row in self.rows(sql + " ORDER BY sequence", values)]
+            last = min(last, self.sequence_at(customer_id, until))
+        sql = (
+            f"SELECT {_COLUMNS} FROM events WHERE customer_id = $1 "  # noqa: S608  # a constant
+            "AND sequence > $2 AND sequence <= $3 ORDER BY sequence"
+        )
+        return [_event(row) for row in self.rows(sql, [customer_id, after, last])]
+
+    def sequence_at(self, customer_id: str, moment: datetime) -> int:
+        """The last entry of a ledger at a moment in UTC; 0 where there was none yet. The past is a prefix by
+        sequence: an entry behind one that was recorded later does not count yet."""
+        sql = (
+            "SELECT coalesce(min(sequence) - 1, "
+            "(SELECT max(sequence) FROM events WHERE customer_id = $1), 0) "
+            "FROM events WHERE customer_id = $1 AND recorded_at > $2"
+        )
+        return int(self.rows(sql, [customer_id, _utc(moment)])[0][0])
 
     def event(self, customer_id: str, sequence: int) -> Event | None:
         """One event of a ledger, by key; None where there is none."""

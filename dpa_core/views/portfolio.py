@@ -95,7 +95,7 @@ class Overview:
 
     file: Portfolio
 
-    def lines(self, text: str = "", order: Order = "name", page: int = 0, size: int = PAGE) -> list[Line]:
+    def listed(self, text: str = "", order: Order = "name", page: int = 0, size: int = PAGE) -> list[Line]:
         """A page of the list, from 0. `text`: a part of the name or identifier, in any case."""
         exposure = {key: (x.sub_processors, x.third_countries) for key, x in self._exposure.items()}
         rows = self.file.reader.page(

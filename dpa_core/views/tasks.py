@@ -6,7 +6,8 @@ Clauses: 3.1(i), 3.1(viii) to (xii), Sch. 1 2, Sch. 2 1.1, Sch. 2 1.2
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
@@ -120,39 +121,66 @@ def in_order(tasks: Iterable[Task]) -> list[Task]:
 _STANDS = "(begins IS NULL OR begins <= ?) AND (ends IS NULL OR ? < ends)"
 
 
-def of_provider(
-    file: ProviderFile,
-    *,
-    waits_for: str | None = "provider",
-    subjects: Collection[str] = (),
-    text: str = "",
-    overdue_only: bool = False,
-) -> pa.Table:
-    """Everything open over all customers, overdue first, then by due date, undated last.
+@dataclass(frozen=True)
+class Wanted:
+    """Which open tasks of all customers are asked for."""
 
-    `waits_for`: customer, provider, or None for both. `subjects`: names; none: all. `text`: a part of the
-    customer's name or the title, in any case. Columns: customer_id, customer, subject, key, title, next_step,
-    waits_for, clause, due (UTC), standing (`overdue`, `in_time`, `no_date`).
+    waits_for: str | None = "provider"
+    """Customer, provider, or None for both."""
+    subjects: tuple[str, ...] = ()
+    """Names; none: all that the desk lists."""
+    text: str = ""
+    """A part of the customer's name or the title, in any case."""
+    overdue_only: bool = False
+
+
+def of_provider(
+    file: ProviderFile, wanted: Wanted | None = None, limit: int = 1_000_000, offset: int = 0
+) -> pa.Table:
+    """What is open over all customers, overdue first, then by due date, undated last: a part of it.
+
+    Columns: customer_id, customer, subject, key, title, next_step, waits_for, clause, due (UTC), standing
+    (`overdue`, `in_time`, `no_date`).
     """
     bind = _Values()
-    now = bind(_naive(file.now))
-    overdue = f"due IS NOT NULL AND due <= {now}"
-    wanted = sorted(subjects) or [s.name for s in registry.ON_DESK]
-    where = [_STANDS.replace("?", now), f"list_contains({bind(wanted)}::VARCHAR[], subject)"]
-    if waits_for:
-        where.append(f"waits_for = {bind(waits_for)}")
-    if text.strip():
-        part = bind(text.strip().lower())
-        where.append(f"(contains(lower(customer_name), {part}) OR contains(lower(title), {part}))")
-    if overdue_only:
-        where.append(overdue)
     sql = (
-        f"WITH worded AS (SELECT *, {_words_in_sql(bind)} FROM tasks) "  # noqa: S608
+        f"{_worded(file, wanted or Wanted(), bind)} "  # noqa: S608  # of constants, values are bound
         "SELECT customer_id, customer_name customer, subject, key, title, next_step, waits_for, clause, due, "
-        f"CASE WHEN due IS NULL THEN 'no_date' WHEN {overdue} THEN 'overdue' ELSE 'in_time' END AS standing "
-        f"FROM worded WHERE {' AND '.join(where)} ORDER BY due IS NULL, due, customer_name, key"
+        "standing FROM found ORDER BY due IS NULL, due, customer_name, key "
+        f"LIMIT {bind(limit)} OFFSET {bind(offset)}"
     )
     return _in_utc(file.ledger.table(sql, bind.values))
+
+
+def counted(file: ProviderFile, wanted: Wanted | None = None) -> pa.Table:
+    """How much of it is due when: subject, standing, due (the hour, in UTC), open."""
+    bind = _Values()
+    sql = (
+        f"{_worded(file, wanted or Wanted(), bind)} "  # noqa: S608  # of constants, values are bound
+        "SELECT subject, standing, date_trunc('hour', due) AS due, count(*) AS open FROM found "
+        "GROUP BY 1, 2, 3"
+    )
+    return _in_utc(file.ledger.table(sql, bind.values))
+
+
+def _worded(file: ProviderFile, wanted: Wanted, bind: _Values) -> str:
+    """The open tasks that are asked for, as the table `found` of a query, with their words."""
+    now = bind(_naive(file.now))
+    overdue = f"due IS NOT NULL AND due <= {now}"
+    subjects = bind(sorted(wanted.subjects) or [s.name for s in registry.ON_DESK])
+    where = [_STANDS.replace("?", now), f"list_contains({subjects}::VARCHAR[], subject)"]
+    if wanted.waits_for:
+        where.append(f"waits_for = {bind(wanted.waits_for)}")
+    if text := wanted.text.strip().lower():
+        part = bind(text)
+        where.append(f"(contains(lower(customer_name), {part}) OR contains(lower(title), {part}))")
+    if wanted.overdue_only:
+        where.append(overdue)
+    return (
+        f"WITH worded AS (SELECT *, {_words_in_sql(bind)} FROM tasks), found AS (SELECT *, "  # noqa: S608
+        f"CASE WHEN due IS NULL THEN 'no_date' WHEN {overdue} THEN 'overdue' ELSE 'in_time' END AS standing "
+        f"FROM worded WHERE {' AND '.join(where)})"
+    )
 
 
 class _Values:
@@ -196,9 +224,10 @@ def load(file: ProviderFile) -> pa.Table:
     now = _naive(file.now)
     sql = (
         "SELECT subject, count(*) AS open, count(*) FILTER (WHERE due IS NOT NULL AND due <= ?) AS overdue "  # noqa: S608
-        f"FROM tasks WHERE waits_for = 'provider' AND {_STANDS} GROUP BY subject ORDER BY subject"
+        f"FROM tasks WHERE waits_for = 'provider' AND {_STANDS} AND list_contains(?::VARCHAR[], subject) "
+        "GROUP BY subject ORDER BY subject"
     )
-    return file.ledger.table(sql, [now, now, now])
+    return file.ledger.table(sql, [now, now, now, [s.name for s in registry.ON_DESK]])
 
 
 def from_rows(table: pa.Table) -> Iterator[tuple[str, Task]]:

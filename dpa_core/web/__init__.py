@@ -153,6 +153,9 @@ def one_log(form: logs.Form) -> None:
     # Called for each logger that Streamlit makes, to give it a handler of its own.
     streamlit.logger.setup_formatter = logs.speak_through_root
     logs.set_up(form)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    # Where another starts uvicorn: its lines have whole addresses, with the codes that sign somebody in.
+    logging.getLogger("uvicorn.access").disabled = True
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -168,6 +171,8 @@ def serving(settings: Settings) -> dict[str, Any]:
 
     Raises SettingsError (a demo store), StoreError, AgreementError, KeyFileError.
     """
+    if (at := settings.metrics_at) and (why := metrics.why_not(*at)):
+        raise SettingsError(f"DPA_METRICS_ADDRESS: nothing can listen at {settings.metrics_address}: {why}.")
     agreements = load_agreements()
     keys = key_ring(settings.data_dir, signing_key())
     for problem in keys.problems:

@@ -449,7 +449,7 @@ def _show(scope: Scope, dialog: Dialog) -> None:
 def _inside(scope: Scope, opened: _Opened, dialog: Dialog) -> None:
     file = reopened(scope)
     for said in opened.said:
-        st.info(said, icon=":material/sync:")
+        st.info(words.plain(said), icon=":material/sync:")
     if opened.changed:
         _meanwhile(opened.changed, file)
     form = Form(replace(scope, file=file), opened.name, dialog.about, dialog.then, dialog.own, opened)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import streamlit as st
 
 from pages.parts import actions, words
-from pages.parts.words import md
+from pages.parts.words import md, plain
 
 FEW = 50
 """Customers up to which all are listed to choose from; beyond, they are searched for."""
@@ -22,7 +22,7 @@ def several(
     if len(names) <= FEW:
         return tuple(
             st.multiselect(
-                **form.field(field, label),
+                **form.field(field, plain(label)),
                 options=list(names),
                 default=list(default) or None,
                 format_func=lambda id: names[id],
@@ -32,12 +32,16 @@ def several(
     if st.checkbox(**form.field(f"{field}_all", f"All of them: {len(every):,}"), value=bool(default)):
         return tuple(every)
     text = st.text_input(**form.field(f"{field}_find", "Find a customer"), placeholder="Part of its name")
-    chosen = form.field(field, label)
-    kept = st.session_state.get(chosen["key"]) or []
+    found = _found(text, names)
+
+    def options() -> list[str]:
+        # Asked for once a draft has been put back.
+        return list(dict.fromkeys([*(st.session_state.get(form.key(field)) or []), *found]))
+
     return tuple(
         st.multiselect(
-            **chosen,
-            options=list(dict.fromkeys([*kept, *_found(text, names)])),
+            **form.field(field, plain(label)),
+            options=options(),
             format_func=lambda id: names.get(id, id),
         )
     )

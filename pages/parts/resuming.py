@@ -15,7 +15,7 @@ from dpa_core.views import history
 from pages.parts import actions, connection, words
 from pages.parts.connection import Standing
 from pages.parts.scope import Scope
-from pages.parts.words import Markdown, md
+from pages.parts.words import Markdown, md, plain
 
 _SENDS = re.compile(r"confirm_|other_|send")
 """How the key of a button that sends a step goes on behind the form's own."""
@@ -55,11 +55,11 @@ def tell(said: Sequence[Said]) -> None:
     for one in said:
         match one.kind:
             case "recorded":
-                st.success(one.text, icon=":material/task_alt:")
+                st.success(plain(one.text), icon=":material/task_alt:")
             case "not_recorded":
-                st.warning(one.text, icon=":material/sync_problem:")
+                st.warning(plain(one.text), icon=":material/sync_problem:")
             case "again":
-                st.info(one.text, icon=":material/sync:")
+                st.info(plain(one.text), icon=":material/sync:")
 
 
 def _sent(stood: Standing) -> tuple[str, bool] | None:
@@ -80,9 +80,14 @@ def _mine(scope: Scope, stood: Standing) -> list[Markdown]:
     provider = scope.provider() if PROVIDER in stood.seen else None
     if provider is not None and stood.seen[PROVIDER] < provider.sequence:
         events = provider.ledger.events(PROVIDER, after=stood.seen[PROVIDER])
-        own = "entry {:,} of the provider’s own record: {}"
         said += [
-            md(own, e.sequence, registry.describe(e, provider.agreement)) for e in events if e.actor == me
+            md(
+                "entry {:,} of the provider’s own record: {}",
+                e.sequence,
+                registry.describe(e, provider.agreement),
+            )
+            for e in events
+            if e.actor == me
         ]
     return said
 
@@ -108,10 +113,10 @@ def _became(sent: tuple[str, bool] | None, mine: Sequence[Markdown]) -> list[Sai
     if sent is None:
         return []
     if sent[0].startswith(_BESIDE):
-        text = (
+        text = md(
             "**No answer came to your last step.** The page shows how things stand now. "
             "Look before you press again."
         )
     else:
-        text = "**Your last step was not recorded.** Look at it again, then press once more."
-    return [Said(md(text), "not_recorded")]
+        text = md("**Your last step was not recorded.** Look at it again, then press once more.")
+    return [Said(text, "not_recorded")]

@@ -50,7 +50,7 @@ def test_the_portfolio_counts_requests_and_follows_the_list(application, people,
     act(application, people.anna, AUDIT)
     announce(application, people)
     found = portfolio.Overview(application.portfolio(people.david))
-    [line] = found.lines()
+    [line] = found.listed()
     assert {tasks.kind(d.task) for d in found.falling_due()} == {
         "Audit",
         "Sub-processor change",
@@ -58,7 +58,7 @@ def test_the_portfolio_counts_requests_and_follows_the_list(application, people,
     }
     assert line.next_due == found.falling_due()[0].last
     clock.pass_days(40)
-    [later] = portfolio.Overview(application.portfolio(people.david)).lines()
+    [later] = portfolio.Overview(application.portfolio(people.david)).listed()
     assert later.sub_processors == line.sub_processors
     assert (line.third_countries, later.third_countries) == (1, 1)
 

@@ -16,7 +16,7 @@ def overview(application, person):
 
 
 def lines(application, person):
-    return overview(application, person).lines()
+    return overview(application, person).listed()
 
 
 def ids(application, person):
@@ -77,16 +77,16 @@ def test_the_list_is_searched_sorted_and_cut(application, people):
     carry_out(application, people.henrik, "solsidan", voice=True)
     carry_out(application, people.henrik, "solsidan", retention.SetPeriod("chats", 60))
     found = overview(application, people.eva)
-    assert [line.customer_id for line in found.lines("S AB")] == []
-    assert [line.customer_id for line in found.lines("FJÄLL")] == ["fjallbank"]
+    assert [line.customer_id for line in found.listed("S AB")] == []
+    assert [line.customer_id for line in found.listed("FJÄLL")] == ["fjallbank"]
     assert (found.found("ab"), found.found("fjäll"), found.found("%")) == (3, 1, 0)
-    orders = {order: [line.customer_id for line in found.lines(order=order)] for order in portfolio.ORDERS}
+    orders = {order: [line.customer_id for line in found.listed(order=order)] for order in portfolio.ORDERS}
     assert orders["name"] == ["fjallbank", "nordfrakt", "solsidan"]
     assert orders["features"] == ["nordfrakt", "solsidan", "fjallbank"]
     assert orders["sub_processors"][0] == orders["third_countries"][0] == "nordfrakt"
     assert orders["open_tasks"][0] == orders["next_due"][0] == "solsidan"
-    assert [line.customer_id for line in found.lines(page=1, size=2)] == ["solsidan"]
-    assert found.lines(page=2, size=2) == []
+    assert [line.customer_id for line in found.listed(page=1, size=2)] == ["solsidan"]
+    assert found.listed(page=2, size=2) == []
 
 
 def test_no_list_reads_a_folded_state(application, people, monkeypatch):
@@ -95,7 +95,7 @@ def test_no_list_reads_a_folded_state(application, people, monkeypatch):
     read = application.ledger.rows
     monkeypatch.setattr(application.ledger, "rows", lambda sql, *rest: asked.append(sql) or read(sql, *rest))
     found = overview(application, people.eva)
-    for question in (found.lines, found.totals, found.falling_due, found.due_by_day, found.found):
+    for question in (found.listed, found.totals, found.falling_due, found.due_by_day, found.found):
         question()
     assert application.directory(people.eva, "nord") == [("nordfrakt", "Nordfrakt Logistik AB")]
     assert asked

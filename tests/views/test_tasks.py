@@ -115,7 +115,7 @@ def test_the_portfolio_counts_what_each_customer_sees(application, people, clock
         clock.pass_days(days)
         found = portfolio.Overview(application.portfolio(people.eva))
         expected = []
-        for line in found.lines():
+        for line in found.listed():
             seen = items(application, people.eva, line.customer_id)
             dated = [(tasks.last_moment(t), t) for t in seen if t.due]
             assert line.open_tasks == len(seen)
@@ -126,7 +126,7 @@ def test_the_portfolio_counts_what_each_customer_sees(application, people, clock
         assert [at for at, *_ in due] == sorted(at for at, *_ in due)
         by_day = Counter((tasks.last_day_of(d.task), tasks.kind(d.task)) for d in found.falling_due())
         assert found.due_by_day() == by_day
-        assert found.totals().open_tasks == sum(line.open_tasks for line in found.lines())
+        assert found.totals().open_tasks == sum(line.open_tasks for line in found.listed())
 
 
 def test_the_portfolio_places_customers_by_the_list_that_counts(application, people, clock):
@@ -144,7 +144,7 @@ def test_the_portfolio_places_customers_by_the_list_that_counts(application, peo
 def test_a_task_of_another_account_managers_customer_is_not_told(application, people):
     act(application, people.henrik, HELP, "solsidan")
     found = portfolio.Overview(application.portfolio(people.david))
-    [line] = found.lines()
+    [line] = found.listed()
     assert (line.customer_id, line.open_tasks) == ("nordfrakt", 0)
     assert found.falling_due() == []
     assert (found.totals().open_tasks, found.due_by_day()) == (0, {})
