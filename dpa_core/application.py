@@ -10,10 +10,11 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache, wraps
 from hashlib import sha256
 from inspect import signature
@@ -50,15 +51,16 @@ from dpa_core.drafts import DAYS, Content, Draft, Drafts
 from dpa_core.files import MAX_BYTES, FileStore
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
-from dpa_core.ledger import verify as verify_ledger
 from dpa_core.ledger.losses import STATE, STORE
 from dpa_core.ledger.store import USAGE_CHOSEN
+from dpa_core.ledger.verify import Part, parts
+from dpa_core.ledger.verify import verify_part as verify_ledgers
 from dpa_core.people import PREFIX, Account, Entry, Name, People
 from dpa_core.readers import CustomerReader, PortfolioReader
 from dpa_core.remembered import Parsed, bytes_of
 from dpa_core.sessions import Session, Sessions, id_of
 from dpa_core.subjects import customers, grants, incidents, policies, registry, sub_processors
-from dpa_core.subjects.common import PROCESSOR, FileRef, Refusal, Refusals, Side
+from dpa_core.subjects.common import PROCESSOR, FileRef, Record, Refusal, Refusals, Side
 from dpa_core.subjects.registry import STATE_SCHEMA, CustomerState, ProviderState
 from dpa_core.subjects.subject import Action, Body, Command, Context, Task
 from dpa_core.subjects.texts import MAX_TITLE, checked_text
@@ -313,17 +315,54 @@ def _version(agreements: Mapping[str, Agreement], version: str) -> Agreement:
         raise AgreementMissing(version) from None
 
 
+class Folding:
+    """Folds any ledger of the store, event by event."""
+
+    def __init__(self, ledger_id: str) -> None:
+        self._state: CustomerState | ProviderState | grants.State | int | None
+        self._closed: dict[tuple[str, int], Record] = {}
+        if ledger_id.startswith(PREFIX):
+            self._state = grants.State()
+        elif ledger_id == PROVIDER:
+            self._state = ProviderState()
+        elif ledger_id == DEMO:
+            self._state = 0
+        else:
+            self._state = None if ledger_id == STORE else CustomerState()
+
+    def _find(self, shelf: str, id: int) -> Record | None:
+        return self._closed.get((shelf, id))
+
+    def take(self, event: Event) -> None:
+        """Count one more event. Raises LookupError, TypeError, ValueError where it cannot be read."""
+        match self._state:
+            case CustomerState() as customer:
+                self._state, left = registry.fold_open([event], customer, self._find)
+                self._closed |= {(c.shelf, c.id): c.item for c in left}
+            case ProviderState() as provider:
+                self._state = registry.evolve(provider, event)
+            case grants.State() as state:
+                self._state = registry.fold_person([event], state)
+            case int(days):
+                self._state = days + int(event.body["days"])
+
+    def state(self) -> str:
+        """The state so far, as JSON, the way the head holds it."""
+        match self._state:
+            case None:
+                return STATE
+            case int(days):
+                return json.dumps({"days": days})
+            case state:
+                return state.model_dump_json()
+
+
 def fold_ledger(ledger_id: str, events: Iterable[Event]) -> str:
     """The state of any ledger in the store, as JSON, the way its head holds it."""
-    if ledger_id.startswith(PREFIX):
-        return registry.fold_person(events).model_dump_json()
-    if ledger_id == PROVIDER:
-        return registry.fold_provider(events).model_dump_json()
-    if ledger_id == STORE:
-        return STATE
-    if ledger_id == DEMO:
-        return json.dumps({"days": sum(int(e.body["days"]) for e in events)})
-    return registry.fold_open(events)[0].model_dump_json()
+    folding = Folding(ledger_id)
+    for event in events:
+        folding.take(event)
+    return folding.state()
 
 
 def _tell(events: Iterable[Event]) -> None:
@@ -336,7 +375,11 @@ def _tell(events: Iterable[Event]) -> None:
         log.info("recorded %s, entry %s: %s", where, event.sequence, event.kind)
 
 
-def task_row(task: Task, customer_name: str) -> tuple[str | int | datetime | None, ...]:
+TaskRow = tuple[str | int | datetime | None, ...]
+"""An open task in the order of the columns of `replace_tasks`."""
+
+
+def task_row(task: Task, customer_name: str) -> TaskRow:
     """An open task as the ledger keeps it beside the heads, in `replace_tasks`' order."""
     t = task
     return (
@@ -663,7 +706,7 @@ class Application:
         lost = {(g.role, g.customer_id) for g in state.grants if g.by == by.id} - wanted
         known = {c for _, c in wanted if c and not c.startswith("@") and tx.head(c)}
         new = {(role, c) for role, c in wanted - held if c is None or c in known}
-        address, now = entry.known().address, self.clock.now()
+        address, now = entry.known().address, tx.moment(head, self.clock.now())
         steps: list[grants.ChangeAccess] = [grants.RevokeAccess(address, *x) for x in _sorted(lost)]
         steps += [grants.GrantAccess(address, *x) for x in _sorted(new)]
         for step in steps:
@@ -906,9 +949,9 @@ class Application:
         address = grants.normal_email(command.email)
 
         def write(tx: Transaction) -> list[Event]:
-            now = self.clock.now()
             known = self.people.at_address(address, tx)
             head = tx.head(known.ledger) if known else None
+            now = tx.moment(head, self.clock.now())
             state = self._grants(head)
             bodies = grants.decide(command, state, Context(self._newest_version, now, side))
             entry = known or self.people.add(tx, Name(now, address, address))
@@ -1018,7 +1061,7 @@ class Application:
         def write(tx: Transaction) -> list[Event]:
             # An “@” begins the identifier of every ledger that is not a customer's; the rules refuse it.
             head = None if command.customer_id.startswith("@") else tx.head(command.customer_id)
-            now, state = self.clock.now(), self._state(head)
+            now, state = tx.moment(head, self.clock.now()), self._state(head)
             bodies = registry.decide(command, state, Context(agreement, now, side))
             by = _Signature(person, side, command.customer_id, agreement.version, now)
             return self._write(tx, command.customer_id, head, state, by, bodies)[0]
@@ -1175,7 +1218,7 @@ class Application:
                 raise _unknown(customer_id)
             if head.sequence != expected_sequence:
                 raise Changed(self.ledger.events(customer_id, after=expected_sequence))
-            state, now = self._state(head), self.clock.now()
+            state, now = self._state(head), tx.moment(head, self.clock.now())
             provider = self._provider(self.ledger.head(PROVIDER))
             context = self._context(customer_id, state, provider, head.sequence, now, side)
             whole = registry.recalled(state, command, self._closed(customer_id, head.sequence).find)
@@ -1202,13 +1245,20 @@ class Application:
     def _put_tasks(
         self, tx: Transaction, customer_id: str, state: CustomerState, provider: ProviderState, now: datetime
     ) -> None:
-        context = self._context(customer_id, state, provider, 0, now)
-        rows = [task_row(t, state.customer.name) for t in registry.own_tasks(state, context)]
-        tx.replace_tasks(customer_id, rows)
+        tx.replace_tasks(customer_id, self._task_rows(customer_id, state, provider, now))
 
     def _put_provider_tasks(self, tx: Transaction, state: ProviderState, now: datetime) -> None:
-        context = self._provider_context(state, 0, now)
-        tx.replace_tasks(PROVIDER, [task_row(t, "") for t in registry.own_tasks(state, context)])
+        tx.replace_tasks(PROVIDER, self._task_rows(PROVIDER, state, state, now))
+
+    def _task_rows(
+        self, id: str, state: CustomerState | ProviderState, provider: ProviderState, now: datetime
+    ) -> list[TaskRow]:
+        """The open tasks of a ledger, as `replace_tasks` takes them. Raises AgreementMissing."""
+        if isinstance(state, CustomerState):
+            context, name = self._context(id, state, provider, 0, now), state.customer.name
+        else:
+            context, name = self._provider_context(state, 0, now), ""
+        return [task_row(task, name) for task in registry.own_tasks(state, context)]
 
     def _write(
         self,
@@ -1368,7 +1418,8 @@ class Application:
         def write(tx: Transaction) -> list[Event]:
             present, _ = self._enter(person)
             side = acting_side(present, command, None)
-            head, now = tx.head(PROVIDER), self.clock.now()
+            head = tx.head(PROVIDER)
+            now = tx.moment(head, self.clock.now())
             sequence = head.sequence if head else 0
             if sequence != expected_sequence:
                 raise Changed(self.ledger.events(PROVIDER, after=expected_sequence))
@@ -1456,7 +1507,7 @@ class Application:
                 head,
                 [("demo.clock_advanced", {"v": 1, "days": days})],
                 customer_id=DEMO,
-                recorded_at=clock.now(),
+                recorded_at=tx.moment(head, clock.now()),
                 actor=person.id,
                 on_behalf_of="demo",
                 agreement_version="",
@@ -1469,45 +1520,109 @@ class Application:
         clock.advance(days)
 
     def verify(self) -> list[Fault]:
-        """The first fault of every ledger that has one, and every file that is missing or was changed."""
-        found = list(verify_ledger(self.ledger, fold_ledger, STATE_SCHEMA))
-        named = {fault.customer_id for fault in found}
-        found += self._derived_faults(named)
-        return [*found, *self._file_faults()]
+        """The first fault of every ledger that has one, and what else `verify_part` and `verify_rest` find.
+        What is only to be known is not among them."""
+        found = [fault for part in parts(self.ledger) for fault in self.verify_part(part)]
+        return [fault for fault in (*found, *self.verify_rest()) if not fault.note]
 
-    def _derived_faults(self, but: Collection[str]) -> Iterator[Fault]:
-        """What lies beside the heads and does not follow from the ledgers, but of those with a fault."""
-        ids = self.ledger.rows("SELECT customer_id FROM heads ORDER BY customer_id")
-        heads = {id: head for (id,) in ids if (head := self.ledger.head(id))}
-        sound = {id: head for id, head in heads.items() if id not in but}
-        customers = {id: self._state(head) for id, head in sound.items() if not id.startswith("@")}
-        unfit = list(facts.unfit(self.ledger, customers.items()))
-        if not facts.told_fit(self.ledger, self._provider(heads.get(PROVIDER))):
-            unfit.append(PROVIDER)
-        for id in (id for id in unfit if id not in but):
-            sequence = heads[id].sequence if id in heads else 0
-            yield Fault(id, sequence, "what lists tell of it does not follow from its rows")
+    def verify_part(self, part: Part) -> Iterator[Fault]:
+        """What is wrong with some ledgers: the first fault of each, open tasks and what lists tell that do
+        not follow from the rows, attached files that are missing or were changed; and notes."""
+        states: dict[str, CustomerState] = {}
+        provider, now = self._provider(self.ledger.head(PROVIDER)), self.clock.now()
+        stored, more = self._stored_tasks(part), list[Fault]()
+
+        def derived(id: str, head: Head) -> str | None:
+            if id.startswith("@") and id != PROVIDER:
+                return None
+            state: CustomerState | ProviderState = provider
+            if id != PROVIDER:
+                state = states[id] = CustomerState.model_validate_json(head.state)
+            more.extend(self._file_faults(id, head, state))
+            try:
+                tasks = Counter(_standing(self._task_rows(id, state, provider, now), now))
+            except AgreementMissing as missing:
+                why = f"{missing} What is open was not compared."
+                more.append(Fault(id, head.sequence, why, note=True))
+                return None
+            there = Counter(_standing(stored.get(id, ()), now))
+            return None if tasks == there else "its open tasks do not follow from the rows"
+
+        found = list(verify_ledgers(self.ledger, part, Folding, STATE_SCHEMA, derived))
+        named = {fault.customer_id for fault in found if not fault.note}
+        others = "SELECT customer_id FROM heads WHERE state_schema <> $1 AND customer_id BETWEEN $2 AND $3"
+        named |= {id for (id,) in self.ledger.rows(others, [STATE_SCHEMA, part.first, part.last])}
+        for id in facts.unfit(self.ledger, states.items(), part.first, part.last):
+            if id not in named:
+                head = self.ledger.head(id)
+                more.append(Fault(id, head.sequence if head else 0, _LISTED))
         for id in closed.with_past(self.ledger):
-            if id in sound and not closed.fits(self.ledger, id, STATE_SCHEMA):
-                why = "what is closed, or a state kept of its past, does not follow from its rows"
-                yield Fault(id, heads[id].sequence, why)
+            if id in states and id not in named and not closed.fits(self.ledger, id, STATE_SCHEMA):
+                head = self.ledger.head(id)
+                more.append(Fault(id, head.sequence if head else 0, _PAST))
+        yield from (*found, *more)
 
-    def _file_faults(self) -> Iterator[Fault]:
-        heads = self.ledger.rows(
-            "SELECT customer_id FROM heads WHERE customer_id = ? OR customer_id NOT LIKE '@%' ORDER BY 1",
-            [PROVIDER],
+    def _stored_tasks(self, part: Part) -> dict[str, list[TaskRow]]:
+        """The open tasks of some ledgers as they lie in the store, by ledger."""
+        found: dict[str, list[TaskRow]] = {}
+        rows = self.ledger.rows(
+            "SELECT customer_id, customer_name, key, subject, about, step, parameters, waits_for, clause, "
+            "due, begins, ends, opened_at, opened_by, entry FROM tasks WHERE customer_id BETWEEN $1 AND $2",
+            [part.first, part.last],
         )
-        for (customer_id,) in heads:
-            head = self.ledger.head(customer_id)
-            if head and customer_id == PROVIDER:
-                named = list(registry.files(self._provider(head)))
-            else:
-                upto = head.sequence if head else 0
-                named = [*registry.files(self._state(head)), *self._closed(customer_id, upto).files()]
-            for ref in named:
-                if head and self.files.read(ref.sha256) is None:
-                    why = f"the attached file “{ref.name}” is missing or was changed ({ref.sha256})"
-                    yield Fault(customer_id, head.sequence, why)
+        for id, *row in rows:
+            values = (v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for v in row)
+            found.setdefault(id, []).append(tuple(values))
+        return found
+
+    def _file_faults(self, id: str, head: Head, state: CustomerState | ProviderState) -> Iterator[Fault]:
+        past = () if id == PROVIDER else self._closed(id, head.sequence).files()
+        for ref in (*registry.files(state), *past):
+            if self.files.read(ref.sha256) is None:
+                why = f"the attached file “{ref.name}” is missing or was changed ({ref.sha256})"
+                yield Fault(id, head.sequence, why)
+
+    def verify_rest(self) -> Iterator[Fault]:
+        """What is wrong beside the ledgers: rows of nobody's, figures that no import would have taken."""
+        head = self.ledger.head(PROVIDER)
+        if (head is None or head.state_schema == STATE_SCHEMA) and not facts.told_fit(
+            self.ledger, self._provider(head)
+        ):
+            yield Fault(PROVIDER, head.sequence if head else 0, _LISTED)
+        for sql, why in _OF_NOBODY:
+            for (id,) in self.ledger.rows(sql):
+                yield Fault(str(id), 0, why)
+
+
+def _standing(rows: Iterable[TaskRow], now: datetime) -> Iterator[TaskRow]:
+    """Without the tasks that time has ended: they stay until their ledger is written to again."""
+    for row in rows:
+        ends = row[_ENDS]
+        if not (isinstance(ends, datetime) and ends <= now):
+            yield row
+
+
+_ENDS = 10
+"""Which column of a task says when it ends."""
+_LISTED = "what lists tell of it does not follow from its rows"
+_PAST = "what is closed, or a state kept of its past, does not follow from its rows"
+_OF_NOBODY = (
+    (
+        "SELECT DISTINCT customer_id FROM tasks WHERE customer_id NOT IN (SELECT customer_id FROM heads) "
+        "ORDER BY customer_id",
+        "has open tasks, and no ledger",
+    ),
+    (
+        "SELECT DISTINCT customer_id FROM usage_figures "
+        "WHERE customer_id NOT IN (SELECT customer_id FROM heads) ORDER BY customer_id",
+        "has usage figures, and no ledger",
+    ),
+    (
+        "SELECT DISTINCT customer_id FROM usage_figures WHERE records < 0 OR bytes < 0 "
+        "OR extract(day FROM month_start) <> 1 ORDER BY customer_id",
+        "has usage figures that no import would have taken",
+    ),
+)
 
 
 def demo_days(ledger: Ledger) -> int | None:

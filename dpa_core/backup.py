@@ -24,7 +24,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from dpa_core import locale
 from dpa_core.application import Application
 from dpa_core.clock import Clock
-from dpa_core.files import FileStore
 from dpa_core.ledger import Accepted, Ledger, StoreError, StoreInUse, accepted
 from dpa_core.ledger.anchor import Anchor, path_of, sync
 from dpa_core.ledger.home import FILES, REPLACED, UNFINISHED, Home, private_files
@@ -34,6 +33,7 @@ from dpa_core.operations import CopyStore
 from dpa_core.settings import STORE, data_folder, load_agreements
 from dpa_core.snapshots.sign import KEYS
 from dpa_core.subjects.registry import STATE_SCHEMA
+from dpa_core.verification import Progress, silent, verify_file
 
 MANIFEST = "manifest.json"
 _STORE, _KEYS = "store", "keys"
@@ -116,7 +116,7 @@ def _plain_errors(what: str) -> Iterator[None]:
 # --- verify --------------------------------------------------------------------------------------
 
 
-def verify_store() -> Verified:
+def verify_store(progress: Progress = silent) -> Verified:
     """Verify the store of the data folder: with a server, a copy as at this moment, so that nobody waits for
     a long check; without one, the file itself, in which nothing is changed.
 
@@ -134,14 +134,13 @@ def verify_store() -> Verified:
             said = tuple(f"{doubt.why} {remedy(data)}" for doubt in doubtful.doubts)
             if doubtful.log is not None:
                 return Verified((*said, "The entries were not looked at."), 0, ())
-            with Ledger.look(data / STORE) as ledger:
-                found = _verified(ledger, data / FILES)
+            found = _verified(data / STORE, data / FILES, progress)
         finally:
             home.release()
         return replace(found, faults=(*said, *found.faults))
     server.close()
-    with _copied(data) as copy, Ledger.look(copy) as ledger:
-        return _verified(ledger, data / FILES)
+    with _copied(data) as copy:
+        return _verified(copy, data / FILES, progress)
 
 
 def accept() -> tuple[Finding, Verified]:
@@ -180,11 +179,12 @@ def _copied(data: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _verified(ledger: Ledger, files: Path) -> Verified:
-    ledger.read_through()
-    application = Application(ledger, load_agreements(), Clock())
-    application.files = FileStore(files)
-    return _counted(ledger, tuple(str(fault) for fault in application.verify()))
+def _verified(store: Path, files: Path, progress: Progress = silent) -> Verified:
+    found = list(verify_file(store, files, load_agreements(), progress))
+    with Ledger.look(store) as ledger:
+        counted = _counted(ledger, tuple(str(fault) for fault in found if not fault.note))
+    notes = (*counted.notes, *(str(fault) for fault in found if fault.note))
+    return replace(counted, notes=notes)
 
 
 def _counted(ledger: Ledger, faults: tuple[str, ...]) -> Verified:
@@ -223,8 +223,7 @@ def make(folder: Path) -> Iterator[str]:
         copied += [_copy(path, target, f"{_STORE}/{FILES}/{name}") for name, path in _attached(data / FILES)]
         if has_keys := (data / KEYS).exists():
             copied.append(_copy(data / KEYS, target, _KEY_FILE))
-        with Ledger.look(store / STORE) as ledger:
-            found = _verified(ledger, store / FILES)
+        found = _verified(store / STORE, store / FILES)
         if found.faults:
             why = f"The copy in {target} is not sound, so it is no backup:"
             raise BackupError("\n".join([why, *found.faults]))
@@ -419,8 +418,10 @@ def _stage(backup: Path, manifest: Manifest, key_file: Path | None, staging: Pat
                 wrong.append(f"{file.name} has other content (SHA-256 differs)")
     _refuse(backup, wrong)
     try:
+        # Brought to the present shape, and what is derived from the ledgers made anew.
         with Ledger.open(staging / STORE, state_schema=STATE_SCHEMA) as ledger:
-            found = _verified(ledger, staging / FILES)
+            Application(ledger, load_agreements(), Clock())
+        found = _verified(staging / STORE, staging / FILES)
     except StoreError as error:
         why = str(error).replace(str(staging), str(backup / _STORE))
         raise BackupError(f"{why} Nothing was restored.") from error

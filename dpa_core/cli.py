@@ -8,6 +8,7 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -48,6 +49,7 @@ from dpa_core.snapshots.verify import verify as verify_file
 from dpa_core.subjects import grants
 from dpa_core.subjects.common import Refusal
 from dpa_core.usage import UsageError, read_usage
+from dpa_core.verification import Progress
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="DPA Desk on the command line.")
 agreement = typer.Typer(no_args_is_help=True, help="The agreement as data.")
@@ -244,13 +246,27 @@ def _version(version: str | None) -> Any:
     return versions[version or max(versions)]
 
 
+@contextmanager
+def _progress(label: str) -> Iterator[Progress]:
+    """Shows on a terminal how far a long piece of work has come; elsewhere nothing."""
+    bar = typer.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
+    with bar:
+
+        def show(done: int, of: int) -> None:
+            bar.length = max(of, 1)
+            bar.update(done - bar.pos)
+
+        yield show
+
+
 # --- ledger --------------------------------------------------------------------------------------
 
 
 @ledger.command("verify")
 def verify() -> None:
     """Recompute every chain and head; name the first broken row of each ledger, and exit 1."""
-    found = backup.verify_store()
+    with _progress("Entries") as progress:
+        found = backup.verify_store(progress)
     _say(*found.notes, *found.faults)
     if found.faults:
         _fail("The ledger was tampered with or is damaged.")

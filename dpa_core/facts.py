@@ -99,11 +99,14 @@ def put_told(tx: Transaction, before: ProviderState, state: ProviderState) -> No
             tx.execute(_PUT_TOLD, [list(notice.customers), id, own, notice.at, notice.number])
 
 
-def unfit(ledger: Ledger, states: Iterable[tuple[str, CustomerState]]) -> Iterator[str]:
-    """The customers whose rows are not those that their states stand for; among them any without a state."""
-    rows = {id: [_in_utc(value) for value in row] for id, *row in ledger.rows(_ROWS)}
+def unfit(
+    ledger: Ledger, states: Iterable[tuple[str, CustomerState]], first: str, last: str
+) -> Iterator[str]:
+    """The customers from one to another (by identifier) whose rows are not those that their states stand for;
+    among them any without a state."""
+    rows = {id: [_in_utc(value) for value in row] for id, *row in ledger.rows(_ROWS, [first, last])}
     said: dict[str, set[Answer]] = defaultdict(set)
-    for id, *answer in ledger.rows("SELECT customer_id, subject, about, seen, decided FROM answers"):
+    for id, *answer in ledger.rows(_ANSWERS, [first, last]):
         said[id].add(tuple(answer))
     for id, state in states:
         facts = Facts.of(state)
@@ -114,7 +117,11 @@ def unfit(ledger: Ledger, states: Iterable[tuple[str, CustomerState]]) -> Iterat
 
 
 _ROWS = (
-    "SELECT customer_id, name, sort_name, agreement_version, features_on, features, last_review FROM facts"
+    "SELECT customer_id, name, sort_name, agreement_version, features_on, features, last_review FROM facts "
+    "WHERE customer_id BETWEEN $1 AND $2"
+)
+_ANSWERS = (
+    "SELECT customer_id, subject, about, seen, decided FROM answers WHERE customer_id BETWEEN $1 AND $2"
 )
 
 

@@ -462,3 +462,30 @@ def test_what_lists_tell_is_verified_against_the_ledgers(application, people, ch
         tx.execute(change, [])
     [fault] = application.verify()
     assert (fault.customer_id, fault.why) == (whose, "what lists tell of it does not follow from its rows")
+
+
+# --- a clock that was set back --------------------------------------------------------------------
+
+
+def test_no_ledger_goes_back_in_time_when_the_clock_does_also_after_a_restart(store, agreement, clock):
+    with Ledger.open(store) as ledger:
+        application = Application(ledger, {VERSION: agreement}, clock)
+        anna, eva = application.person(email("anna")), application.person(email("eva"))
+        carry_out(application, anna, "nordfrakt", voice=True)
+        application.change_access(eva, GrantAccess(email("farid"), "customer_reader", "nordfrakt"))
+    clock.pass_days(-30)
+    with Ledger.open(store) as ledger:
+        application = Application(ledger, {VERSION: agreement}, clock)
+        receipt = carry_out(application, anna, "nordfrakt", voice=False)
+        assert receipt.recorded_at == NOW
+        given = application.change_access(eva, GrantAccess(email("farid"), "customer_reader", "solsidan"))
+        assert given.recorded_at == NOW
+        clock.pass_days(29)
+        carry_out(application, anna, "nordfrakt", PlaceHold("chats", "Dispute"))
+        clock.pass_days(2)
+        last = carry_out(application, anna, "nordfrakt", voice=True)
+        times = [e.recorded_at for e in ledger.events("nordfrakt")]
+        assert times == sorted(times)
+        assert last.recorded_at == NOW + timedelta(days=1)
+        assert application.open(anna, "nordfrakt", NOW).sequence == last.sequence - 1
+        assert application.verify() == []

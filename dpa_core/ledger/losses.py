@@ -74,7 +74,7 @@ def record(tx: Transaction, acceptance: Acceptance) -> None:
         head,
         drafts,
         customer_id=STORE,
-        recorded_at=datetime.now(UTC),
+        recorded_at=tx.moment(head, datetime.now(UTC)),
         actor=acceptance.operator,
         on_behalf_of="processor",
         agreement_version="",

@@ -39,6 +39,12 @@ _COLUMNS = (
 )
 
 
+_LEAST, _MOST = -(2**63), 2**63 - 1
+"""The ends of what a sequence's column can hold."""
+_PART = 50_000
+"""Entries of one long ledger that are put in order at a time."""
+
+
 class Conflict(Exception):
     """Someone else wrote to this ledger since it was read. Nothing of this attempt is stored."""
 
@@ -144,6 +150,15 @@ class Transaction:
             customer_ids,
         ).fetchall()
         return {row[0]: Head(*row) for row in rows}
+
+    def moment(self, head: Head | None, now: datetime) -> datetime:
+        """When what is written behind `head` is recorded (UTC): `now`, or when the last entry was, where a
+        clock that was set back says less. So no ledger's time goes backwards."""
+        if head is None:
+            return now
+        sql = "SELECT recorded_at FROM events WHERE customer_id = $1 AND sequence = $2"
+        last = self.rows(sql, [head.customer_id, head.sequence])
+        return max(now, last[0][0].replace(tzinfo=UTC)) if last else now
 
     def append(self, head: Head | None, events: Sequence[Event], state: str, state_schema: int) -> Head:
         """Write events behind `head`, and the state folded over them.
@@ -460,16 +475,19 @@ class Ledger:
     def events(
         self, customer_id: str, *, after: int = 0, until: datetime | None = None, upto: int | None = None
     ) -> list[Event]:
-        """One ledger's events in order: after a sequence, up to and with a moment in UTC, or another one."""
-        sql = f"SELECT {_COLUMNS} FROM events WHERE customer_id = ? AND sequence > ?"  # noqa: S608
-        values: list[Any] = [customer_id, after]
+        """One ledger's events in order: after a sequence, up to and with a moment in UTC, or another one.
+
+        The past is the beginning of a ledger, up to the first entry that was recorded later: in an old one,
+        a clock that was set back may have left earlier times behind it.
+        """
+        last = _MOST if upto is None else upto
         if until is not None:
-            sql += " AND recorded_at <= ?"
-            values.append(_utc(until))
-        if upto is not None:
-            sql += " AND sequence <= ?"
-            values.append(upto)
-        return [_event(row) for row in self.rows(sql + " ORDER BY sequence", values)]
+            last = min(last, self.sequence_at(customer_id, until))
+        sql = (
+            f"SELECT {_COLUMNS} FROM events WHERE customer_id = $1 "  # noqa: S608  # a constant
+            "AND sequence > $2 AND sequence <= $3 ORDER BY sequence"
+        )
+        return [_event(row) for row in self.rows(sql, [customer_id, after, last])]
 
     def sequence_at(self, customer_id: str, moment: datetime) -> int:
         """The last entry of a ledger at a moment in UTC; 0 where there was none yet. The past is a prefix by
@@ -501,21 +519,47 @@ class Ledger:
         )
         return [_event(row) for row in self.rows(sql, [customer_id, kind, upto])]
 
-    def scan(self, customer_id: str | None = None) -> Iterator[tuple[Event, str]]:
-        """Every row of one ledger, or of all, in order, with its body as it lies in the file."""
-        with _plain_errors():
-            cursor = self._connection.cursor()
-            cursor.execute(
-                f"SELECT {_COLUMNS} FROM events WHERE ? IS NULL OR customer_id = ? "  # noqa: S608
-                "ORDER BY customer_id, sequence",
-                [customer_id, customer_id],
+    def scan(self) -> Iterator[tuple[Event, str]]:
+        """Every row of every ledger, in order, with its body as it lies in the file."""
+        sql = f"SELECT {_COLUMNS} FROM events ORDER BY customer_id, sequence"  # noqa: S608  # a constant
+        for row in self.stream(sql, []):
+            try:
+                yield _event(row), row[7]
+            except StoreError:  # no JSON any more: an empty body never fits its text
+                yield _event((*row[:7], "{}", *row[8:])), row[7]
+
+    def stored(self, first: str, last: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of the ledgers from one to another (by identifier), in order, as they lie in the file: the
+        columns of an event, with its time in UTC without a zone and its body as text.
+
+        Of a single ledger a part at a time, so that one of any length takes little memory.
+        """
+        sql = (
+            f"SELECT {_COLUMNS} FROM events WHERE customer_id BETWEEN $1 AND $2 "  # noqa: S608  # a constant
+            "AND sequence > $3 AND sequence <= $4 ORDER BY customer_id, sequence"
+        )
+        if first != last:
+            yield from self.stream(sql, [first, last, _LEAST, _MOST])
+            return
+        (least, most), *_ = self.rows(
+            "SELECT coalesce(min(sequence), 1), coalesce(max(sequence), 0) FROM events "
+            "WHERE customer_id = $1",
+            [first],
+        )
+        while least <= most:
+            yield from self.stream(sql, [first, last, least - 1, least - 1 + _PART])
+            # A gap may be as wide as somebody made it.
+            ((least,),) = self.rows(
+                "SELECT coalesce(min(sequence), $3) FROM events WHERE customer_id = $1 AND sequence > $2",
+                [first, least - 1 + _PART, _MOST],
             )
-            while rows := cursor.fetchmany(10_000):
-                for row in rows:
-                    try:
-                        yield _event(row), row[7]
-                    except StoreError:  # no JSON any more: an empty body never fits its text
-                        yield _event((*row[:7], "{}", *row[8:])), row[7]
+
+    def stream(self, sql: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        """The rows of a parameterised query, a few thousand at a time."""
+        with _plain_errors(), closing(self._connection.cursor()) as cursor:
+            cursor.execute(sql, values)
+            while rows := cursor.fetchmany(2_000):
+                yield from rows
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a parameterised query."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dpa_core.application import Application
 from dpa_core.ledger import Ledger
+from dpa_core.ledger.anchor import Anchor
 from tests.conftest import NOW as AT
 from tests.conftest import VERSION, SettableClock, email
 
@@ -28,11 +29,13 @@ def killed_after(lines, store, address):
     return [int(line) for line in seen]
 
 
-def test_no_acknowledged_toggle_is_lost_when_the_server_is_killed_ten_times(store, agreement):
+def test_no_acknowledged_toggle_is_lost_when_the_server_is_killed_twenty_times(store, agreement):
     last = 1
-    for round in range(10):
-        acknowledged = killed_after(3 + 2 * round, store, email("anna"))
+    for round in range(20):
+        acknowledged = killed_after(1 + round % 7, store, email("anna"))
         assert acknowledged == list(range(last + 1, last + 1 + len(acknowledged)))
+        sequence, _ = Anchor.read(store).places["nordfrakt"]
+        assert sequence >= acknowledged[-1]  # on disk before it was acknowledged
         with Ledger.open(store) as ledger:
             application = Application(ledger, {VERSION: agreement}, SettableClock(AT))
             assert application.verify() == []

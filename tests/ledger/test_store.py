@@ -90,6 +90,25 @@ def test_events_can_be_read_after_a_sequence_and_until_a_moment(ledger):
     assert [e.sequence for e in ledger.events("velo", after=1, until=NOW + timedelta(days=2))] == [2, 3]
 
 
+def test_the_past_is_a_beginning_also_where_a_clock_was_set_back_in_an_old_ledger(ledger):
+    for days in (0, 2, 1, 3):
+        append(ledger, at=NOW + timedelta(days=days))
+    for until, expected in ((0, [1]), (1, [1]), (2, [1, 2, 3]), (3, [1, 2, 3, 4])):
+        found = ledger.events("velo", until=NOW + timedelta(days=until))
+        assert [e.sequence for e in found] == expected
+    assert [e.sequence for e in ledger.events("velo", after=1, until=NOW + timedelta(days=2))] == [2, 3]
+    assert ledger.events("velo", until=NOW - timedelta(days=1)) == []
+
+
+def test_what_is_written_is_never_earlier_than_what_stands_before_it(ledger):
+    with ledger.transaction() as tx:
+        assert tx.moment(None, NOW) == NOW
+    append(ledger, at=NOW)
+    with ledger.transaction() as tx:
+        assert tx.moment(tx.head("velo"), NOW - timedelta(days=1)) == NOW
+        assert tx.moment(tx.head("velo"), NOW + timedelta(days=1)) == NOW + timedelta(days=1)
+
+
 def test_whatever_goes_wrong_in_a_transaction_leaves_nothing_behind(ledger):
     before = append(ledger)
     with pytest.raises(ZeroDivisionError), ledger.transaction() as tx:

@@ -8,7 +8,7 @@ import json
 import duckdb
 import pytest
 
-from dpa_core.application import Application, fold_ledger
+from dpa_core.application import Application, Folding
 from dpa_core.ledger import GENESIS, Ledger, check_chain, verify
 from dpa_core.ledger.anchor import path_of
 from dpa_core.ledger.chain import Event, canonical, digest_of
@@ -46,7 +46,7 @@ def tamper(file, *statements):
 
 def faults(file):
     with Ledger.open(file) as ledger:
-        found = list(verify(ledger, fold_ledger, STATE_SCHEMA))
+        found = list(verify(ledger, Folding, STATE_SCHEMA))
         # The check of one ledger, which the history page makes, sees the same in rows and head.
         for fault in found:
             if "folded state" not in fault.why:
