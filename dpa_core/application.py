@@ -425,7 +425,7 @@ class Application:
     def _enter_in_directory(self) -> None:
         """Give everyone an entry whose roles were given before there was a directory."""
         rows = self.ledger.rows(
-            "SELECT customer_id FROM heads WHERE starts_with(customer_id, ?) "
+            "SELECT customer_id FROM heads WHERE starts_with(customer_id, $1) "
             "AND customer_id NOT IN (SELECT ledger FROM people) ORDER BY customer_id",
             [PREFIX],
         )
@@ -1079,11 +1079,11 @@ class Application:
 
     def _query_directory(self, _openings: int, text: str, limit: int) -> tuple[tuple[str, str], ...]:
         rows = self.ledger.rows(
-            "SELECT customer_id, json_extract_string(state, '$.customer.name') AS name FROM heads "
-            "WHERE customer_id NOT LIKE '@%' "
-            "AND (contains(lower(name), lower(?)) OR contains(customer_id, lower(?))) "
-            "ORDER BY lower(name), customer_id LIMIT ?",
-            [text, text, limit],
+            "SELECT customer_id, name FROM (SELECT customer_id, CAST(state AS JSON) -> 'customer' ->> 'name' "
+            "AS name FROM heads WHERE customer_id NOT LIKE '@%') AS customers "
+            "WHERE strpos(lower(name), lower($1)) > 0 OR strpos(customer_id, lower($1)) > 0 "
+            "ORDER BY lower(name), customer_id LIMIT $2",
+            [text, limit],
         )
         return tuple((id, name) for id, name in rows)
 
@@ -1312,7 +1312,7 @@ class Application:
         old, new = before.sub_processors.published, provider.sub_processors.published
         for change in (id for id, published in new.items() if id in old and published != old[id]):
             for (customer_id,) in self.ledger.rows(
-                "SELECT DISTINCT customer_id FROM tasks WHERE key = ?", [f"notices/{change}"]
+                "SELECT DISTINCT customer_id FROM tasks WHERE key = $1", [f"notices/{change}"]
             ):
                 state = self._state(tx.head(customer_id))
                 self._put_tasks(tx, customer_id, state, provider, now)
@@ -1336,7 +1336,7 @@ class Application:
         there = set(
             self.ledger.rows(
                 "SELECT customer_id, data_type, month_start FROM usage_figures "
-                "WHERE list_contains(?::VARCHAR[], customer_id) AND month_start >= ?",
+                "WHERE customer_id = ANY(CAST($1 AS VARCHAR[])) AND month_start >= $2",
                 [customers, EARLIEST],
             )
         )
@@ -1394,7 +1394,7 @@ class Application:
 
     def _file_faults(self) -> Iterator[Fault]:
         heads = self.ledger.rows(
-            "SELECT customer_id FROM heads WHERE customer_id = ? OR customer_id NOT LIKE '@%' ORDER BY 1",
+            "SELECT customer_id FROM heads WHERE customer_id = $1 OR customer_id NOT LIKE '@%' ORDER BY 1",
             [PROVIDER],
         )
         for (customer_id,) in heads:

@@ -38,8 +38,8 @@ _KEY_FILE = f"{_KEYS}/{KEYS}"
 _NAMED = 10
 """Problems of a kind named before the rest is only counted."""
 _HEADS = (
-    "SELECT customer_id, max(sequence), arg_max(digest, sequence) FROM events "
-    "GROUP BY customer_id ORDER BY customer_id"
+    "SELECT customer_id, sequence, digest FROM events AS e WHERE sequence = "
+    "(SELECT max(sequence) FROM events WHERE customer_id = e.customer_id) ORDER BY customer_id"
 )
 _Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 

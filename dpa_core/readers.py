@@ -54,7 +54,8 @@ class CustomerReader:
         """
         rows = self._ledger.rows(
             "SELECT month_start, records, bytes FROM usage_figures "
-            "WHERE customer_id = ? AND data_type = ? AND month_start BETWEEN ? AND ? ORDER BY month_start",
+            "WHERE customer_id = $1 AND data_type = $2 AND month_start BETWEEN $3 AND $4 "
+            "ORDER BY month_start",
             [self._customer_id, data_type, EARLIEST, until],
         )
         return [(month, records, size) for month, records, size in rows]
@@ -62,7 +63,8 @@ class CustomerReader:
     def grants(self) -> list[tuple[str, grants.Grant]]:
         """Who has a role for this customer now: the ledger of the person's roles, and the grant."""
         rows = self._ledger.rows(
-            "SELECT customer_id, state FROM heads WHERE customer_id LIKE '@person:%' AND contains(state, ?)",
+            "SELECT customer_id, state FROM heads "
+            "WHERE customer_id LIKE '@person:%' AND strpos(state, $1) > 0",
             [f'"{self._customer_id}"'],
         )
         people = [(id, grants.State.model_validate_json(state)) for id, state in rows]
@@ -77,20 +79,20 @@ class PortfolioReader:
     _customer_ids: tuple[str, ...] | None
     """None: every customer."""
 
-    def facts(self, paths: Sequence[str]) -> list[tuple[str, list[str]]]:
-        """Parts of each customer's folded state: identifier, and the JSON or text at each path."""
-        listed = ", ".join("?" * len(paths))
+    def facts(self, parts: Sequence[str]) -> list[tuple[str, Sequence[Any]]]:
+        """Parts of each customer's folded state: identifier, and the JSON or text at each place. `parts`:
+        operators of SQL that lead there from `state`, as constants."""
+        listed = ", ".join(f"CAST(state AS JSON) {part}" for part in parts)
         return [
-            (id, parts)
-            for id, parts in self._ledger.rows(
-                f"SELECT customer_id, json_extract_string(state, [{listed}]) FROM heads "  # noqa: S608
-                f"WHERE {self._mine}",
-                [*paths, *self._values],
+            (row[0], row[1:])
+            for row in self._ledger.rows(
+                f"SELECT customer_id, {listed} FROM heads WHERE {self._mine}",  # noqa: S608
+                self._values,
             )
         ]
 
     def tasks(self, where: str, values: Sequence[Any]) -> pa.Table:
-        """The open tasks of these customers that fit a condition with `?` for its values."""
+        """The open tasks of these customers that fit a condition with `$3` and on for its values."""
         return self._ledger.table(
             f"SELECT * FROM tasks WHERE {self._mine} AND ({where}) ORDER BY customer_id, due, key",  # noqa: S608
             [*self._values, *values],
@@ -98,7 +100,9 @@ class PortfolioReader:
 
     @property
     def _mine(self) -> str:
-        return "customer_id NOT LIKE '@%' AND (? OR list_contains(?::VARCHAR[], customer_id))"
+        return (
+            "customer_id NOT LIKE '@%' AND (CAST($1 AS BOOLEAN) OR customer_id = ANY(CAST($2 AS VARCHAR[])))"
+        )
 
     @property
     def _values(self) -> list[Any]:

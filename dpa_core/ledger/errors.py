@@ -15,3 +15,12 @@ class StoreInUse(StoreError):
             "The database file is in use by another process that takes no commands: a server that is just "
             "starting, another command, or some other program. Stop it, or try again in a moment."
         )
+
+
+class Conflict(Exception):
+    """Someone else wrote to this ledger since it was read. Nothing of this attempt is stored."""
+
+    def __init__(self, customer_id: str, expected_sequence: int) -> None:
+        super().__init__(f"{customer_id} has changed since sequence {expected_sequence}")
+        self.customer_id = customer_id
+        self.expected_sequence = expected_sequence

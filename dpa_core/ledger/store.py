@@ -1,35 +1,25 @@
-"""Append and read, over a DuckDB file.
-
-One process writes a file. Inside it, every transaction has a cursor of its own, so that threads
-neither wait for nor see each other's unfinished work.
-"""
+"""Append and read, whatever database the store is in."""
 
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import uuid4
 
-import duckdb
 import pyarrow as pa
 from cachetools import LRUCache
 
-from dpa_core.ledger import whole
 from dpa_core.ledger.chain import Event, Head, canonical
+from dpa_core.ledger.database import Database, Session
+from dpa_core.ledger.duck import DuckFile
+from dpa_core.ledger.errors import Conflict as Conflict
 from dpa_core.ledger.errors import StoreError as StoreError
 from dpa_core.ledger.errors import StoreInUse as StoreInUse
-from dpa_core.ledger.home import Home
-from dpa_core.ledger.migrations import migrate
-from dpa_core.ledger.whole import Mark
-
-log = logging.getLogger("dpa_desk")
 
 _COLUMNS = (
     "customer_id, sequence, recorded_at, actor, on_behalf_of, "
@@ -37,18 +27,22 @@ _COLUMNS = (
 )
 
 
-class Conflict(Exception):
-    """Someone else wrote to this ledger since it was read. Nothing of this attempt is stored."""
+def row_of(e: Event) -> list[Any]:
+    """An event as a row of its table."""
+    return [
+        e.customer_id, e.sequence, e.recorded_at, e.actor, e.on_behalf_of,
+        e.agreement_version, e.kind, canonical(e.body), e.previous_digest, e.digest,
+    ]  # fmt: skip
 
-    def __init__(self, customer_id: str, expected_sequence: int) -> None:
-        super().__init__(f"{customer_id} has changed since sequence {expected_sequence}")
-        self.customer_id = customer_id
-        self.expected_sequence = expected_sequence
 
-
-def _utc(at: datetime) -> datetime:
-    """UTC without a zone, as the column holds it."""
-    return at.astimezone(UTC).replace(tzinfo=None)
+def _heads_of(customer_ids: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The query for some heads, and its values. By `IN`, which uses the key's index, as `= ANY` does not in
+    DuckDB."""
+    keys = ", ".join(f"${n}" for n in range(1, len(customer_ids) + 1))
+    return (
+        f"SELECT customer_id, sequence, digest, state, state_schema FROM heads WHERE customer_id IN ({keys})",  # noqa: S608
+        customer_ids,
+    )
 
 
 def _event(row: Sequence[Any]) -> Event:
@@ -64,59 +58,28 @@ def _event(row: Sequence[Any]) -> Event:
     return Event(customer_id, sequence, at, actor, behalf, version, kind, body, previous, digest)
 
 
-_UNWRITABLE = ("No space left", "File too large", "Could not write", "has been invalidated")
-"""What DuckDB's errors say of a full or unwritable disk, of whichever class they are."""
-
-
-def _unwritable(error: Exception) -> bool:
-    return any(sign in str(error) for sign in _UNWRITABLE)
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """DuckDB's errors as one line that says what to do."""
-    try:
-        yield
-    except (
-        duckdb.IOException,
-        duckdb.FatalException,
-        duckdb.InternalException,
-        duckdb.TransactionException,  # a commit that could not be written is one too
-        duckdb.ConnectionException,
-        OSError,
-    ) as error:
-        text = str(error)
-        if "Could not set lock" in text:
-            raise StoreInUse from error
-        if _unwritable(error):
-            raise StoreError(
-                "The database could not be written: the disk is full or cannot be written to. Nothing of "
-                "this step was stored. Free some space, restart the server, then try again."
-            ) from error
-        raise StoreError(f"The database cannot be read or written: {text.splitlines()[0]}") from error
-
-
 class Transaction:
     """Reads and writes that become durable together, or not at all."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        self._cursor = cursor
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self.written: dict[str, Head] = {}
         """The heads that this transaction wrote."""
         self.appended: list[Event] = []
         """The events that it wrote."""
 
-    def execute(self, sql: str, values: Sequence[Any]) -> None:
-        """Change a table that is no ledger's. Times become UTC. Raises Conflict where a row with that key
-        is there already."""
-        try:
-            self._cursor.execute(sql, [_utc(v) if isinstance(v, datetime) else v for v in values])
-        except duckdb.ConstraintException as error:
-            raise Conflict("this table", -1) from error
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Change a table that is no ledger's, and say how many rows. Raises Conflict where a row with that
+        key is there already."""
+        return self._session.execute(sql, values)
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a parameterised query, as this transaction sees them."""
-        return self._cursor.execute(sql, values).fetchall()
+        return self._session.rows(sql, values)
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Add many rows, whose columns have the table's names. Raises Conflict."""
+        self._session.insert(table, rows)
 
     def head(self, customer_id: str) -> Head | None:
         """The head of one ledger, by key; None where it has no event yet."""
@@ -124,13 +87,7 @@ class Transaction:
 
     def heads(self, *customer_ids: str) -> dict[str, Head]:
         """The heads of some ledgers, by key; without those that have no event yet."""
-        keys = ", ".join("?" * len(customer_ids))
-        rows = self._cursor.execute(
-            "SELECT customer_id, sequence, digest, state, state_schema FROM heads "  # noqa: S608
-            f"WHERE customer_id IN ({keys})",
-            customer_ids,
-        ).fetchall()
-        return {row[0]: Head(*row) for row in rows}
+        return {row[0]: Head(*row) for row in self._session.rows(*_heads_of(customer_ids))}
 
     def append(self, head: Head | None, events: Sequence[Event], state: str, state_schema: int) -> Head:
         """Write events behind `head`, and the state folded over them.
@@ -141,33 +98,29 @@ class Transaction:
         expected = head.sequence if head else 0
         try:
             return self._append(head, events, state, state_schema, expected)
-        except duckdb.ConstraintException as error:  # a row or a head with that key is there already
+        except Conflict as error:  # a row or a head with that key is there already
             raise Conflict(events[-1].customer_id, expected) from error
 
     def _append(
         self, head: Head | None, events: Sequence[Event], state: str, state_schema: int, expected: int
     ) -> Head:
         last = events[-1]
-        insert = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        insert = f"INSERT INTO events ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"  # noqa: S608
         for e in events:
-            row = [
-                e.customer_id, e.sequence, _utc(e.recorded_at), e.actor, e.on_behalf_of,
-                e.agreement_version, e.kind, canonical(e.body), e.previous_digest, e.digest,
-            ]  # fmt: skip
-            self._cursor.execute(insert, row)
+            self._session.execute(insert, row_of(e))
         if head is None:
-            self._cursor.execute(
+            self._session.execute(
                 "INSERT INTO heads (customer_id, sequence, digest, state, state_schema) "
-                "VALUES (?, ?, ?, ?, ?)",
+                "VALUES ($1, $2, $3, $4, $5)",
                 [last.customer_id, last.sequence, last.digest, state, state_schema],
             )
         else:
-            changed = self._cursor.execute(
-                "UPDATE heads SET sequence = ?, digest = ?, state = ?, state_schema = ? "
-                "WHERE customer_id = ? AND sequence = ?",
+            changed = self._session.execute(
+                "UPDATE heads SET sequence = $1, digest = $2, state = $3, state_schema = $4 "
+                "WHERE customer_id = $5 AND sequence = $6",
                 [last.sequence, last.digest, state, state_schema, last.customer_id, expected],
-            ).fetchone()
-            if changed is None or changed[0] != 1:
+            )
+            if changed != 1:
                 raise Conflict(last.customer_id, expected)
         head = Head(last.customer_id, last.sequence, last.digest, state, state_schema)
         self.written[last.customer_id] = head
@@ -180,22 +133,23 @@ class Transaction:
         Columns: customer_name, key, subject, about, step, parameters (JSON), waits_for, clause (text), due,
         begins, ends, opened_at (times), opened_by (text), entry (number).
         """
-        self._cursor.execute("DELETE FROM tasks WHERE customer_id = ?", [customer_id])
+        self._session.execute("DELETE FROM tasks WHERE customer_id = $1", [customer_id])
         for row in rows:
-            values = [_utc(v) if isinstance(v, datetime) else v for v in row]
-            self._cursor.execute(
-                "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [customer_id, *values],
+            self._session.execute(
+                "INSERT INTO tasks (customer_id, customer_name, key, subject, about, step, parameters, "
+                "waits_for, clause, due, begins, ends, opened_at, opened_by, entry) "
+                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                [customer_id, *row],
             )
 
     def replace_state(self, customer_id: str, state: str, state_schema: int) -> None:
         """Put a state folded anew in place of one of an older shape. The events stay as they are."""
-        row = self._cursor.execute(
-            "UPDATE heads SET state = ?, state_schema = ? WHERE customer_id = ? "
+        rows = self._session.rows(
+            "UPDATE heads SET state = $1, state_schema = $2 WHERE customer_id = $3 "
             "RETURNING customer_id, sequence, digest, state, state_schema",
             [state, state_schema, customer_id],
-        ).fetchone()
-        if row:
+        )
+        for row in rows:
             self.written[customer_id] = Head(*row)
 
     def replace_usage(self, figures: pa.Table) -> None:
@@ -203,34 +157,26 @@ class Transaction:
 
         Columns: customer_id, data_type (text), month_start (date), records, bytes (64-bit integers).
         """
-        self._cursor.register("incoming", figures)
-        self._cursor.execute(
-            "DELETE FROM usage_figures WHERE (customer_id, data_type, month_start) IN "
-            "(SELECT (customer_id, data_type, month_start) FROM incoming)"
-        )
-        self._cursor.execute(
-            "INSERT INTO usage_figures (customer_id, data_type, month_start, records, bytes) "
-            "SELECT customer_id, data_type, month_start, records, bytes FROM incoming"
-        )
-        self._cursor.unregister("incoming")
+        self._session.replace("usage_figures", ("customer_id", "data_type", "month_start"), figures)
 
     def remove_usage(
         self, customer_id: str | None, data_type: str | None, first: str | None, last: str | None
     ) -> int:
         """Take monthly figures out, and say how many. None: of every one.
 
-        `first`, `last`: the first days of months, as DuckDB reads them (0000-01-01 too).
+        `first`, `last`: the first days of months, as text (0000-01-01 too).
         """
-        row = self._cursor.execute(
+        return self._session.execute(
             f"DELETE FROM usage_figures WHERE {USAGE_CHOSEN}",  # noqa: S608  # a constant
             [customer_id, data_type, first, last],
-        ).fetchone()
-        return int(row[0]) if row else 0
+        )
 
 
 USAGE_CHOSEN = (
-    "($1 IS NULL OR customer_id = $1) AND ($2 IS NULL OR data_type = $2) "
-    "AND ($3 IS NULL OR month_start >= $3::DATE) AND ($4 IS NULL OR month_start <= $4::DATE)"
+    "(CAST($1 AS VARCHAR) IS NULL OR customer_id = $1) "
+    "AND (CAST($2 AS VARCHAR) IS NULL OR data_type = $2) "
+    "AND (CAST($3 AS DATE) IS NULL OR month_start >= CAST($3 AS DATE)) "
+    "AND (CAST($4 AS DATE) IS NULL OR month_start <= CAST($4 AS DATE))"
 )
 """The figures of a customer and a data type in a span of months; each may be NULL."""
 
@@ -266,56 +212,15 @@ class _Heads:
         self._heads.update(heads)
 
 
-class _Marked:
-    """Keeps the mark beside a store that is open: after every commit, so never ahead of it."""
-
-    def __init__(self, store: Path, connection: duckdb.DuckDBPyConnection) -> None:
-        self._store = store
-        self._lock = threading.Lock()
-        self._mark = whole.present(connection)
-        self._write()
-
-    def wrote(self, events: Sequence[Event]) -> None:
-        """Count events whose transaction has been committed."""
-        if not events:
-            return
-        last = events[-1]
-        begun = {e.customer_id for e in events if e.sequence == 1}
-        with self._lock:
-            self._mark = Mark(
-                self._mark.events + len(events),
-                self._mark.ledgers + len(begun),
-                (last.customer_id, last.sequence, last.digest),
-                whole.now(),
-            )
-            self._write()
-
-    def _write(self) -> None:
-        try:
-            self._mark.write(self._store)
-        except OSError as error:  # the step itself is stored; a mark that lags says too little, never a lie
-            log.warning("%s cannot be written: %s", Mark.path(self._store), error.strerror)
-
-
 class Ledger:
     """A store that is open. Close it, or use it as a context manager."""
 
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        path: Path,
-        home: Home | None = None,
-        token: str | None = None,
-    ) -> None:
-        self._connection = connection
-        self.folder = path.parent
-        """Where the database file lies, and what is kept beside it."""
-        self.read_only = token is None
+    def __init__(self, database: Database, folder: Path, *, read_only: bool = False) -> None:
+        self._database = database
+        self.folder = folder
+        """Where a database file lies, and what is kept beside it."""
+        self.read_only = read_only
         """Whether it was opened to look at only."""
-        self._home = home
-        self._token = token
-        self._marked = _Marked(path, connection) if token else None
-        self._idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
         self._heads = _Heads()
 
     @classmethod
@@ -325,27 +230,13 @@ class Ledger:
         Raises StoreInUse; and StoreError, leaving the file as it is, where it is not whole or a newer
         version of the app has written it. `accept`: what is only in doubt is taken as it is.
         """
-        with _plain_errors():
-            home = Home.claim(path.parent)
-            try:
-                whole.check(path, accept=accept)
-                if not path.exists():
-                    _make(path)
-                token = uuid4().hex
-                connection = _begin(path, token)
-            except BaseException:
-                home.release()
-                raise
-            return cls(connection, path, home, token)
+        return cls(DuckFile.open(path, accept=accept), path.parent)
 
     @classmethod
     def look(cls, path: Path) -> Ledger:
         """Open a file to read, and change nothing in it or beside it. Whoever asks sees to it that no other
         process has it open. Raises StoreError."""
-        with _plain_errors():
-            connection = duckdb.connect(str(path), read_only=True)
-            _confine(connection)
-        return cls(connection, path)
+        return cls(DuckFile.look(path), path.parent, read_only=True)
 
     def __enter__(self) -> Ledger:
         return self
@@ -354,81 +245,30 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Write everything to the file and let it go."""
-        with suppress(Empty):
-            while True:
-                self._idle.get_nowait().close()
-        try:
-            if self._token:
-                # A disk that is full, or a reader that has not ended: the log then stays beside the file,
-                # which is what the next opening expects.
-                with suppress(duckdb.Error):
-                    self._connection.execute("CHECKPOINT")
-                    _say(self._connection, "closed", self._token)
-                    self._connection.execute("CHECKPOINT")
-        finally:
-            self._token = None
-            self._connection.close()
-            if self._home:
-                self._home.release()
+        """Write everything down and let the store go."""
+        self._database.close()
 
     def read_through(self) -> None:
-        """Read every row of every table. Raises StoreError where the file is damaged."""
-        for name, _ in self.rows(_OWN_TABLES):
-            try:
-                self.rows(f'SELECT bit_xor(hash(t)) FROM "{name}" AS t')  # noqa: S608  # of our migrations
-            except (StoreError, duckdb.Error) as error:
-                raise _damaged(error, self.folder) from error
+        """Read every row of every table. Raises StoreError where one is damaged."""
+        self._database.read_through()
 
     def copy_to(self, path: Path) -> None:
-        """Write all that is committed now to a new file: one moment's state, while others go on writing.
-
-        Reads every row in one transaction, into a database of its own: nobody waits, and this one stays
-        closed to other files. Raises StoreError: what cannot be read, a full disk.
-        """
-        with _plain_errors():
-            try:
-                with closing(self._connection.cursor()) as source, duckdb.connect(str(path)) as target:
-                    _confine(target)
-                    _copy(source, target)
-            except (duckdb.ConstraintException, duckdb.SerializationException) as error:
-                raise _damaged(error, self.folder) from error
-
-    @contextmanager
-    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor for this block alone. Used ones are kept: the first query on a new one takes four
-        times as long (measured: 1.2 ms against 0.3 ms), and every visit comes on a new thread."""
-        try:
-            cursor = self._idle.get_nowait()
-        except Empty:
-            cursor = self._connection.cursor()
-        try:
-            yield cursor
-        finally:
-            self._idle.put(cursor)
+        """Write all that is committed now to a new DuckDB file: one moment's state, while others go on
+        writing. Raises StoreError: what cannot be read, a full disk."""
+        self._database.copy_to(path)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """One transaction: committed and on disk when the block ends, undone when it raises.
 
-        Raises Conflict where another transaction got there first, StoreError where the file cannot
+        Raises Conflict where another transaction got there first, StoreError where the database cannot
         be written.
         """
-        with _plain_errors(), self._cursor() as cursor:
-            cursor.begin()
-            try:
-                transaction = Transaction(cursor)
-                yield transaction
-                cursor.commit()
-                self._heads.wrote(transaction.written)
-                if self._marked:
-                    self._marked.wrote(transaction.appended)
-            except BaseException as error:
-                with _suppressed():
-                    cursor.rollback()
-                if isinstance(error, duckdb.TransactionException) and not _unwritable(error):
-                    raise Conflict("this ledger", -1) from error
-                raise
+        with self._database.transaction() as session:
+            transaction = Transaction(session)
+            yield transaction
+        self._heads.wrote(transaction.written)
+        self._database.appended(transaction.appended)
 
     def head(self, customer_id: str) -> Head | None:
         """The head of one ledger, by key; None where it has no event yet."""
@@ -436,21 +276,27 @@ class Ledger:
 
     def heads(self, *customer_ids: str) -> dict[str, Head]:
         """The heads of some ledgers, by key; without those that have no event yet."""
+        if self._database.shared:  # what is remembered here may have been written elsewhere since
+            return self._read_heads(customer_ids)
         known, writes = self._heads.known(customer_ids)
         if missing := [id for id in customer_ids if id not in known]:
-            with _plain_errors(), self._cursor() as cursor:
-                read = Transaction(cursor).heads(*missing)
+            read = self._read_heads(missing)
             self._heads.read(read, writes)
             known |= read
         return known
 
+    def _read_heads(self, customer_ids: Sequence[str]) -> dict[str, Head]:
+        if not customer_ids:
+            return {}
+        return {row[0]: Head(*row) for row in self._database.rows(*_heads_of(customer_ids))}
+
     def events(self, customer_id: str, *, after: int = 0, until: datetime | None = None) -> list[Event]:
         """One ledger's events in order: those after a sequence, up to and with a moment in UTC."""
-        sql = f"SELECT {_COLUMNS} FROM events WHERE customer_id = ? AND sequence > ?"  # noqa: S608
+        sql = f"SELECT {_COLUMNS} FROM events WHERE customer_id = $1 AND sequence > $2"  # noqa: S608
         values: list[Any] = [customer_id, after]
         if until is not None:
-            sql += " AND recorded_at <= ?"
-            values.append(_utc(until))
+            sql += " AND recorded_at <= $3"
+            values.append(until)
         return [_event(row) for row in self.rows(sql + " ORDER BY sequence", values)]
 
     def event(self, customer_id: str, sequence: int) -> Event | None:
@@ -460,133 +306,49 @@ class Ledger:
     def events_named(self, customer_id: str, sequences: Iterable[int]) -> list[Event]:
         """Some of one ledger's events, in order; without those that there are not."""
         sql = (
-            f"SELECT {_COLUMNS} FROM events WHERE customer_id = ? "  # noqa: S608
-            "AND list_contains(?::BIGINT[], sequence) ORDER BY sequence"
+            f"SELECT {_COLUMNS} FROM events WHERE customer_id = $1 "  # noqa: S608
+            "AND sequence = ANY(CAST($2 AS BIGINT[])) ORDER BY sequence"
         )
         return [_event(row) for row in self.rows(sql, [customer_id, list(sequences)])]
 
     def events_of(self, customer_id: str, kind: str, upto: int) -> list[Event]:
         """One ledger's events of a kind, up to and with a sequence, newest first."""
         sql = (
-            f"SELECT {_COLUMNS} FROM events WHERE customer_id = ? AND kind = ? AND sequence <= ? "  # noqa: S608
+            f"SELECT {_COLUMNS} FROM events WHERE customer_id = $1 AND kind = $2 AND sequence <= $3 "  # noqa: S608
             "ORDER BY sequence DESC"
         )
         return [_event(row) for row in self.rows(sql, [customer_id, kind, upto])]
 
     def scan(self, customer_id: str | None = None) -> Iterator[tuple[Event, str]]:
-        """Every row of one ledger, or of all, in order, with its body as it lies in the file."""
-        with _plain_errors():
-            cursor = self._connection.cursor()
-            cursor.execute(
-                f"SELECT {_COLUMNS} FROM events WHERE ? IS NULL OR customer_id = ? "  # noqa: S608
-                "ORDER BY customer_id, sequence",
-                [customer_id, customer_id],
-            )
-            while rows := cursor.fetchmany(10_000):
-                for row in rows:
-                    try:
-                        yield _event(row), row[7]
-                    except StoreError:  # no JSON any more: an empty body never fits its text
-                        yield _event((*row[:7], "{}", *row[8:])), row[7]
+        """Every row of one ledger, or of all, in order, with its body as it lies in the database."""
+        where, values = ("WHERE customer_id = $1", [customer_id]) if customer_id is not None else ("", [])
+        sql = f"SELECT {_COLUMNS} FROM events {where} ORDER BY customer_id, sequence"  # noqa: S608
+        for rows in self._database.stream(sql, values):
+            for row in rows:
+                try:
+                    yield _event(row), row[7]
+                except StoreError:  # no JSON any more: an empty body never fits its text
+                    yield _event((*row[:7], "{}", *row[8:])), row[7]
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a parameterised query."""
-        with _plain_errors(), self._cursor() as cursor:
-            return cursor.execute(sql, values).fetchall()
+        """The rows of a parameterised query, in what both databases understand: see `database`."""
+        return self._database.rows(sql, values)
 
-    def table(self, sql: str, values: dict[str, Any] | Sequence[Any]) -> pa.Table:
-        """The rows of a query with parameters (`$name` of a mapping, `?` of a list), as an Arrow table."""
-        with _plain_errors(), self._cursor() as cursor:
-            return cursor.execute(sql, values).to_arrow_table()
+    def table(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:
+        """The rows of a parameterised query, as an Arrow table."""
+        return self._database.table(sql, values)
 
     def outdated(self, state_schema: int) -> list[str]:
         """The ledgers whose folded state is of another shape than this one, in order."""
-        sql = "SELECT customer_id FROM heads WHERE state_schema <> ? ORDER BY customer_id"
+        sql = "SELECT customer_id FROM heads WHERE state_schema <> $1 ORDER BY customer_id"
         return [id for (id,) in self.rows(sql, [state_schema])]
 
     def check_writable(self) -> None:
         """Read and write once, leaving nothing behind. Raises StoreError."""
-        with _plain_errors():
-            cursor = self._connection.cursor()
-            cursor.execute("SELECT count(*) FROM heads").fetchone()
-            # Two commits: what one transaction both puts in and takes out never reaches the disk. And
-            # 4 kB, so that there is room for an instruction and not only for this.
-            row = [uuid4().hex * 128]
-            cursor.execute("INSERT INTO health VALUES (?)", row)
-            cursor.execute("DELETE FROM health WHERE id = ?", row)
-
-
-def _make(path: Path) -> None:
-    """A new store, in its place only when it is whole: an empty file there is always a damaged one."""
-    draft = path.with_name(f"{path.name}.new")
-    for left in (draft, draft.with_name(f"{draft.name}.wal")):  # by a process that was killed
-        left.unlink(missing_ok=True)
-    with duckdb.connect(str(draft)) as connection:
-        migrate(connection)
-    draft.rename(path)
-
-
-def _begin(path: Path, token: str) -> duckdb.DuckDBPyConnection:
-    """Open a store that was found whole, and let it say that it is open: see `whole`."""
-    connection = duckdb.connect(str(path))
-    try:
-        migrate(connection, lambda: _say(connection, "opened", token))
-        connection.execute("CHECKPOINT")
-        connection.execute("INSERT INTO openings VALUES ('log', ?)", [token])
-        _confine(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _say(connection: duckdb.DuckDBPyConnection, role: str, token: str) -> None:
-    connection.execute("DELETE FROM openings")
-    connection.execute("INSERT INTO openings VALUES (?, ?)", [role, token])
-
-
-def _confine(connection: duckdb.DuckDBPyConnection) -> None:
-    # Instructions and pages touch a few rows by key: one thread a query is quicker than handing so little
-    # from thread to thread, and visits run side by side as it is.
-    connection.execute("SET threads = 1")
-    connection.execute("SET memory_limit = '256MB'")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
-
-
-def _damaged(error: Exception, folder: Path) -> StoreError:
-    why = str(error).splitlines()[0].rstrip(".")
-    return StoreError(f"The database is damaged: {why}. {whole.remedy(folder)}")
-
-
-_OWN_TABLES = (
-    "SELECT table_name, sql FROM duckdb_tables() WHERE database_name = current_database() AND NOT internal"
-)
-_COPIED_ROWS = 50_000
-"""Rows held in memory at once while a table is copied."""
-
-
-def _copy(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection) -> None:
-    """Every table and index of one database into another, as at one moment, closed as by `Ledger.close`."""
-    source.begin()
-    target.begin()
-    # The names put into these queries are those of our migrations' tables.
-    for name, made in source.execute(_OWN_TABLES).fetchall():
-        target.execute(made)
-        rows = source.execute(f'SELECT * FROM "{name}"').to_arrow_reader(_COPIED_ROWS)  # noqa: S608  # see above
-        target.register("copied_rows", rows)
-        target.execute(f'INSERT INTO "{name}" SELECT * FROM copied_rows')  # noqa: S608  # see above
-        target.unregister("copied_rows")
-    indexes = "SELECT sql FROM duckdb_indexes() WHERE database_name = current_database() AND sql IS NOT NULL"
-    for (made,) in source.execute(indexes).fetchall():
-        target.execute(made)
-    _say(target, "closed", uuid4().hex)
-    target.commit()
-    source.rollback()
-
-
-@contextmanager
-def _suppressed() -> Iterator[None]:
-    """A transaction that DuckDB has already ended cannot be rolled back again."""
-    with suppress(duckdb.Error):
-        yield
+        self.rows("SELECT count(*) FROM heads")
+        # Two commits: what one transaction both puts in and takes out never reaches the disk. And 4 kB, so
+        # that there is room for an instruction and not only for this.
+        row = [uuid4().hex * 128]
+        for sql in ("INSERT INTO health (id) VALUES ($1)", "DELETE FROM health WHERE id = $1"):
+            with self._database.transaction() as session:
+                session.execute(sql, row)

@@ -93,8 +93,8 @@ def touched(file: ProviderFile, change: Change) -> list[tuple[str, str, tuple[st
     ids = change.features_of(agreement)
     core = not ids
     sql = (
-        "SELECT customer_id, json_extract_string(state, '$.customer.name'), "
-        "json_extract(state, '$.features.switches')::JSON "
+        "SELECT customer_id, CAST(state AS JSON) -> 'customer' ->> 'name', "
+        "CAST(state AS JSON) -> 'features' ->> 'switches' "
         "FROM heads WHERE customer_id NOT LIKE '@%' ORDER BY 2, 1"
     )
     found = []

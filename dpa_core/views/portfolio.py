@@ -40,14 +40,14 @@ class Line:
 
 
 _PATHS = (
-    "$.customer.name",
-    "$.customer.agreement_version",
-    "$.features.switches",
-    "$.reviews.held[#-1]",
-    "$.reviews.proposals",
-    "$.retention.settings",
-    "$.objections",
-    "$.incidents",
+    "-> 'customer' ->> 'name'",
+    "-> 'customer' ->> 'agreement_version'",
+    "-> 'features' ->> 'switches'",
+    "-> 'reviews' -> 'held' ->> -1",
+    "-> 'reviews' ->> 'proposals'",
+    "-> 'retention' ->> 'settings'",
+    "->> 'objections'",
+    "->> 'incidents'",
 )
 """Where a line's facts lie in a folded state: whole states of a thousand customers would take several times
 as long to read as the page around them."""

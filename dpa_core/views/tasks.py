@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 import pyarrow as pa
 
 from dpa_core.application import CustomerFile, Portfolio, ProviderFile
+from dpa_core.ledger import Values
 from dpa_core.locale import STOCKHOLM, day, deadline, deadline_hour, distance, gaps, last_day, local_day
 from dpa_core.subjects import registry
 from dpa_core.subjects.subject import Task
@@ -112,7 +113,7 @@ def in_order(tasks: Iterable[Task]) -> list[Task]:
 
 # --- all customers -------------------------------------------------------------------------------
 
-_STANDS = "(begins IS NULL OR begins <= ?) AND (ends IS NULL OR ? < ends)"
+_STANDS = "(begins IS NULL OR begins <= {now}) AND (ends IS NULL OR {now} < ends)"
 
 
 def of_provider(
@@ -129,42 +130,30 @@ def of_provider(
     customer's name or the title, in any case. Columns: customer_id, customer, subject, key, title, next_step,
     waits_for, clause, due (UTC), standing (`overdue`, `in_time`, `no_date`).
     """
-    bind = _Values()
-    now = bind(_naive(file.now))
+    bind = Values()
+    now = bind(file.now)
     overdue = f"due IS NOT NULL AND due <= {now}"
-    where = [_STANDS.replace("?", now)]
+    where = [_STANDS.format(now=now)]
     if waits_for:
         where.append(f"waits_for = {bind(waits_for)}")
     if subjects:
-        where.append(f"list_contains({bind(sorted(subjects))}::VARCHAR[], subject)")
+        where.append(f"subject = ANY(CAST({bind(sorted(subjects))} AS VARCHAR[]))")
     if text.strip():
         part = bind(text.strip().lower())
-        where.append(f"(contains(lower(customer_name), {part}) OR contains(lower(title), {part}))")
+        where.append(f"(strpos(lower(customer_name), {part}) > 0 OR strpos(lower(title), {part}) > 0)")
     if overdue_only:
         where.append(overdue)
     sql = (
         f"WITH worded AS (SELECT *, {_words_in_sql(bind)} FROM tasks) "  # noqa: S608
-        "SELECT customer_id, customer_name customer, subject, key, title, next_step, waits_for, clause, due, "
-        f"CASE WHEN due IS NULL THEN 'no_date' WHEN {overdue} THEN 'overdue' ELSE 'in_time' END AS standing "
+        "SELECT customer_id, customer_name AS customer, subject, key, title, next_step, waits_for, clause, "
+        f"due, CASE WHEN due IS NULL THEN 'no_date' WHEN {overdue} THEN 'overdue' ELSE 'in_time' END "
+        "AS standing "
         f"FROM worded WHERE {' AND '.join(where)} ORDER BY due IS NULL, due, customer_name, key"
     )
     return _in_utc(file.ledger.table(sql, bind.values))
 
 
-class _Values:
-    """The values of a query, each bound to a name of its own."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def __call__(self, value: Any) -> str:
-        """The name under which a value is bound: `$v3`."""
-        name = f"v{len(self.values)}"
-        self.values[name] = value
-        return f"${name}"
-
-
-def _words_in_sql(bind: _Values) -> str:
+def _words_in_sql(bind: Values) -> str:
     """The title and next step of a row, as SQL over its codes and parameters: so they can be searched."""
 
     def case(column: str, templates: Iterable[tuple[str, str, str]]) -> str:
@@ -179,28 +168,27 @@ def _words_in_sql(bind: _Values) -> str:
     return f"{case('about', titles)} AS title, {case('step', steps)} AS next_step"
 
 
-def _filled(template: str, bind: _Values) -> str:
-    filled = f"{bind(template)}::VARCHAR"
+def _filled(template: str, bind: Values) -> str:
+    filled = f"CAST({bind(template)} AS VARCHAR)"
     for gap in gaps(template):
-        value = f"json_extract_string(parameters, {bind(f'$.{gap}')})"
+        value = f"CAST(parameters AS JSON) ->> CAST({bind(gap)} AS VARCHAR)"
         filled = f"replace({filled}, {bind(f'{{{gap}}}')}, {value})"
     return filled
 
 
 def load(file: ProviderFile) -> pa.Table:
     """How much waits for the provider, by subject: subject, open, overdue."""
-    now = _naive(file.now)
     sql = (
-        "SELECT subject, count(*) AS open, count(*) FILTER (WHERE due IS NOT NULL AND due <= ?) AS overdue "  # noqa: S608
-        f"FROM tasks WHERE waits_for = 'provider' AND {_STANDS} GROUP BY subject ORDER BY subject"
+        "SELECT subject, count(*) AS open, count(*) FILTER (WHERE due IS NOT NULL AND due <= $1) AS overdue "  # noqa: S608
+        f"FROM tasks WHERE waits_for = 'provider' AND {_STANDS.format(now='$1')} "
+        "GROUP BY subject ORDER BY subject"
     )
-    return file.ledger.table(sql, [now, now, now])
+    return file.ledger.table(sql, [file.now])
 
 
 def of_customers(file: Portfolio) -> Iterator[tuple[str, Task]]:
     """What is open by their own ledgers for a portfolio's customers, each with the customer's identifier."""
-    now = _naive(file.now)
-    for row in _in_utc(file.reader.tasks(_STANDS, [now, now])).to_pylist():
+    for row in _in_utc(file.reader.tasks(_STANDS.format(now="$3"), [file.now])).to_pylist():
         yield row["customer_id"], _task(row)
 
 
@@ -232,8 +220,3 @@ def _in_utc(table: pa.Table) -> pa.Table:
         if name in _TIMES:
             table = table.set_column(at, name, table[name].cast(pa.timestamp("us", "UTC")))
     return table
-
-
-def _naive(at: datetime) -> datetime:
-    """UTC without a zone, as the column holds it."""
-    return at.astimezone(UTC).replace(tzinfo=None)

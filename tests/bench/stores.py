@@ -88,11 +88,6 @@ def write(ledger: Ledger, rows: list[Event], heads: list[Head]) -> None:
     columns = {name: [getattr(row, name) for row in rows] for name in _EVENTS}
     columns["recorded_at"] = [row.recorded_at.replace(tzinfo=None) for row in rows]
     columns["body"] = [canonical(row.body) for row in rows]
-    with ledger._cursor() as cursor:
-        cursor.register("rows", pa.table(columns))
-        cursor.register("heads_in", pa.table({name: [getattr(h, name) for h in heads] for name in _HEADS}))
-        cursor.begin()
-        for table, names, source in (("events", _EVENTS, "rows"), ("heads", _HEADS, "heads_in")):
-            listed = ", ".join(names)
-            cursor.execute(f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {source}")
-        cursor.commit()
+    with ledger.transaction() as tx:
+        tx.insert("events", pa.table(columns))
+        tx.insert("heads", pa.table({name: [getattr(h, name) for h in heads] for name in _HEADS}))
