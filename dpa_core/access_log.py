@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from dpa_core import metrics
 from dpa_core.ledger import Conflict, Ledger, StoreError, Transaction, Values
 from dpa_core.locale import worded
 
@@ -179,6 +180,8 @@ class AccessLog:
                 line.more,
             ],
         )
+
+        tx.then.append(metrics.ACCESS_LINES.labels(line.kind).inc)
 
     def refused(self, line: Line) -> None:
         """Write that somebody was refused, or count it. A refusal stays one where this cannot be written."""

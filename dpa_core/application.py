@@ -11,6 +11,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache, wraps
@@ -22,7 +23,7 @@ import pyarrow as pa
 from cachetools import LRUCache
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from dpa_core import addresses
+from dpa_core import addresses, facts, metrics
 from dpa_core.access import (
     ENDED,
     EXPIRED,
@@ -52,6 +53,7 @@ from dpa_core.ledger import verify as verify_ledger
 from dpa_core.ledger.store import USAGE_CHOSEN
 from dpa_core.people import PREFIX, Account, Entry, Name, People
 from dpa_core.readers import CustomerReader, PortfolioReader
+from dpa_core.remembered import Parsed, bytes_of
 from dpa_core.sessions import Session, Sessions, id_of
 from dpa_core.subjects import customers, grants, incidents, policies, registry, sub_processors
 from dpa_core.subjects.common import PROCESSOR, FileRef, Refusal, Refusals, Side
@@ -71,6 +73,8 @@ PROVIDER = "@provider"
 T = TypeVar("T")
 P = ParamSpec("P")
 
+ALL = 10_000_000
+"""More customers than there are."""
 _ATTEMPTS = 200
 _PAUSE = (0.0025, 0.0075)
 """Seconds between attempts, about what another's commit takes; no two wait alike, so as not to meet again."""
@@ -84,6 +88,8 @@ _NOT_THEIRS = (
     "Whoever may give all roles of a person corrects that person’s name, and nobody their own. "
     "Ask the privacy officer."
 )
+_STATES_BYTES = 64 << 20
+"""About how much memory the parsed states of customers take, in bytes."""
 _BATCH = 200
 """Ledgers whose derived rows are made anew in one transaction."""
 
@@ -248,10 +254,11 @@ def _attached(store: FileStore, named: Sequence[FileRef], sha256: str) -> File:
 class QueryCache:
     """Answers of queries asked lately. Reached through an opened file only, and kept by customer."""
 
-    MOST = 500
+    MOST = 64 << 20
+    """About how many bytes of memory the answers take."""
 
     def __init__(self) -> None:
-        self._queries: LRUCache[Hashable, Any] = LRUCache(self.MOST)
+        self._queries: LRUCache[Hashable, Any] = LRUCache(self.MOST, getsizeof=bytes_of)
         self._lock = threading.Lock()
         self.roles_changed = 0
         """How many roles were given or taken since the start: part of a question about roles."""
@@ -263,7 +270,7 @@ class QueryCache:
                 found: T = self._queries[key]
                 return found
         computed = answer()
-        with self._lock:
+        with self._lock, suppress(ValueError):  # too large to be kept at all
             self._queries[key] = computed
         return computed
 
@@ -305,6 +312,16 @@ def fold_ledger(ledger_id: str, events: Iterable[Event]) -> str:
     return registry.fold(events).model_dump_json()
 
 
+def _tell(events: Iterable[Event]) -> None:
+    """Count and log entries that are recorded, without what is in them."""
+    for event in events:
+        subject = registry.by_kind(event.kind)
+        metrics.INSTRUCTIONS.labels(subject.name if subject else "none").inc()
+        # A person's ledger may be named by an address.
+        where = "a person's roles" if event.customer_id.startswith(PREFIX) else event.customer_id
+        log.info("recorded %s, entry %d: %s", where, event.sequence, event.kind)
+
+
 def task_row(task: Task, customer_name: str) -> tuple[str | int | datetime | None, ...]:
     """An open task as the ledger keeps it beside the heads, in `replace_tasks`' order."""
     t = task
@@ -341,6 +358,7 @@ def leaves_a_line(
             try:
                 return method(self, person, *args, **kwargs)
             except Forbidden:
+                metrics.REFUSALS.labels(f"forbidden.{kind}").inc()
                 asked = signature(method).bind(self, person, *args, **kwargs).arguments
                 self.note_refusal(kind, person, method.__name__, asked)
                 raise
@@ -374,9 +392,9 @@ class Application:
         self.files = FileStore(ledger.folder / "files", max_file_bytes)
         self._draft_days = draft_days
         # Kept by what they were read from, so that none is ever out of date.
-        self._parsed = lru_cache(1_000)(CustomerState.model_validate_json)
-        self._parsed_grants = lru_cache(1_000)(grants.State.model_validate_json)
-        self._parsed_provider = lru_cache(4)(ProviderState.model_validate_json)
+        self._parsed = Parsed(CustomerState.model_validate_json, _STATES_BYTES)
+        self._parsed_grants = Parsed(grants.State.model_validate_json, _STATES_BYTES // 8)
+        self._parsed_provider = Parsed(ProviderState.model_validate_json, _STATES_BYTES // 8)
         self._listed = lru_cache(100)(self._query_directory)
         self._queries = QueryCache()
         self.people = People(ledger)
@@ -408,8 +426,10 @@ class Application:
                     tx.replace_state(id, state, STATE_SCHEMA)
                     if id == PROVIDER:
                         self._put_provider_tasks(tx, provider, self.clock.now())
+                        facts.put_told(tx, ProviderState(), provider)
                     elif not id.startswith("@"):
                         parsed = CustomerState.model_validate_json(state)
+                        facts.put(tx, id, None, parsed)
                         self._put_tasks(tx, id, parsed, provider, self.clock.now())
 
     def _folded(self, ledger_id: str) -> str | None:
@@ -525,10 +545,12 @@ class Application:
         self._queries.roles_changed += 1
         if isinstance(begun, _Unopened):
             account = begun.account
+            metrics.SIGN_INS.labels("waiting" if account.status == "waiting" else "refused").inc()
             if not begun.told:
                 about = {**claimed.about, "why": f"the account is {account.status}"}
                 self._access_log.refused(replace(claimed, whom=account.person_id, about=about))
             raise Unconfirmed(WAITS if account.status == "waiting" else REFUSED)
+        metrics.SIGN_INS.labels("signed_in").inc()
         return begun
 
     def note_refused_sign_in(
@@ -537,6 +559,7 @@ class Application:
         """Write to the access log that nobody came in by an identity provider's answer. `claimed`: the
         address that the answer named, as it is; empty where it named none."""
         about = {"provider": provider, "why": why}
+        metrics.SIGN_INS.labels("refused").inc()
         self._access_log.refused(
             Line(self.clock.real_now(), "sign_in_refused", claimed, came_from=came_from, about=about)
         )
@@ -865,7 +888,8 @@ class Application:
             entry = known or self.people.add(tx, Name(now, address, address))
             by = _Signature(person, side, customer, "", now)
             events = by.sign(entry.ledger, head, bodies)
-            tx.append(head, events, registry.fold_person(events, state).model_dump_json(), STATE_SCHEMA)
+            new = registry.fold_person(events, state)
+            tx.append(head, events, self._parsed_grants.written(new, new.model_dump_json()), STATE_SCHEMA)
             self._note_role(tx, person, entry, command)
             return events
 
@@ -882,8 +906,17 @@ class Application:
         """Write, and once more where another writer got in between: each attempt decides anew."""
 
         def attempt() -> T:
-            with self.ledger.transaction() as tx:
-                return write(tx)
+            try:
+                with self.ledger.transaction() as tx:
+                    written = write(tx)
+            except Conflict:
+                metrics.CONFLICTS.inc()
+                raise
+            except Refusal as refusal:
+                metrics.REFUSALS.labels(refusal.code).inc()
+                raise
+            _tell(tx.appended)
+            return written
 
         # A new one each time: threads that share one through its decorator share its counters.
         retrying = Retrying(
@@ -1071,19 +1104,17 @@ class Application:
         person, _ = self._enter(person)
         if person.sees_all:
             return list(self._listed(self._openings, text, limit))
-        heads = self.ledger.heads(*person.customer_ids).values()
-        named = [(h.customer_id, self._state(h).customer.name) for h in heads]
-        wanted = text.lower()
-        found = [(id, name) for id, name in named if wanted in name.lower() or wanted in id]
-        return sorted(found, key=lambda row: (row[1].lower(), row[0]))[:limit]
+        return list(self._query_directory(self._openings, text, limit, person.customer_ids))
 
-    def _query_directory(self, _openings: int, text: str, limit: int) -> tuple[tuple[str, str], ...]:
+    def _query_directory(
+        self, _openings: int, text: str, limit: int, among: Sequence[str] | None = None
+    ) -> tuple[tuple[str, str], ...]:
         rows = self.ledger.rows(
-            "SELECT customer_id, name FROM (SELECT customer_id, CAST(state AS JSON) -> 'customer' ->> 'name' "
-            "AS name FROM heads WHERE customer_id NOT LIKE '@%') AS customers "
-            "WHERE strpos(lower(name), lower($1)) > 0 OR strpos(customer_id, lower($1)) > 0 "
-            "ORDER BY lower(name), customer_id LIMIT $2",
-            [text, limit],
+            "SELECT customer_id, name FROM facts "
+            "WHERE (CAST($1 AS BOOLEAN) OR customer_id = ANY(CAST($2 AS VARCHAR[]))) "
+            "AND (strpos(sort_name, $3) > 0 OR strpos(customer_id, $3) > 0) "
+            "ORDER BY sort_name, customer_id LIMIT $4",
+            [among is None, list(among or ()), text.lower(), limit],
         )
         return tuple((id, name) for id, name in rows)
 
@@ -1113,7 +1144,7 @@ class Application:
             bodies = policies.decide(command, state, self._named(command, context))
             by = _Signature(present, side, customer_id, context.agreement.version, now)
             events, new = self._write(tx, customer_id, head, state, by, bodies)
-            if any(getattr(new, s.name) is not getattr(state, s.name) for s in registry.ON_DESK):
+            if any(getattr(new, s.name) is not getattr(state, s.name) for s in registry.WITH_TASKS):
                 self._put_tasks(tx, customer_id, new, provider, now)
             return events
 
@@ -1134,12 +1165,12 @@ class Application:
         self, tx: Transaction, customer_id: str, state: CustomerState, provider: ProviderState, now: datetime
     ) -> None:
         context = self._context(customer_id, state, provider, 0, now)
-        rows = [task_row(t, state.customer.name) for t in registry.desk_tasks(state, context)]
+        rows = [task_row(t, state.customer.name) for t in registry.own_tasks(state, context)]
         tx.replace_tasks(customer_id, rows)
 
     def _put_provider_tasks(self, tx: Transaction, state: ProviderState, now: datetime) -> None:
         context = self._provider_context(state, 0, now)
-        tx.replace_tasks(PROVIDER, [task_row(t, "") for t in registry.desk_tasks(state, context)])
+        tx.replace_tasks(PROVIDER, [task_row(t, "") for t in registry.own_tasks(state, context)])
 
     def _write(
         self,
@@ -1152,7 +1183,8 @@ class Application:
     ) -> tuple[list[Event], CustomerState]:
         events = by.sign(customer_id, head, bodies)
         new = registry.fold(events, state)
-        tx.append(head, events, new.model_dump_json(), STATE_SCHEMA)
+        tx.append(head, events, self._parsed.written(new, new.model_dump_json()), STATE_SCHEMA)
+        facts.put(tx, customer_id, state if head else None, new)
         return events, new
 
     # --- downloads -------------------------------------------------------------------------------
@@ -1298,8 +1330,9 @@ class Application:
                 PROVIDER, head, bodies
             )
             new = registry.fold_provider(events, state)
-            tx.append(head, events, new.model_dump_json(), STATE_SCHEMA)
+            tx.append(head, events, self._parsed_provider.written(new, new.model_dump_json()), STATE_SCHEMA)
             self._put_provider_tasks(tx, new, now)
+            facts.put_told(tx, state, new)
             self._put_objectors(tx, state, new, now)
             return events
 
@@ -1322,8 +1355,7 @@ class Application:
         """Store monthly figures, all or none; those of the same month are replaced. How many rows."""
         person, _ = self._enter(person)
         require(person, "import_usage", None)
-        with self.ledger.transaction() as tx:
-            tx.replace_usage(figures)
+        self._until_written(lambda tx: tx.replace_usage(figures))
         return int(figures.num_rows)
 
     @leaves_a_line("look_refused")
@@ -1358,8 +1390,7 @@ class Application:
         """Take monthly figures out again, and say how many. Raises UsageError."""
         person, _ = self._enter(person)
         require(person, "import_usage", None)
-        with self.ledger.transaction() as tx:
-            return tx.remove_usage(*chosen.values())
+        return self._until_written(lambda tx: tx.remove_usage(*chosen.values()))
 
     @leaves_a_line("step_refused")
     def advance_clock(self, person: Person, days: int) -> None:
@@ -1390,7 +1421,21 @@ class Application:
 
     def verify(self) -> list[Fault]:
         """The first fault of every ledger that has one, and every file that is missing or was changed."""
-        return [*verify_ledger(self.ledger, fold_ledger, STATE_SCHEMA), *self._file_faults()]
+        found = list(verify_ledger(self.ledger, fold_ledger, STATE_SCHEMA))
+        named = {fault.customer_id for fault in found}
+        found += (fault for fault in self._listed_faults() if fault.customer_id not in named)
+        return [*found, *self._file_faults()]
+
+    def _listed_faults(self) -> Iterator[Fault]:
+        ids = self.ledger.rows("SELECT customer_id FROM heads ORDER BY customer_id")
+        heads = {id: head for (id,) in ids if (head := self.ledger.head(id))}
+        customers = {id: self._state(head) for id, head in heads.items() if not id.startswith("@")}
+        unfit = list(facts.unfit(self.ledger, customers.items()))
+        if not facts.told_fit(self.ledger, self._provider(heads.get(PROVIDER))):
+            unfit.append(PROVIDER)
+        for id in unfit:
+            sequence = heads[id].sequence if id in heads else 0
+            yield Fault(id, sequence, "what lists tell of it does not follow from its rows")
 
     def _file_faults(self) -> Iterator[Fault]:
         heads = self.ledger.rows(

@@ -28,6 +28,7 @@ from dpa_core.settings import (
     SettingsError,
     data_folder,
     load_agreements,
+    log_form,
     read_settings,
     signing_key,
 )
@@ -120,6 +121,7 @@ def demo_command(
     _check_port("localhost", port)
     from dpa_core import web
 
+    web.one_log(log_form())
     parts = web.serving_demo(port)
     _say(f"DPA Desk with demo data: http://localhost:{port}")
     web.run(parts, web.config("localhost", port))
@@ -141,8 +143,11 @@ def serve(
         _check_sign_in(settings)
         return
     _check_port(settings.address, settings.port)
+    if settings.metrics_at:
+        _check_port(*settings.metrics_at)
     from dpa_core import web
 
+    web.one_log(settings.log_format)
     parts = web.serving(settings)
     _say(f"DPA Desk: {settings.public_url}")
     web.run(parts, web.config(settings.address, settings.port, settings.max_file_mb))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 import socket
 import socketserver
 import struct
@@ -25,6 +24,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from dpa_core import logs, metrics
 from dpa_core.application import Application
 from dpa_core.ledger import StoreError, StoreInUse
 from dpa_core.operations import EXPECTED, OPERATIONS, NotDone, Operation, own_office
@@ -203,6 +203,10 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Run one operation, and send its answers as they come."""
+        with logs.request():
+            self._handle()
+
+    def _handle(self) -> None:
         caller = _other_end(self.connection)
         if caller not in (None, os.geteuid()):
             log.warning("A command of another user (uid %s) was refused.", caller)
@@ -217,8 +221,9 @@ class _Handler(socketserver.StreamRequestHandler):
         except OSError:
             raise
         except Exception as error:  # the server goes on, the log has the cause, and the command its number
-            number = secrets.token_hex(4)
+            number = logs.number()
             log.error("error %s", number, exc_info=error)
+            metrics.ERRORS.inc()
             self._send({"error": f"Something went wrong in the server. Its log says more under {number}."})
         else:
             self._send({"error": None})

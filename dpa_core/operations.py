@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from dpa_core.access import Forbidden, Person, operator
 from dpa_core.agreement import AgreementError
-from dpa_core.application import AgreementMissing, Application, Waiting, demo_days
+from dpa_core.application import ALL, AgreementMissing, Application, Waiting, demo_days
 from dpa_core.clock import Clock, DemoClock, end_of
 from dpa_core.ledger import Ledger, StoreError
 from dpa_core.ledger.chain import as_record, canonical
@@ -33,9 +33,6 @@ from dpa_core.subjects.common import Refusal
 from dpa_core.usage import UsageChoice, UsageError
 
 T = TypeVar("T")
-
-_ALL = 10_000_000
-"""More customers than there are."""
 
 
 class NotDone(Exception):
@@ -80,7 +77,7 @@ class ListCustomers(Operation[tuple[str, str]]):
 
     def run(self, application: Application) -> Iterator[tuple[str, str]]:
         """Give the customers."""
-        yield from application.directory(_operator(), limit=_ALL)
+        yield from application.directory(_operator(), limit=ALL)
 
 
 class AddCustomer(Operation[str]):
@@ -203,7 +200,7 @@ class KnownUsage(Operation[tuple[list[str], list[str], date]]):
     def run(self, application: Application) -> Iterator[tuple[list[str], list[str], date]]:
         """Give them."""
         types = {t.id for version in application.agreements.values() for t in version.retention.data_types}
-        known = [id for id, _ in application.directory(_operator(), limit=_ALL)]
+        known = [id for id, _ in application.directory(_operator(), limit=ALL)]
         yield known, sorted(types), local_day(application.clock.now())
 
 

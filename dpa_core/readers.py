@@ -5,15 +5,15 @@ The ledger holds all customers; whoever reads a customer, or several, gets one o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from dpa_core.ledger import Event, Fault, Ledger, check_chain
-from dpa_core.subjects import grants
+from dpa_core.subjects import grants, incidents
 from dpa_core.usage import EARLIEST
 
 
@@ -72,6 +72,66 @@ class CustomerReader:
 
 
 @dataclass(frozen=True)
+class Live:
+    """What the provider told every customer of a version that stands open now, as lists count it."""
+
+    version: str
+    change: int
+    until_objected: bool
+    """Not open for a customer that has objected to the change."""
+    last: datetime | None
+    """The last moment in time, in UTC."""
+
+
+SORTED_BY = {
+    "name": "f.sort_name",
+    "features": "f.features",
+    "sub_processors": "e.number",
+    "third_countries": "e.outside",
+    "last_review": "f.last_review",
+    "next_due": "w.next_due",
+    "open_tasks": "coalesce(w.open, 0)",
+}
+"""What a list of customers can be sorted by, in SQL."""
+
+_LAST = "CASE WHEN waits_for IS NULL THEN due ELSE due - INTERVAL '1 microsecond' END"
+"""The last moment at which a task is in time; where nobody has to act, the one at which it comes about."""
+_HOURS = int(incidents.CONTROLLERS_HOURS.total_seconds()) // 3600
+_TOLD = (
+    "FROM told AS t LEFT JOIN answers AS a "
+    "ON a.customer_id = t.customer_id AND a.subject = 'incidents' AND a.about = t.incident"
+)
+_OWN_HOURS = f"t.first_at + {_HOURS} * INTERVAL '1 hour' - INTERVAL '1 microsecond'"
+
+# Everything open, a row each: what a customer's own ledger says, what the provider told all, and incidents.
+_OPEN = f"""live AS (
+    SELECT unnest(CAST($3 AS VARCHAR[])) AS version, unnest(CAST($4 AS BIGINT[])) AS change,
+    unnest(CAST($5 AS BOOLEAN[])) AS until_objected, unnest(CAST($6 AS TIMESTAMP[])) AS last,
+    unnest(CAST($7 AS INTEGER[])) AS place
+), mine AS (
+    SELECT * FROM facts WHERE CAST($1 AS BOOLEAN) OR customer_id = ANY(CAST($2 AS VARCHAR[]))
+), open_tasks AS (
+    SELECT customer_id, subject, about AS code, key, CAST(NULL AS INTEGER) AS place, {_LAST} AS last
+    FROM tasks WHERE (begins IS NULL OR begins <= CAST($8 AS TIMESTAMP))
+    AND (ends IS NULL OR CAST($8 AS TIMESTAMP) < ends)
+    UNION ALL
+    SELECT f.customer_id, 'objections', '', '', l.place, l.last
+    FROM mine AS f JOIN live AS l ON l.version = f.agreement_version
+    LEFT JOIN answers AS a
+    ON a.customer_id = f.customer_id AND a.subject = 'objections' AND a.about = l.change
+    WHERE NOT (l.until_objected AND a.about IS NOT NULL)
+    UNION ALL
+    SELECT t.customer_id, 'incidents', 'breach', CAST(t.incident AS VARCHAR), NULL, NULL
+    {_TOLD} WHERE a.seen IS NULL OR a.seen < t.last_notice
+    UNION ALL
+    SELECT t.customer_id, 'incidents', 'breach', CAST(t.incident AS VARCHAR), NULL, {_OWN_HOURS}
+    {_TOLD} WHERE t.own_decision AND NOT coalesce(a.decided, FALSE)
+), waiting AS (
+    SELECT customer_id, count(*) AS open, min(last) AS next_due FROM open_tasks GROUP BY customer_id
+)"""  # noqa: S608  # of constants
+
+
+@dataclass(frozen=True)
 class PortfolioReader:
     """The rows of the customers that one person looks after, and of no others."""
 
@@ -79,31 +139,119 @@ class PortfolioReader:
     _customer_ids: tuple[str, ...] | None
     """None: every customer."""
 
-    def facts(self, parts: Sequence[str]) -> list[tuple[str, Sequence[Any]]]:
-        """Parts of each customer's folded state: identifier, and the JSON or text at each place. `parts`:
-        operators of SQL that lead there from `state`, as constants."""
-        listed = ", ".join(f"CAST(state AS JSON) {part}" for part in parts)
-        return [
-            (row[0], row[1:])
-            for row in self._ledger.rows(
-                f"SELECT customer_id, {listed} FROM heads WHERE {self._mine}",  # noqa: S608
-                self._values,
-            )
-        ]
-
-    def tasks(self, where: str, values: Sequence[Any]) -> pa.Table:
-        """The open tasks of these customers that fit a condition with `$3` and on for its values."""
-        return self._ledger.table(
-            f"SELECT * FROM tasks WHERE {self._mine} AND ({where}) ORDER BY customer_id, due, key",  # noqa: S608
-            [*self._values, *values],
+    def groups(self) -> list[tuple[str, str, int]]:
+        """How many customers have which features on under which version of the agreement: version,
+        identifiers in order with commas between, number."""
+        return self._rows(
+            f"SELECT agreement_version, features_on, count(*) FROM facts WHERE {self._mine} GROUP BY 1, 2",  # noqa: S608
         )
+
+    def never_reviewed(self) -> int:
+        """How many of these customers were never reviewed."""
+        sql = f"SELECT count(*) FROM facts WHERE {self._mine} AND last_review IS NULL"  # noqa: S608
+        return int(self._ledger.rows(sql, self._values)[0][0])
+
+    def page(
+        self,
+        live: Sequence[Live],
+        exposure: Mapping[tuple[str, str], tuple[int, int]],
+        now: datetime,
+        *,
+        text: str,
+        order: str,
+        descending: bool,
+        limit: int,
+        offset: int,
+    ) -> list[tuple[Any, ...]]:
+        """A part of the list: identifier, name, version, features on, last review, next due, open tasks.
+
+        `exposure`: by version and features on, the number of sub-processors and of third countries.
+        `text`: a part of the name or identifier, in lower case. `order`: of `SORTED_BY`.
+        """
+        way = "DESC" if descending else "ASC"
+        sql = (
+            f"WITH {_OPEN}, exposure AS (SELECT unnest(CAST($9 AS VARCHAR[])) AS agreement_version, "  # noqa: S608
+            "unnest(CAST($10 AS VARCHAR[])) AS features_on, unnest(CAST($11 AS INTEGER[])) AS number, "
+            "unnest(CAST($12 AS INTEGER[])) AS outside) "
+            "SELECT f.customer_id, f.name, f.agreement_version, f.features_on, f.last_review, w.next_due, "
+            "coalesce(w.open, 0) FROM mine AS f LEFT JOIN waiting AS w USING (customer_id) "
+            "JOIN exposure AS e USING (agreement_version, features_on) "
+            "WHERE strpos(f.sort_name, $13) > 0 OR strpos(f.customer_id, $13) > 0 "
+            f"ORDER BY {SORTED_BY[order]} {way} NULLS LAST, f.sort_name, f.customer_id LIMIT $14 OFFSET $15"
+        )
+        keys = list(exposure)
+        columns = [
+            [version for version, _ in keys],
+            [on for _, on in keys],
+            [exposure[key][0] for key in keys],
+            [exposure[key][1] for key in keys],
+        ]
+        return self._ledger.rows(sql, [*self._values, *_live(live, now), *columns, text, limit, offset])
+
+    def found(self, text: str) -> int:
+        """How many have a text, in lower case, in their name or identifier."""
+        sql = (
+            f"SELECT count(*) FROM facts WHERE {self._mine} "  # noqa: S608
+            "AND (strpos(sort_name, $3) > 0 OR strpos(customer_id, $3) > 0)"
+        )
+        return int(self._ledger.rows(sql, [*self._values, text])[0][0])
+
+    def falling_due(
+        self, live: Sequence[Live], now: datetime, limit: int
+    ) -> list[tuple[str, str, str, str, int | None, datetime]]:
+        """What has a date, what comes first coming first: customer, its name, subject, key of the task (or
+        the incident, or empty), place in `live`, last moment in time."""
+        sql = (
+            f"WITH {_OPEN} SELECT customer_id, f.name, o.subject, o.key, o.place, o.last "  # noqa: S608
+            "FROM open_tasks AS o JOIN mine AS f USING (customer_id) WHERE o.last IS NOT NULL "
+            "ORDER BY o.last, f.sort_name, customer_id, o.subject, o.key, o.place LIMIT $9"
+        )
+        return self._ledger.rows(sql, [*self._values, *_live(live, now), limit])
+
+    def open_by_hour(
+        self, live: Sequence[Live], now: datetime
+    ) -> list[tuple[str, str, int | None, datetime | None, int]]:
+        """How much is open, and when it falls due: subject, what it is about, place in `live`, the hour
+        (UTC; None: without a date), number."""
+        sql = (
+            f"WITH {_OPEN} SELECT o.subject, o.code, o.place, date_trunc('hour', o.last) AS hour, count(*) "  # noqa: S608
+            "FROM open_tasks AS o JOIN mine USING (customer_id) GROUP BY 1, 2, 3, 4"
+        )
+        return self._ledger.rows(sql, [*self._values, *_live(live, now)])
+
+    def tasks(self, keys: Iterable[tuple[str, str]]) -> pa.Table:
+        """Open tasks by customer and key, as they lie beside the heads."""
+        wanted = list(keys)
+        sql = (
+            f"SELECT * FROM tasks WHERE {self._mine} AND customer_id = ANY(CAST($3 AS VARCHAR[])) "  # noqa: S608
+            "AND key = ANY(CAST($4 AS VARCHAR[]))"
+        )
+        return self._ledger.table(sql, [*self._values, [c for c, _ in wanted], [k for _, k in wanted]])
+
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self._ledger.rows(sql, self._values)
 
     @property
     def _mine(self) -> str:
-        return (
-            "customer_id NOT LIKE '@%' AND (CAST($1 AS BOOLEAN) OR customer_id = ANY(CAST($2 AS VARCHAR[])))"
-        )
+        return "(CAST($1 AS BOOLEAN) OR customer_id = ANY(CAST($2 AS VARCHAR[])))"
 
     @property
     def _values(self) -> list[Any]:
         return [self._customer_ids is None, list(self._customer_ids or ())]
+
+
+def _live(live: Sequence[Live], now: datetime) -> list[Any]:
+    """The parameters 3 to 8 of `_OPEN`."""
+    return [
+        [x.version for x in live],
+        [x.change for x in live],
+        [x.until_objected for x in live],
+        [_naive(x.last) if x.last else None for x in live],
+        list(range(len(live))),
+        _naive(now),
+    ]
+
+
+def _naive(at: datetime) -> datetime:
+    """UTC without a zone, as columns hold it."""
+    return at.astimezone(UTC).replace(tzinfo=None)

@@ -29,6 +29,7 @@ from pydantic_settings import (
 )
 
 from dpa_core import ROOT as ROOT
+from dpa_core import logs
 from dpa_core.access_log import DAYS as ACCESS_LOG_DAYS
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
 from dpa_core.drafts import DAYS
@@ -94,6 +95,13 @@ class _Sessions(_Folders):
         return timedelta(hours=self.session_hours)
 
 
+class _Logging(_Folders):
+    """What the demo needs to know of its log, too."""
+
+    log_format: logs.Form = "auto"
+    """How log entries are written."""
+
+
 class Limits(BaseModel):
     """How much of the server one session, one person or one address may take."""
 
@@ -111,7 +119,7 @@ class Limits(BaseModel):
     """Requests to the pages of sign-in from one address."""
 
 
-class Settings(_Sessions, _Signing, Limits):
+class Settings(_Sessions, _Signing, _Logging, Limits):
     """Read from `DPA_…` variables, then `.env`, then the TOML file named by `DPA_SETTINGS`."""
 
     address: str = "127.0.0.1"
@@ -145,6 +153,8 @@ class Settings(_Sessions, _Signing, Limits):
     """Days for which a line of the access log is kept."""
     contact: str = "privacy@connectel.se"
     """Whom to ask for access."""
+    metrics_address: str = ""
+    """Where Prometheus finds the metrics, as 127.0.0.1:9464; empty: nowhere."""
 
     @field_validator("public_url")
     @classmethod
@@ -162,6 +172,24 @@ class Settings(_Sessions, _Signing, Limits):
             except ValueError:
                 raise ValueError(f"{part.strip()} is no address or network, such as 10.0.0.0/24") from None
         return text
+
+    @field_validator("metrics_address")
+    @classmethod
+    def _is_a_place_of_its_own(cls, text: str, info: ValidationInfo) -> str:
+        if not text:
+            return text
+        host, _, port = text.rpartition(":")
+        if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
+            raise ValueError("it is no address with a port, such as 127.0.0.1:9464")
+        if int(port) == info.data.get("port"):
+            raise ValueError("people reach that port; metrics have one of their own")
+        return text
+
+    @property
+    def metrics_at(self) -> tuple[str, int] | None:
+        """The address and port for metrics; None: there are none."""
+        host, _, port = self.metrics_address.rpartition(":")
+        return (host.strip("[]"), int(port)) if host else None
 
     @field_validator("oidc_metadata_url", "oidc_client_id", "oidc_client_secret")
     @classmethod
@@ -230,6 +258,11 @@ def signing_key() -> str | None:
 def session_length() -> timedelta:
     """When a sign-in ends at the latest. Raises SettingsError with one line."""
     return _read(_Sessions).session
+
+
+def log_form() -> logs.Form:
+    """How log entries are written. Raises SettingsError with one line."""
+    return _read(_Logging).log_format
 
 
 def read_settings(**given: Any) -> Settings:

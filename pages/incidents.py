@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,11 +11,11 @@ from typing import Literal
 
 import streamlit as st
 
-from dpa_core.application import ProviderFile
+from dpa_core.application import ALL, ProviderFile
 from dpa_core.subjects import dates, incidents
 from dpa_core.subjects.incidents import DECISIONS, ITEMS, KIND_NAMES, Incident
 from dpa_core.subjects.subject import Command
-from pages.parts import actions, show, steps, words
+from pages.parts import actions, customers, show, steps, words
 from pages.parts.scope import Scope
 from pages.parts.words import md, note, say
 
@@ -177,7 +178,7 @@ def _provider(scope: Scope, provider: ProviderFile) -> None:
 
 
 def _customer_names(scope: Scope) -> dict[str, str]:
-    return dict(scope.application.directory(scope.file.person, limit=100_000))
+    return dict(scope.application.directory(scope.file.person, limit=ALL))
 
 
 @st.fragment(run_every=60)
@@ -220,18 +221,22 @@ def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[s
 
 
 def _concerned(incident: Incident, names: dict[str, str]) -> None:
-    rows = []
-    for customer_id, aware in incident.aware.items():
-        told = [n for n in incident.notices if customer_id in n.customers]
-        rows.append(
-            {
-                "Customer": names.get(customer_id, customer_id),
-                "Learnt of": words.minute(aware),
-                "First notice": words.minute(told[0].at) if told else "Not yet",
-                "Notices": len(told),
-            }
-        )
-    st.dataframe(rows, hide_index=True, key=f"concerned_{incident.id}")
+    first: dict[str, datetime] = {}
+    notices: Counter[str] = Counter()
+    for notice in incident.notices:
+        notices.update(notice.customers)
+        first = dict.fromkeys(notice.customers, notice.at) | first
+    listed = sorted(incident.aware.items(), key=lambda pair: pair[0] in first)[: customers.FEW]
+    rows = [
+        {
+            "Customer": names.get(customer_id, customer_id),
+            "Learnt of": words.minute(aware),
+            "First notice": words.minute(first[customer_id]) if customer_id in first else "Not yet",
+            "Notices": notices[customer_id],
+        }
+        for customer_id, aware in listed
+    ]
+    customers.table(rows, len(incident.aware), f"concerned_{incident.id}")
 
 
 def _record_form(scope: Scope, provider: ProviderFile) -> None:
@@ -243,13 +248,11 @@ def _record_form(scope: Scope, provider: ProviderFile) -> None:
     )
     title = st.text_input(**form.field("title", "Title, as customers will read it"))
     aware = _moment(form, provider.now)
-    chosen = st.multiselect(
-        **form.field("customers", "Customers concerned"), options=list(names), format_func=lambda c: names[c]
-    )
+    chosen = customers.several(form, "customers", "Customers concerned", names)
     st.caption("Nobody is told yet: you notify the customers in the next step.")
     form.button(
         "Record the incident",
-        lambda: incidents.RecordIncident(kind, title, aware, tuple(chosen)),
+        lambda: incidents.RecordIncident(kind, title, aware, chosen),
         icon=":material/add_alert:",
     )
 
@@ -316,24 +319,21 @@ def _decide(id: int, form: actions.Form) -> actions.Make:
 def _notify(provider: ProviderFile, incident: Incident, form: actions.Form) -> actions.Make:
     names = _customer_names(form.scope)
     st.markdown("The five items of Art. 33(3) GDPR. What is not known yet may follow in an update.")
-    who = st.multiselect(
-        **form.field("customers", "Customers to tell"),
-        options=list(incident.aware),
-        default=list(incident.waiting or incident.aware),
-        format_func=lambda c: names.get(c, c),
-    )
+    told = incident.waiting or tuple(incident.aware)
+    concerned = {c: names.get(c, c) for c in incident.aware}
+    who = customers.several(form, "customers", "Customers to tell", concerned, told)
     texts = {
         item: st.text_area(**form.field(item, label), value=incident.items.get(item, ""))
         for item, label in ITEMS.items()
     }
     delay = ""
-    first = [c for c in incident.waiting if c in who]
+    first = sorted(set(incident.waiting) & set(who))
     if any(provider.now > incidents.notify_until(incident, c, provider.agreement) for c in first):
         delay = st.text_area(**form.field("delay", "Reasons for the delay, told with the notice"))
     chosen = steps.choose_files(form)
     changed = {i: t for i, t in texts.items() if first or t.strip() != incident.items.get(i, "")}
     return lambda: incidents.NotifyCustomers(
-        incident.id, changed, tuple(who), delay, steps.attach(form.scope, chosen, own=True)
+        incident.id, changed, who, delay, steps.attach(form.scope, chosen, own=True)
     )
 
 
@@ -341,10 +341,8 @@ def _widen(provider: ProviderFile, incident: Incident, form: actions.Form) -> ac
     names = {c: n for c, n in _customer_names(form.scope).items() if c not in incident.aware}
     st.markdown("Their hours run from when you learnt that they are concerned.")
     aware = _moment(form, provider.now)
-    who = st.multiselect(
-        **form.field("customers", "Customers"), options=list(names), format_func=lambda c: names[c]
-    )
-    return lambda: incidents.AddCustomers(incident.id, aware, tuple(who))
+    who = customers.several(form, "customers", "Customers", names)
+    return lambda: incidents.AddCustomers(incident.id, aware, who)
 
 
 def _close(provider: ProviderFile, incident: Incident, form: actions.Form) -> actions.Make:

@@ -21,7 +21,7 @@ from dpa_core.subjects.sub_processors import KIND_NAMES, Change, Draft, Publishe
 from dpa_core.subjects.subject import Command
 from dpa_core.views import notices
 from dpa_core.views.notices import Effect, Notice
-from pages.parts import actions, consequences, show, steps, words
+from pages.parts import actions, consequences, customers, show, steps, words
 from pages.parts.scope import Scope
 from pages.parts.words import md, note, say
 
@@ -340,16 +340,16 @@ def _draft(scope: Scope, provider: ProviderFile, draft: Draft) -> None:
 
 
 def _touched(provider: ProviderFile, change: Change, key: str) -> None:
-    found = notices.touched(provider, change)
+    number, found = notices.touched(provider, change, customers.FEW)
     ids = change.features_of(provider.agreement)
     names = words.listed([provider.agreement.feature(f).name for f in ids]) or "the core service"
-    say(":material/groups: Touches {}, in use by **{}**.", names, words.count(len(found), "customer"))
+    say(":material/groups: Touches {}, in use by **{}**.", names, words.count(number, "customer"))
     if found:
         with st.expander("Which customers"):
             rows = [
                 {"Customer": name, "Features": ", ".join(used) or "Core service"} for _, name, used in found
             ]
-            st.dataframe(rows, hide_index=True, key=f"{key}.touched")
+            customers.table(rows, number, f"{key}.touched")
 
 
 def _draft_form(scope: Scope, provider: ProviderFile) -> None:

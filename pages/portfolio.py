@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 
 import altair as alt
 import pandas as pd
@@ -10,19 +12,23 @@ import streamlit as st
 
 from dpa_core.locale import D3_DAY
 from dpa_core.views import portfolio, tasks
-from dpa_core.views.portfolio import Line
-from pages.parts import actions, show, words
+from dpa_core.views.portfolio import DUE, ORDERS, PAGE, Due, Line, Order, Totals
+from pages.parts import actions, paging, show, words
 from pages.parts.scope import Scope
 from pages.parts.words import md, note
-
-SHOWN = 200  # things due that are listed; the rest is counted
 
 
 @dataclass(frozen=True)
 class Data:
-    """A line a customer."""
+    """A page of the customers that a search finds, and the figures over all."""
 
     lines: list[Line]
+    found: int
+    totals: Totals
+    adoption: Counter[str]
+    exposure: Counter[str]
+    due: list[Due]
+    due_by_day: Counter[tuple[date, str]]
 
 
 def page(scope: Scope) -> None:
@@ -31,37 +37,68 @@ def page(scope: Scope) -> None:
 
 
 def read(scope: Scope) -> Data:
-    """The lines of all customers that the person looks after; says so and stops for a customer."""
+    """The customers that the person looks after, as searched and sorted; says so and stops for a customer."""
     opened = actions.attempt(lambda: scope.application.portfolio(scope.file.person))
     if opened is None:
         st.stop()
-    return Data(portfolio.lines(opened))
+    view = portfolio.Overview(opened)
+    text, order = st.session_state.get("portfolio.text", ""), st.session_state.get("portfolio.order", "name")
+    found = view.found(text)
+    number = paging.number("portfolio", found, PAGE, (text, order))
+    return Data(
+        view.listed(text, order, number),
+        found,
+        view.totals(),
+        view.adoption(),
+        view.exposure(),
+        view.falling_due(),
+        view.due_by_day(),
+    )
 
 
 def draw(scope: Scope, data: Data) -> None:
     """What it shows."""
-    lines = data.lines
+    totals = data.totals
     st.title("Portfolio", anchor=False)
-    note("Your {} · today, {}", words.count(len(lines), "customer"), words.day(scope.application.clock.now()))
-    abroad = sum(line.third_countries > 0 for line in lines)
-    never = sum(line.days_since_review is None for line in lines)
-    waiting = sum(len(line.tasks) for line in lines)
+    note(
+        "Your {} · today, {}",
+        words.count(totals.customers, "customer"),
+        words.day(scope.application.clock.now()),
+    )
     one, two, three, four = st.columns(4)
-    one.metric("Customers", md("{:,}", len(lines)), border=True)
-    two.metric("With a third-country transfer", md("{:,}", abroad), border=True)
-    three.metric("Never reviewed", md("{:,}", never), border=True)
-    four.metric("Open tasks", md("{:,}", waiting), border=True)
-    _table(scope, lines)
+    one.metric("Customers", md("{:,}", totals.customers), border=True)
+    two.metric("With a third-country transfer", md("{:,}", totals.abroad), border=True)
+    three.metric("Never reviewed", md("{:,}", totals.never_reviewed), border=True)
+    four.metric("Open tasks", md("{:,}", totals.open_tasks), border=True)
+    _search(data)
+    if data.lines:
+        _table(scope, data)
+    else:
+        st.info("No customer has that in its name.", icon=":material/filter_alt_off:")
     left, right = st.columns(2, gap="large")
     with left:
-        _adoption(scope, lines)
+        _adoption(scope, data)
     with right:
-        _exposure(lines)
-    _due(scope, lines)
+        _exposure(data)
+    _due(scope, data)
     show.clauses(("Sch. 2 2.2", "3.1(vii)", "Sch. 1 2"), scope.file.agreement)
 
 
-def _table(scope: Scope, lines: list[Line]) -> None:
+def _search(data: Data) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input("Find a customer", key="portfolio.text", placeholder="Part of its name", width=280)
+        options: list[Order] = list(ORDERS)
+        st.selectbox(
+            "Sorted by",
+            options,
+            format_func=lambda order: ORDERS[order],
+            key="portfolio.order",
+            width=260,
+        )
+
+
+def _table(scope: Scope, data: Data) -> None:
+    lines = data.lines
     picked = st.dataframe(
         pd.DataFrame(
             {
@@ -71,18 +108,19 @@ def _table(scope: Scope, lines: list[Line]) -> None:
                 "Third countries": [line.third_countries for line in lines],
                 "Days since review": pd.array([line.days_since_review for line in lines], dtype="Int64"),
                 "Next due": [words.local_day(line.next_due) if line.next_due else None for line in lines],
-                "Open tasks": [len(line.tasks) for line in lines],
+                "Open tasks": [line.open_tasks for line in lines],
             }
         ),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
-        key="portfolio.table",
+        key=f"portfolio.table.{hash(tuple(line.customer_id for line in lines))}",
         column_config={"Next due": st.column_config.DateColumn(format="D MMM YYYY")},
         placeholder="–",
         alt="Each customer with features on, sub-processors, third countries, days since the last review, "
         "next due date and open tasks",
     )
+    paging.draw("portfolio", data.found, PAGE, "customer")
     names = {line.customer_id: line.name for line in lines}
     rows = picked.selection.rows
     if rows and rows[0] < len(lines):
@@ -127,9 +165,9 @@ def _bars(names: list[str], numbers: list[int], what: str, sentence: str, key: s
         st.dataframe(frame, hide_index=True, key=key, alt=sentence)
 
 
-def _adoption(scope: Scope, lines: list[Line]) -> None:
+def _adoption(scope: Scope, data: Data) -> None:
     st.subheader("Adoption of each feature", anchor=False)
-    on = portfolio.adoption(lines)
+    on = data.adoption
     names = {f.id: f.name for a in scope.file.agreements.values() for f in a.features}
     ranked = sorted(names, key=lambda id: (-on[id], names[id]))
     numbers = [on[id] for id in ranked]
@@ -143,9 +181,9 @@ def _adoption(scope: Scope, lines: list[Line]) -> None:
     )
 
 
-def _exposure(lines: list[Line]) -> None:
+def _exposure(data: Data) -> None:
     st.subheader("Where data is processed or may be reached", anchor=False)
-    ranked = portfolio.exposure(lines).most_common()
+    ranked = data.exposure.most_common()
     told = "; ".join(f"{name} {number}" for name, number in ranked)
     _bars(
         [name for name, _ in ranked],
@@ -156,25 +194,38 @@ def _exposure(lines: list[Line]) -> None:
     )
 
 
-def _due(scope: Scope, lines: list[Line]) -> None:
+def _due(scope: Scope, data: Data) -> None:
     st.subheader("What falls due", anchor=False)
-    found = portfolio.falling_due(lines)
-    if not found:
+    if not data.due:
         st.markdown(":material/task_alt: Nothing with a date is open.")
         return
+    total = sum(data.due_by_day.values())
+    first = f"{words.count(total, 'thing')} due, the first on {words.day(min(data.due_by_day)[0])}"
+    _days(data, first)
     now = scope.application.clock.now()
     frame = pd.DataFrame(
         {
-            "Due": [tasks.last_day_of(t) for _, t in found],
-            "Until": [tasks.until(t) for _, t in found],
-            "Customer": [line.name for line, _ in found],
-            "Kind": [tasks.kind(t) for _, t in found],
-            "What": [tasks.what(t) for _, t in found],
-            "In": [words.distance(at, now) for _, t in found if (at := tasks.due_at(t))],
+            "Due": [tasks.last_day_of(d.task) for d in data.due],
+            "Until": [tasks.until(d.task) for d in data.due],
+            "Customer": [d.customer for d in data.due],
+            "Kind": [tasks.kind(d.task) for d in data.due],
+            "What": [tasks.what(d.task) for d in data.due],
+            "In": [words.distance(d.last, now) for d in data.due],
         }
     )
+    st.dataframe(frame, hide_index=True, key="due", alt=f"{first}: day and hour, customer, kind and what")
+    if total > DUE:
+        note("{} listed, what is due first coming first.", words.part(DUE, total, "thing"))
+
+
+def _days(data: Data, sentence: str) -> None:
+    """A mark for each day on which something of a kind falls due."""
+    frame = pd.DataFrame(
+        [(pd.Timestamp(day), kind, number) for (day, kind), number in sorted(data.due_by_day.items())],
+        columns=["Due", "Kind", "Number"],
+    )
     chart = (
-        alt.Chart(frame.assign(Due=pd.to_datetime(frame["Due"])))
+        alt.Chart(frame)
         .mark_tick(thickness=3, size=18)
         .encode(
             x=alt.X(
@@ -184,14 +235,8 @@ def _due(scope: Scope, lines: list[Line]) -> None:
                 axis=alt.Axis(format=D3_DAY, tickCount=6),
             ),
             y=alt.Y("Kind:N", title=None, axis=alt.Axis(labelColor="currentColor", labelLimit=220)),
-            tooltip=["Customer", "What", alt.Tooltip("Due:T", format=D3_DAY)],
+            tooltip=["Kind", "Number", alt.Tooltip("Due:T", format=D3_DAY)],
         )
         .properties(height=60 + 30 * frame["Kind"].nunique())
     )
-    first = f"{words.count(len(found), 'thing')} due, the first on {words.day(frame['Due'][0])}"
-    st.altair_chart(chart, width="stretch", alt=f"{first}; listed below.")
-    st.dataframe(
-        frame.head(SHOWN), hide_index=True, key="due", alt=f"{first}: day and hour, customer, kind and what"
-    )
-    if len(found) > SHOWN:
-        note("{} listed, what is due first coming first.", words.part(SHOWN, len(found), "thing"))
+    st.altair_chart(chart, width="stretch", alt=f"{sentence}; listed below.")

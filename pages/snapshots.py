@@ -14,7 +14,7 @@ from dpa_core.snapshots.diff import diff
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.verify import MAX_BYTES, NotASnapshot, verify
 from dpa_core.views.snapshots import OnFile, on_file
-from pages.parts import actions, show, snapshot, words
+from pages.parts import actions, connection, show, snapshot, uploads, words
 from pages.parts.scope import Scope
 from pages.parts.words import md
 
@@ -127,13 +127,16 @@ def _list(scope: Scope, data: Data) -> None:
 
 
 def _verify(scope: Scope) -> None:
+    key, gone = connection.uploader("snapshots.verify")
     uploaded = st.file_uploader(
         "Snapshot to verify (PDF or JSON)",
         type=["pdf", "json"],
+        key=key,
         max_upload_size=MAX_BYTES // 1_000_000,
         help="The file is looked at and not kept.",
     )
     if uploaded is None:
+        uploads.tell_gone(gone, key)
         return
     try:
         with st.spinner("Checking the file"):

@@ -19,13 +19,21 @@ NPM_FOLDER = ROOT / ".npm"
 """Where packages of npm are installed, which git ignores."""
 
 
-def program(name: str) -> str:
-    """The path of a program of the Debian package of the same name."""
+def program(name: str, package: str = "") -> str:
+    """The path of a program of a Debian package; of the package of the same name where none is given."""
     # Debian keeps servers where only root's PATH leads.
     path = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if path is None:
-        _missing(f"{name} is not installed. Debian: apt-get install {name}")
+        _missing(f"{name} is not installed. Debian: apt-get install {package or name}")
     return path
+
+
+def debian_postgresql() -> Path:
+    """The folder of a PostgreSQL server's programs, which Debian keeps on no path; the newest version's."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    if not found:
+        _missing("PostgreSQL is not installed. Debian: apt-get install postgresql")
+    return found[-1]
 
 
 def npm_package(name: str, version: str) -> Path:

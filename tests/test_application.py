@@ -11,13 +11,14 @@ from dpa_core import application as door
 from dpa_core.application import AgreementMissing, Application, Changed, QueryCache, Refusal, demo_days
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.ledger import Conflict, Ledger, StoreError
-from dpa_core.subjects import assistance, customers
+from dpa_core.subjects import assistance, customers, incidents
 from dpa_core.subjects.features import SetFeatures
 from dpa_core.subjects.grants import GrantAccess
 from dpa_core.subjects.retention import CancelShortening, PlaceHold, SetPeriod, period
-from dpa_core.views import history, tasks
+from dpa_core.views import history, portfolio, tasks
 from dpa_core.views import people as people_view
 from tests.conftest import BEGAN, NOW, VERSION, at_the_same_time, carry_out, email, switch
+from tests.test_requests import BREACH, govern
 
 
 def together(*steps):
@@ -220,17 +221,33 @@ def test_an_answer_asked_for_again_and_again_stays_while_many_others_come_and_go
         asked.append("once")
         return "the answer"
 
-    for number in range(3 * QueryCache.MOST):
-        answers.get(number, lambda: "another")
+    for number in range(30):
+        answers.get(number, lambda: "x" * (QueryCache.MOST // 10))
         assert answers.get("question", answer) == "the answer"
     assert asked == ["once"]
 
 
 def test_answers_long_unasked_for_make_room():
     answers = QueryCache()
-    for number in range(QueryCache.MOST + 1):
-        answers.get(number, lambda: "first")
+    for number in range(10):
+        answers.get(number, lambda: "first" + "x" * (QueryCache.MOST // 10))
     assert answers.get(0, lambda: "anew") == "anew"
+    assert answers.get(9, lambda: "anew").startswith("first")
+
+
+def test_an_answer_too_large_to_be_kept_is_given_all_the_same_and_leaves_the_others():
+    answers = QueryCache()
+    answers.get("small", lambda: "first")
+    assert len(answers.get("large", lambda: [str(n) * 100 for n in range(1_000_000)])) == 1_000_000
+    assert answers.get("large", lambda: "anew") == "anew"
+    assert answers.get("small", lambda: "anew") == "first"
+
+
+def test_a_state_that_was_just_written_is_not_parsed_again(application, people, monkeypatch):
+    carry_out(application, people.anna, "nordfrakt", voice=True)
+    monkeypatch.setattr(application._parsed, "_parse", None)
+    carry_out(application, people.anna, "nordfrakt", voice=False)
+    assert application.open(people.anna, "nordfrakt").state.features.on == set()
 
 
 # --- the past -------------------------------------------------------------------------------------
@@ -366,8 +383,11 @@ def test_the_state_kept_is_always_the_state_replayed_and_the_chain_always_fits(
 
 _AS_BEFORE = """
 DROP TABLE tasks;
+DROP TABLE facts;
+DROP TABLE answers;
+DROP TABLE told;
 CREATE TABLE matters (customer_id VARCHAR, title VARCHAR);
-DELETE FROM migrations WHERE name = '0003_tasks.sql';
+DELETE FROM migrations WHERE name IN ('0003_tasks.sql', '0009_facts.sql');
 UPDATE heads SET state_schema = 2, state = '{"of": "another shape"}' WHERE customer_id <> '@demo';
 """
 
@@ -379,7 +399,8 @@ def test_a_store_of_an_older_version_shows_the_same_states_and_tasks(store, agre
             eva, anna = (application.person(email(name)) for name in ("eva", "anna"))
             file = application.open(anna, "nordfrakt")
             found = tasks.of_provider(application.open_provider(eva)).to_pylist()
-            return file.state, found, people_of(application, file), application.verify()
+            listed = portfolio.Overview(application.portfolio(eva)).listed()
+            return file.state, found, listed, people_of(application, file), application.verify()
 
     def people_of(application, file):
         return [(a.email, a.role) for a in people_view.people(file)]
@@ -392,6 +413,7 @@ def test_a_store_of_an_older_version_shows_the_same_states_and_tasks(store, agre
         carry_out(application, anna, "nordfrakt", asked)
     before = looked_at()
     assert [t["next_step"] for t in before[1]] == ["Answer"]
+    assert [len(line.on) for line in before[2]] == [0, 1, 0]
     with duckdb.connect(str(store)) as connection:
         connection.execute(_AS_BEFORE)
     assert looked_at() == before
@@ -415,3 +437,28 @@ def test_a_ledger_that_cannot_be_read_keeps_no_other_from_being_opened(store, ag
             application.open(application.person(email("anna")), "nordfrakt").name == "Nordfrakt Logistik AB"
         )
         assert [fault.customer_id for fault in application.verify()] == ["solsidan"]
+
+
+# --- what lies beside the heads -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "whose"),
+    [
+        ("UPDATE facts SET features_on = '' WHERE customer_id = 'nordfrakt'", "nordfrakt"),
+        ("DELETE FROM facts WHERE customer_id = 'solsidan'", "solsidan"),
+        ("INSERT INTO answers VALUES ('fjallbank', 'incidents', 1, 1, TRUE)", "fjallbank"),
+        ("DELETE FROM told", "@provider"),
+    ],
+)
+def test_what_lists_tell_is_verified_against_the_ledgers(application, people, change, whose):
+    carry_out(application, people.anna, "nordfrakt", voice=True)
+    number = govern(application, people.eva, BREACH)
+    told = incidents.NotifyCustomers(number, {"nature": "A leak"}, ("nordfrakt",))
+    govern(application, people.eva, told)
+    carry_out(application, people.anna, "nordfrakt", incidents.AcknowledgeNotice(number, 1))
+    assert application.verify() == []
+    with application.ledger.transaction() as tx:
+        tx.execute(change, [])
+    [fault] = application.verify()
+    assert (fault.customer_id, fault.why) == (whose, "what lists tell of it does not follow from its rows")

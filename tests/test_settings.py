@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from dpa_core import ROOT
 from dpa_core.agreement import AGREEMENTS
-from dpa_core.settings import SettingsError, data_folder, load_agreements, read_settings
+from dpa_core.settings import (
+    Settings,
+    SettingsError,
+    data_folder,
+    load_agreements,
+    log_form,
+    read_settings,
+)
 from tests.conftest import VERSION
 
 GOOD = {
@@ -37,6 +45,8 @@ def empty_place(tmp_path, monkeypatch):
         "PORT",
         "ADDRESS",
         "CONTACT",
+        "LOG_FORMAT",
+        "METRICS_ADDRESS",
     )
     for name in (*GOOD, *(f"DPA_{other}" for other in others)):
         monkeypatch.delenv(name, raising=False)
@@ -336,3 +346,47 @@ def test_limits_have_settings_of_their_own(good, monkeypatch):
     assert read_settings().connections_per_person == 7
     monkeypatch.setenv("DPA_UPLOADS_HELD_MB", "0")
     assert "DPA_UPLOADS_HELD_MB is wrong" in problem()
+
+
+# --- log and metrics -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("", None),
+        ("127.0.0.1:9464", ("127.0.0.1", 9464)),
+        ("[::1]:9464", ("::1", 9464)),
+        ("metrics.internal:1", ("metrics.internal", 1)),
+    ],
+)
+def test_metrics_have_an_address_of_their_own_or_none(good, monkeypatch, text, at):
+    monkeypatch.setenv("DPA_METRICS_ADDRESS", text)
+    assert read_settings().metrics_at == at
+
+
+@pytest.mark.parametrize(
+    "text", ["9464", ":9464", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "a:b", "a:²"]
+)
+def test_what_is_no_address_for_metrics_is_named(good, monkeypatch, text):
+    monkeypatch.setenv("DPA_METRICS_ADDRESS", text)
+    assert "DPA_METRICS_ADDRESS is wrong: it is no address with a port" in problem()
+
+
+def test_metrics_are_never_on_the_port_that_people_reach(good, monkeypatch):
+    monkeypatch.setenv("DPA_METRICS_ADDRESS", "127.0.0.1:8501")
+    assert "DPA_METRICS_ADDRESS is wrong: people reach that port" in problem()
+
+
+def test_the_log_has_one_of_three_forms(good, monkeypatch):
+    assert log_form() == "auto"
+    monkeypatch.setenv("DPA_LOG_FORMAT", "json")
+    assert read_settings().log_format == log_form() == "json"
+    monkeypatch.setenv("DPA_LOG_FORMAT", "xml")
+    assert "DPA_LOG_FORMAT is wrong" in problem()
+
+
+def test_the_readme_names_every_setting():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    missing = [name for name in Settings.model_fields if f"`DPA_{name.upper()}`" not in readme]
+    assert missing == ["providers"]  # only in a TOML file

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from dpa_core.ledger import whole
 from dpa_core.ledger.chain import Event
+from dpa_core.ledger.checkpoints import LOG_MOST, Checkpoints
 from dpa_core.ledger.database import utc
 from dpa_core.ledger.errors import Conflict, StoreError, StoreInUse
 from dpa_core.ledger.home import Home
@@ -32,23 +33,25 @@ _UNWRITABLE = ("No space left", "File too large", "Could not write", "has been i
 """What DuckDB's errors say of a full or unwritable disk, of whichever class they are."""
 
 
+_OVERTAKEN = (duckdb.TransactionException, duckdb.ConstraintException)
+"""What DuckDB says where another transaction changed a row first, or put a row with the same key in."""
+
+
 def _unwritable(error: Exception) -> bool:
     return any(sign in str(error) for sign in _UNWRITABLE)
 
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """DuckDB's errors as one line that says what to do."""
+    """DuckDB's errors, whichever, as one line that says what to do."""
     try:
         yield
-    except (
-        duckdb.IOException,
-        duckdb.FatalException,
-        duckdb.InternalException,
-        duckdb.TransactionException,  # a commit that could not be written is one too
-        duckdb.ConnectionException,
-        OSError,
-    ) as error:
+    except duckdb.OutOfMemoryException as error:
+        raise StoreError(
+            "The database has no memory left for this just now. Nothing was stored. Try again in a moment; "
+            "where it happens again, ask for less at once."
+        ) from error
+    except (duckdb.Error, OSError) as error:
         text = str(error)
         if "Could not set lock" in text:
             raise StoreInUse from error
@@ -157,6 +160,9 @@ class DuckFile:
         self._token = token
         self._marked = _Marked(path, connection) if token else None
         self._idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
+        self._checkpoints = Checkpoints(whole.log_of(path), connection)
+        if token:
+            self._checkpoints.start()
 
     @classmethod
     def open(cls, path: Path, *, accept: bool = False) -> DuckFile:
@@ -184,6 +190,7 @@ class DuckFile:
 
     def close(self) -> None:
         """Write everything to the file and let it go."""
+        self._checkpoints.stop()
         with suppress(Empty):
             while True:
                 self._idle.get_nowait().close()
@@ -241,10 +248,11 @@ class DuckFile:
             try:
                 yield DuckSession(cursor)
                 cursor.commit()
+                self._checkpoints.wrote()
             except BaseException as error:
                 with suppress(duckdb.Error):  # one that DuckDB has already ended cannot be rolled back again
                     cursor.rollback()
-                if isinstance(error, duckdb.TransactionException) and not _unwritable(error):
+                if isinstance(error, _OVERTAKEN) and not _unwritable(error):
                     raise Conflict("this ledger", -1) from error
                 raise
 
@@ -306,6 +314,7 @@ def _confine(connection: duckdb.DuckDBPyConnection) -> None:
     # from thread to thread, and visits run side by side as it is.
     connection.execute("SET threads = 1")
     connection.execute("SET memory_limit = '256MB'")
+    connection.execute(f"SET checkpoint_threshold = '{LOG_MOST}'")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
@@ -320,6 +329,28 @@ _OWN_TABLES = (
 )
 _COPIED_ROWS = 50_000
 """Rows held in memory at once while a table is copied."""
+
+
+def new_copy(path: Path, rows: Callable[[str, Sequence[str]], Iterator[pa.Table]]) -> None:
+    """A new database file with every table of the present shape, closed as by `Ledger.close`. `rows`: gives
+    those of a table, by its name and columns. Raises StoreError."""
+    with _plain_errors(), duckdb.connect(str(path)) as target:
+        migrate(target)
+        _confine(target)
+        target.begin()
+        for name in _tables(target):
+            described = target.execute(f'SELECT * FROM "{name}" LIMIT 0').description  # noqa: S608  # of ours
+            session = DuckSession(target)
+            for part in rows(name, [column[0] for column in described]):
+                session.insert(name, part)
+        _say(target, "closed", uuid4().hex)
+        target.commit()
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The tables that hold what people did: not those about the file itself."""
+    own = connection.execute(_OWN_TABLES).fetchall()
+    return sorted(name for name, _ in own if name not in ("migrations", "openings"))
 
 
 def _copy(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +16,11 @@ from uuid import uuid4
 import pyarrow as pa
 from cachetools import LRUCache
 
+from dpa_core import metrics
 from dpa_core.ledger.chain import Event, Head, canonical
 from dpa_core.ledger.database import Database, Session
 from dpa_core.ledger.duck import DuckFile
+from dpa_core.ledger.errors import CommitLost, Interrupted
 from dpa_core.ledger.errors import Conflict as Conflict
 from dpa_core.ledger.errors import StoreError as StoreError
 from dpa_core.ledger.errors import StoreInUse as StoreInUse
@@ -25,6 +29,15 @@ _COLUMNS = (
     "customer_id, sequence, recorded_at, actor, on_behalf_of, "
     "agreement_version, kind, body, previous_digest, digest"
 )
+
+
+_INSERT_EVENT = f"INSERT INTO events ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"  # noqa: S608
+_FINDING_OUT = 5
+"""How often it is asked whether a commit that got no answer took place, where each answer is lost too."""
+
+
+class _NotThere(Exception):
+    """What was put in for a look was not there before, and is taken out again by this."""
 
 
 def row_of(e: Event) -> list[Any]:
@@ -67,6 +80,8 @@ class Transaction:
         """The heads that this transaction wrote."""
         self.appended: list[Event] = []
         """The events that it wrote."""
+        self.then: list[Callable[[], None]] = []
+        """What is done once it is committed, such as counting what it brought about."""
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Change a table that is no ledger's, and say how many rows. Raises Conflict where a row with that
@@ -105,9 +120,8 @@ class Transaction:
         self, head: Head | None, events: Sequence[Event], state: str, state_schema: int, expected: int
     ) -> Head:
         last = events[-1]
-        insert = f"INSERT INTO events ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"  # noqa: S608
         for e in events:
-            self._session.execute(insert, row_of(e))
+            self._session.execute(_INSERT_EVENT, row_of(e))
         if head is None:
             self._session.execute(
                 "INSERT INTO heads (customer_id, sequence, digest, state, state_schema) "
@@ -181,14 +195,25 @@ USAGE_CHOSEN = (
 """The figures of a customer and a data type in a span of months; each may be NULL."""
 
 
+_READ = metrics.STORE.labels("read")
+
+
+def _count(transaction: Transaction, seconds: float) -> None:
+    """Tell what a transaction did, once it is committed."""
+    metrics.STORE.labels("append" if transaction.appended else "write").observe(seconds)
+    for then in transaction.then:
+        then()
+
+
 class _Heads:
     """Heads read or written lately. Sound because the process that holds the file is its only writer."""
 
-    MOST = 2_000
+    MOST = 64 << 20
+    """Bytes that the states in them take."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._heads: LRUCache[str, Head] = LRUCache(self.MOST)
+        self._heads: LRUCache[str, Head] = LRUCache(self.MOST, getsizeof=_bytes_of)
         self._writes = 0
 
     def known(self, customer_ids: Iterable[str]) -> tuple[dict[str, Head], int]:
@@ -209,7 +234,14 @@ class _Heads:
             self._keep(heads)
 
     def _keep(self, heads: dict[str, Head]) -> None:
-        self._heads.update(heads)
+        for id, head in heads.items():
+            self._heads.pop(id, None)  # also where the new one is too large to be kept
+            if _bytes_of(head) <= self._heads.maxsize:
+                self._heads[id] = head
+
+
+def _bytes_of(head: Head) -> int:
+    return sys.getsizeof(head.state) + 500
 
 
 class Ledger:
@@ -238,6 +270,17 @@ class Ledger:
         process has it open. Raises StoreError."""
         return cls(DuckFile.look(path), path.parent, read_only=True)
 
+    @classmethod
+    def at(cls, url: str, folder: Path) -> Ledger:
+        """Connect to a database of a PostgreSQL server, and bring its tables to the present shape.
+
+        `url`: `postgresql://user:password@host/database`; `folder`: where this server keeps its own files.
+        Raises StoreError.
+        """
+        from dpa_core.ledger.postgres import Postgres  # a store in a file needs none of it
+
+        return cls(Postgres(url), folder)
+
     def __enter__(self) -> Ledger:
         return self
 
@@ -264,11 +307,46 @@ class Ledger:
         Raises Conflict where another transaction got there first, StoreError where the database cannot
         be written.
         """
-        with self._database.transaction() as session:
-            transaction = Transaction(session)
-            yield transaction
+        began, appended = time.perf_counter(), list[Event]()
+        try:
+            with self._database.transaction() as session:
+                transaction = Transaction(session)
+                appended = transaction.appended
+                yield transaction
+        except CommitLost as lost:
+            self._find_out(appended, lost)
         self._heads.wrote(transaction.written)
         self._database.appended(transaction.appended)
+        _count(transaction, time.perf_counter() - began)
+
+    def _find_out(self, appended: Sequence[Event], lost: CommitLost) -> None:
+        """Return where events whose commit got no answer are stored; raise Conflict where they are not, and
+        `lost` where it cannot be found out.
+
+        The last of them is put in once more: so the answer waits for a commit that is still under way, and
+        none can come later.
+        """
+        if not appended:
+            raise lost
+        last = appended[-1]
+        for _ in range(_FINDING_OUT):
+            try:
+                with self._database.transaction() as session:
+                    session.execute(_INSERT_EVENT, row_of(last))
+                    raise _NotThere
+            except Interrupted:
+                continue
+            except _NotThere:
+                raise Conflict(last.customer_id, last.sequence - len(appended)) from lost
+            except Conflict:
+                break
+            except StoreError as error:
+                raise lost from error
+        else:
+            raise lost
+        found = self.event(last.customer_id, last.sequence)
+        if found is None or found.digest != last.digest:
+            raise Conflict(last.customer_id, last.sequence - len(appended)) from lost
 
     def head(self, customer_id: str) -> Head | None:
         """The head of one ledger, by key; None where it has no event yet."""
@@ -288,7 +366,7 @@ class Ledger:
     def _read_heads(self, customer_ids: Sequence[str]) -> dict[str, Head]:
         if not customer_ids:
             return {}
-        return {row[0]: Head(*row) for row in self._database.rows(*_heads_of(customer_ids))}
+        return {row[0]: Head(*row) for row in self.rows(*_heads_of(customer_ids))}
 
     def events(self, customer_id: str, *, after: int = 0, until: datetime | None = None) -> list[Event]:
         """One ledger's events in order: those after a sequence, up to and with a moment in UTC."""
@@ -332,11 +410,13 @@ class Ledger:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a parameterised query, in what both databases understand: see `database`."""
-        return self._database.rows(sql, values)
+        with metrics.timed(_READ):
+            return self._database.rows(sql, values)
 
     def table(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:
         """The rows of a parameterised query, as an Arrow table."""
-        return self._database.table(sql, values)
+        with metrics.timed(_READ):
+            return self._database.table(sql, values)
 
     def outdated(self, state_schema: int) -> list[str]:
         """The ledgers whose folded state is of another shape than this one, in order."""

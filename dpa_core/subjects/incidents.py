@@ -109,6 +109,11 @@ def clause_of(kind: IncidentKind) -> str:
     return CLAUSE if kind == "breach" else DORA_CLAUSE
 
 
+def asks_for_decision(incident: Incident) -> bool:
+    """Whether the customer has to decide whom it notifies itself. Clause: Art. 33(1) GDPR"""
+    return incident.kind == "breach"
+
+
 def _term(kind: IncidentKind, agreement: Agreement) -> Term:
     return agreement.term("breach_notice" if kind == "breach" else "incident_notice")
 
@@ -611,7 +616,7 @@ def notices(state: State, context: Context) -> Iterator[Task]:
         base = replace(_task(incident), opened_at=first)
         if waits_for := STAGES[status(incident, state)].waits_for:
             yield replace(base, step="acknowledge_notice", waits_for=waits_for)
-        if incident.kind == "breach" and state.of(incident.id).decision == "undecided":
+        if asks_for_decision(incident) and state.of(incident.id).decision == "undecided":
             yield replace(
                 base,
                 key=f"{base.key}/own",

@@ -40,8 +40,9 @@ from dpa_core.subjects.snapshots import State as _Snapshots
 from dpa_core.subjects.sub_processors import State as _SubProcessors
 from dpa_core.subjects.subject import Body, Command, Context, Subject, Task
 
-STATE_SCHEMA = 3
-"""Raised whenever the folded state changes its shape; heads of an older shape are folded anew."""
+STATE_SCHEMA = 4
+"""Raised whenever the folded state, or what else lies beside the heads, changes its shape: what belongs to a
+head with an older number is made anew."""
 
 OF_CUSTOMER: tuple[Subject[Any], ...] = (
     customers.CUSTOMERS,
@@ -91,7 +92,9 @@ _BY_KIND = {kind: subject for subject in ALL for kind in subject.kinds}
 _BY_COMMAND = {command: subject for subject in ALL for command in subject.commands}
 
 ON_DESK: tuple[Subject[Any], ...] = tuple(s for s in (*OF_CUSTOMER, *OF_PROVIDER) if s.on_desk)
-"""The subjects whose open tasks lie in the table that the provider's desk reads."""
+"""The subjects whose open tasks the provider's desk lists."""
+WITH_TASKS: tuple[Subject[Any], ...] = tuple(s for s in OF_CUSTOMER if s.has_tasks)
+"""The subjects of a customer's ledger that have open tasks of their own."""
 
 
 def by_name(name: str) -> Subject[Any]:
@@ -201,11 +204,16 @@ def tasks(state: CustomerState, context: Context) -> Iterator[Task]:
         yield from subject.notices(part, context)
 
 
-def desk_tasks(state: CustomerState | ProviderState, context: Context) -> Iterator[Task]:
-    """What is open by a ledger's own events and lies in the table that the provider's desk reads."""
+def own_tasks(state: CustomerState | ProviderState, context: Context) -> Iterator[Task]:
+    """What is open by a ledger's own events: what lies in the table that lists over all customers read."""
     for subject in _of(state):
-        if subject.on_desk:
-            yield from subject.tasks(getattr(state, subject.name), context)
+        yield from subject.tasks(getattr(state, subject.name), context)
+
+
+def desk_tasks(state: CustomerState | ProviderState, context: Context) -> Iterator[Task]:
+    """Those of them that the provider's desk lists."""
+    desk = {subject.name for subject in ON_DESK}
+    return (task for task in own_tasks(state, context) if task.subject in desk)
 
 
 def files(state: CustomerState | ProviderState) -> Iterator[FileRef]:

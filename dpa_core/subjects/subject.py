@@ -279,7 +279,7 @@ class Subject(Generic[S]):
     notices: Callable[[S, Context], Iterable[Task]] = _nothing
     """What is open for a customer because the provider told it something."""
     on_desk: bool = False
-    """Whether `tasks` are kept in the table that the provider's desk reads."""
+    """Whether the provider's desk lists its `tasks`."""
     about: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """`Task.about` -> what such a thing is called (`Audit`), and this one's title, as a template for the
     task's parameters (`Audit {id} of {audited}`)."""
@@ -296,6 +296,11 @@ class Subject(Generic[S]):
         bodies = {(b.kind, b.model_fields["v"].default): b for b in self.events}
         object.__setattr__(self, "_bodies", bodies)
         object.__setattr__(self, "kinds", frozenset(b.kind for b in self.events))
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether anything is ever open by its own events."""
+        return self.tasks is not _nothing
 
     @property
     def commands(self) -> tuple[type[Command], ...]:

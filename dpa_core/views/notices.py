@@ -84,23 +84,23 @@ def notices(file: CustomerFile) -> list[Notice]:
     return found
 
 
-def touched(file: ProviderFile, change: Change) -> list[tuple[str, str, tuple[str, ...]]]:
-    """The customers a change touches: identifier, name, and names of their features that it touches.
-
-    A core sub-processor's touches every customer.
+def touched(
+    file: ProviderFile, change: Change, most: int
+) -> tuple[int, list[tuple[str, str, tuple[str, ...]]]]:
+    """How many customers a change touches, and the first of them by name: identifier, name, and names of
+    their features that it touches. A core sub-processor's touches every customer.
     """
     agreement = file.agreement
     ids = change.features_of(agreement)
-    core = not ids
     sql = (
-        "SELECT customer_id, CAST(state AS JSON) -> 'customer' ->> 'name', "
-        "CAST(state AS JSON) -> 'features' ->> 'switches' "
-        "FROM heads WHERE customer_id NOT LIKE '@%' ORDER BY 2, 1"
+        "FROM facts WHERE CAST($1 AS BOOLEAN) "
+        "OR CAST(string_to_array(features_on, ',') AS VARCHAR[]) && CAST($2 AS VARCHAR[])"
     )
-    found = []
-    for customer_id, name, switches in file.ledger.rows(sql):
-        on = features.State.model_validate_json(f'{{"switches": {switches or "{}"}}}').on
-        names = tuple(agreement.feature(f).name for f in ids if f in on)
-        if core or names:
-            found.append((customer_id, name, names))
-    return found
+    values = [not ids, list(ids)]
+    ((number,),) = file.ledger.rows(f"SELECT count(*) {sql}", values)
+    first = f"SELECT customer_id, name, features_on {sql} ORDER BY sort_name, customer_id LIMIT $3"
+
+    def touching(on: str) -> tuple[str, ...]:
+        return tuple(agreement.feature(f).name for f in ids if f in on.split(","))
+
+    return number, [(id, name, touching(on)) for id, name, on in file.ledger.rows(first, [*values, most])]

@@ -1,25 +1,47 @@
-"""All customers of an account manager, each in a line of facts.
+"""All customers of an account manager, a page of them at a time, and what they have in common.
+
+Counted, sorted and cut in SQL over the facts beside the heads: no folded state is read. What depends on the
+list of sub-processors that counts now is worked out once for all customers with the same features on.
 
 Clauses: Sch. 2 1.1, Sch. 2 2.2, Sch. 1 2, 3.1(viii) to (xii)
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import cache, lru_cache
-
-from pydantic import TypeAdapter
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Literal
 
 from dpa_core.agreement import Agreement
 from dpa_core.application import Portfolio
 from dpa_core.locale import local_day
-from dpa_core.subjects import features, incidents, objections, retention, reviews
+from dpa_core.readers import Live
+from dpa_core.subjects import features, incidents, objections
 from dpa_core.subjects.subject import Context, Task
 from dpa_core.views import tasks
+
+PAGE = 50
+"""Customers on a page."""
+DUE = 50
+"""Things due that are listed; the rest is counted."""
+
+Order = Literal[
+    "name", "features", "sub_processors", "third_countries", "last_review", "next_due", "open_tasks"
+]
+ORDERS: dict[Order, str] = {
+    "name": "Name",
+    "open_tasks": "Most open tasks",
+    "next_due": "Next due",
+    "last_review": "Longest without a review",
+    "third_countries": "Most third countries",
+    "sub_processors": "Most sub-processors",
+    "features": "Most features on",
+}
+"""What the list can be sorted by, as a person reads it."""
+_MOST_FIRST = frozenset({"open_tasks", "third_countries", "sub_processors", "features"})
 
 
 @dataclass(frozen=True)
@@ -34,177 +56,200 @@ class Line:
     """Names of the places where its engaged sub-processors process data or may reach it."""
     third_countries: int
     days_since_review: int | None
-    tasks: tuple[Task, ...]
-    """What is open, what is due first coming first."""
+    open_tasks: int
     next_due: datetime | None
-
-
-_PATHS = (
-    "-> 'customer' ->> 'name'",
-    "-> 'customer' ->> 'agreement_version'",
-    "-> 'features' ->> 'switches'",
-    "-> 'reviews' -> 'held' ->> -1",
-    "-> 'reviews' ->> 'proposals'",
-    "-> 'retention' ->> 'settings'",
-    "->> 'objections'",
-    "->> 'incidents'",
-)
-"""Where a line's facts lie in a folded state: whole states of a thousand customers would take several times
-as long to read as the page around them."""
+    """The last moment in time of what is due first."""
 
 
 @dataclass(frozen=True)
-class _Facts:
-    """Of a customer's state the parts that its line tells of."""
+class Totals:
+    """Over all customers of the portfolio."""
+
+    customers: int
+    abroad: int
+    """With data in a third country, or reached from one."""
+    never_reviewed: int
+    open_tasks: int
+
+
+@dataclass(frozen=True)
+class Due:
+    """Something with a date. `last`: the last moment in time, in UTC."""
 
     customer_id: str
-    name: str
-    version: str
-    on: frozenset[str]
-    last_review: reviews.Review | None
-    proposals: tuple[reviews.Proposal, ...]
-    settings: dict[str, retention.Setting]
-    objections: objections.State
-    handling: incidents.State
-
-    @classmethod
-    def silent(cls, version: str) -> _Facts:
-        """Of a customer that has said nothing yet."""
-        return cls("", "", version, frozenset(), None, (), {}, objections.State(), incidents.State())
+    customer: str
+    task: Task
+    last: datetime
 
 
-def lines(file: Portfolio) -> list[Line]:
-    """A line a customer, by name."""
-    # Many customers have the same features on; what those engage is worked out once.
-    context = cache(lambda version: _context(file, version))
-    exposure = cache(lambda version, on: _exposure(on, context(version).agreement))
-    # Whoever objected to nothing and was told of no incident has the same notices as all the others.
-    silent = cache(lambda version: _notices(_Facts.silent(version), context(version)))
-    told = {c for i in file.provider.incidents.incidents.values() for n in i.notices for c in n.customers}
-    asked = _by_customer(file)
-    found = []
-    for facts in _facts(file):
-        known, last = context(facts.version), facts.last_review
-        number, places, outside = exposure(facts.version, facts.on)
-        if facts.objections.objections or facts.customer_id in told:
-            own = incidents.for_customer(file.provider.incidents, facts.customer_id)
-            notices = _notices(facts, replace(known, customer_id=facts.customer_id, incidents=own))
-        else:
-            notices = silent(facts.version)
-        items = [*asked.get(facts.customer_id, ()), *notices, *_of_settings(facts, known)]
-        found.append(
-            Line(
-                customer_id=facts.customer_id,
-                name=facts.name,
-                on=facts.on,
-                sub_processors=number,
-                places=places,
-                third_countries=outside,
-                days_since_review=_days(last.held_at, file.now) if last else None,
-                tasks=tuple(tasks.in_order(items)),
-                next_due=min((at for t in items if (at := tasks.due_at(t))), default=None),
-            )
+@dataclass(frozen=True)
+class _Exposure:
+    sub_processors: int
+    places: tuple[str, ...]
+    third_countries: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What one person's portfolio says at one moment."""
+
+    file: Portfolio
+
+    def listed(self, text: str = "", order: Order = "name", page: int = 0, size: int = PAGE) -> list[Line]:
+        """A page of the list, from 0. `text`: a part of the name or identifier, in any case."""
+        exposure = {key: (x.sub_processors, x.third_countries) for key, x in self._exposure.items()}
+        rows = self.file.reader.page(
+            self._live,
+            exposure,
+            self.file.now,
+            text=text.strip().lower(),
+            order=order,
+            descending=order in _MOST_FIRST,
+            limit=size,
+            offset=page * size,
         )
-    return sorted(found, key=lambda line: (line.name.lower(), line.customer_id))
+        return [self._line(*row) for row in rows]
 
-
-def _context(file: Portfolio, version: str) -> Context:
-    """What the notices of a customer bound to a version rest on, if it was told of no incident."""
-    return Context(file.version(version), file.now, changes=file.provider.sub_processors.published)
-
-
-def _by_customer(file: Portfolio) -> Mapping[str, list[Task]]:
-    """What is open in requests and objections, as the ledger keeps it beside the heads."""
-    found: dict[str, list[Task]] = defaultdict(list)
-    for customer_id, task in tasks.of_customers(file):
-        found[customer_id].append(task)
-    return found
-
-
-def _notices(facts: _Facts, context: Context) -> list[Task]:
-    """What is open for a customer as the provider told it something."""
-    found = [
-        *objections.OBJECTIONS.notices(facts.objections, context),
-        *incidents.INCIDENTS.notices(facts.handling, context),
-    ]
-    return [t for t in found if t.stands(context.now)]
-
-
-def _of_settings(facts: _Facts, context: Context) -> list[Task]:
-    """Coming retention periods, proposals without an answer, and what the last review left to do."""
-    if not (facts.last_review or facts.proposals or facts.settings):
-        return []
-    held = reviews.State(held=(facts.last_review,) if facts.last_review else (), proposals=facts.proposals)
-    found = [
-        *retention.RETENTION.tasks(retention.State(settings=facts.settings), context),
-        *reviews.REVIEWS.tasks(held, context),
-    ]
-    return [t for t in found if t.stands(context.now)]
-
-
-def _facts(file: Portfolio) -> Iterator[_Facts]:
-    for id, parts in file.reader.facts(_PATHS):
-        name, version, switches, review, proposals, settings, objected, handling = parts
-        yield _Facts(
-            id,
-            name,
-            version,
-            _switched_on(switches),
-            _review(review) if review else None,
-            _PROPOSALS.validate_json(proposals) if '"answer":null' in proposals else (),
-            _SETTINGS.validate_json(settings) if '"pending":{' in settings else {},
-            _objections(objected),
-            _handling(handling),
+    def _line(
+        self,
+        customer_id: str,
+        name: str,
+        version: str,
+        on: str,
+        reviewed: datetime | None,
+        due: datetime | None,
+        number: int,
+    ) -> Line:
+        x = self._exposure[version, on]
+        return Line(
+            customer_id=customer_id,
+            name=name,
+            on=_ids(on),
+            sub_processors=x.sub_processors,
+            places=x.places,
+            third_countries=x.third_countries,
+            days_since_review=_days(_utc(reviewed), self.file.now) if reviewed else None,
+            open_tasks=number,
+            next_due=_utc(due) if due else None,
         )
 
+    def found(self, text: str = "") -> int:
+        """How many customers a search finds."""
+        return self.file.reader.found(text.strip().lower())
 
-@lru_cache(2_000)
-def _switched_on(switches: str) -> frozenset[str]:
-    """Kept by the text itself, so that it is never out of date; so are the next ones."""
-    return frozenset(feature for feature, switch in json.loads(switches).items() if switch["on"])
+    def totals(self) -> Totals:
+        """The figures over all of them."""
+        abroad = sum(n for key, n in self._groups.items() if self._exposure[key].third_countries)
+        waiting = sum(number for *_, number in self._open)
+        return Totals(sum(self._groups.values()), abroad, self.file.reader.never_reviewed(), waiting)
+
+    def adoption(self) -> Counter[str]:
+        """How many customers have each feature on, by its identifier."""
+        counted: Counter[str] = Counter()
+        for (_, on), number in self._groups.items():
+            counted.update(dict.fromkeys(_ids(on), number))
+        return counted
+
+    def exposure(self) -> Counter[str]:
+        """How many customers' data is processed in, or may be reached from, each place, by its name."""
+        counted: Counter[str] = Counter()
+        for key, number in self._groups.items():
+            counted.update(dict.fromkeys(self._exposure[key].places, number))
+        return counted
+
+    def falling_due(self, most: int = DUE) -> list[Due]:
+        """What has a date, over all customers, what comes first coming first."""
+        reader, now = self.file.reader, self.file.now
+        rows = reader.falling_due(self._live, now, most)
+        own = {
+            (id, task.key): task
+            for id, task in tasks.from_rows(reader.tasks((row[0], row[3]) for row in rows))
+            if task.stands(now) and task.due
+        }
+        return [
+            Due(id, name, self._task(id, subject, key, place, own), _utc(last))
+            for id, name, subject, key, place, last in rows
+        ]
+
+    def due_by_day(self) -> Counter[tuple[date, str]]:
+        """How much falls due on which day in Stockholm, of which kind."""
+        counted: Counter[tuple[date, str]] = Counter()
+        for subject, about, place, hour, number in self._open:
+            if hour is None:
+                continue
+            task = Task("", subject, about) if place is None else self._told[place][0]
+            counted[local_day(_utc(hour)), tasks.kind(task)] += number
+        return counted
+
+    def _task(
+        self,
+        customer_id: str,
+        subject: str,
+        key: str,
+        place: int | None,
+        own: Mapping[tuple[str, str], Task],
+    ) -> Task:
+        if place is not None:
+            return self._told[place][0]
+        if (customer_id, key) in own:
+            return own[customer_id, key]
+        told = incidents.for_customer(self.file.provider.incidents, customer_id)
+        context = Context(next(iter(self.file.agreements.values())), self.file.now, incidents=told)
+        found = incidents.INCIDENTS.notices(incidents.State(), replace(context, customer_id=customer_id))
+        return next(t for t in found if t.due and t.key.split("/")[1] == key)
+
+    # --- worked out once ---------------------------------------------------------------------------
+
+    @cached_property
+    def _groups(self) -> dict[tuple[str, str], int]:
+        return {(version, on): number for version, on, number in self.file.reader.groups()}
+
+    @cached_property
+    def _versions(self) -> dict[str, Agreement]:
+        """The versions that customers are bound to, each with the list that counts now."""
+        return {version: self.file.version(version) for version in sorted({v for v, _ in self._groups})}
+
+    @cached_property
+    def _exposure(self) -> dict[tuple[str, str], _Exposure]:
+        return {key: _exposed(_ids(key[1]), self._versions[key[0]]) for key in self._groups}
+
+    @cached_property
+    def _told(self) -> list[tuple[Task, Live]]:
+        """What the provider told every customer of a version that stands open now."""
+        published = self.file.provider.sub_processors.published
+        found = []
+        for version, agreement in self._versions.items():
+            context = Context(agreement, self.file.now, changes=published)
+            for task in objections.OBJECTIONS.notices(objections.State(), context):
+                if task.stands(self.file.now):
+                    change = int(task.key.split("/")[1])
+                    live = Live(version, change, bool(task.step), tasks.last_moment(task))
+                    found.append((task, live))
+        return found
+
+    @cached_property
+    def _open(self) -> list[tuple[str, str, int | None, datetime | None, int]]:
+        return self.file.reader.open_by_hour(self._live, self.file.now)
+
+    @cached_property
+    def _live(self) -> list[Live]:
+        return [live for _, live in self._told]
 
 
-@lru_cache(2_000)
-def _review(text: str) -> reviews.Review:
-    return reviews.Review.model_validate_json(text)
-
-
-@lru_cache(2_000)
-def _objections(text: str) -> objections.State:
-    return objections.State.model_validate_json(text)
-
-
-@lru_cache(2_000)
-def _handling(text: str) -> incidents.State:
-    return incidents.State.model_validate_json(text)
-
-
-_PROPOSALS = TypeAdapter(tuple[reviews.Proposal, ...])
-_SETTINGS = TypeAdapter(dict[str, retention.Setting])
-
-
-def _exposure(on: frozenset[str], agreement: Agreement) -> tuple[int, tuple[str, ...], int]:
+def _exposed(on: frozenset[str], agreement: Agreement) -> _Exposure:
     engaged = features.engaged(on, agreement)
     there = {x.place for s in engaged for x in s.locations if x.role != "delivery"}
     places = [p for p in agreement.places if p.id in there]
-    return len(engaged), tuple(p.name for p in places), sum(p.third_country for p in places)
+    return _Exposure(len(engaged), tuple(p.name for p in places), sum(p.third_country for p in places))
+
+
+def _ids(on: str) -> frozenset[str]:
+    return frozenset(on.split(",")) if on else frozenset()
+
+
+def _utc(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC)
 
 
 def _days(at: datetime, now: datetime) -> int:
     return (local_day(now) - local_day(at)).days
-
-
-def adoption(found: Sequence[Line]) -> Counter[str]:
-    """How many customers have each feature on, by its identifier."""
-    return Counter(id for line in found for id in line.on)
-
-
-def exposure(found: Sequence[Line]) -> Counter[str]:
-    """How many customers' data is processed in, or may be reached from, each place, by its name."""
-    return Counter(name for line in found for name in line.places)
-
-
-def falling_due(found: Sequence[Line]) -> list[tuple[Line, Task]]:
-    """Everything with a date, over all customers, what comes first coming first."""
-    dated = [(line, task) for line in found for task in line.tasks if task.due]
-    return sorted(dated, key=lambda pair: (tasks.due_at(pair[1]), pair[0].name))

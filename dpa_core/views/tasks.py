@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from dpa_core.application import CustomerFile, Portfolio, ProviderFile
+from dpa_core.application import CustomerFile, ProviderFile
 from dpa_core.ledger import Values
 from dpa_core.locale import STOCKHOLM, day, deadline, deadline_hour, distance, gaps, last_day, local_day
 from dpa_core.subjects import registry
@@ -28,7 +28,7 @@ STANDING: dict[Standing, str] = {"overdue": "Overdue", "in_time": "In time", "no
 
 def kind(task: Task) -> str:
     """What such a thing is called: `Audit`."""
-    return registry.of_task(task).title_of(task)[0]
+    return registry.of_task(task).about[task.about][0]
 
 
 def title(task: Task) -> str:
@@ -60,6 +60,11 @@ def due_at(task: Task) -> datetime | None:
     if at and task.waits_for and at.astimezone(STOCKHOLM).time() == time():
         return at - timedelta(minutes=1)
     return at
+
+
+def last_moment(task: Task) -> datetime | None:
+    """The last moment at which it is in time, in UTC, or the one at which it comes about by itself."""
+    return task.due - timedelta(microseconds=1) if task.due and task.waits_for else task.due
 
 
 def last_day_of(task: Task) -> date | None:
@@ -133,11 +138,10 @@ def of_provider(
     bind = Values()
     now = bind(file.now)
     overdue = f"due IS NOT NULL AND due <= {now}"
-    where = [_STANDS.format(now=now)]
+    wanted = sorted(subjects) or [s.name for s in registry.ON_DESK]
+    where = [_STANDS.format(now=now), f"subject = ANY(CAST({bind(wanted)} AS VARCHAR[]))"]
     if waits_for:
         where.append(f"waits_for = {bind(waits_for)}")
-    if subjects:
-        where.append(f"subject = ANY(CAST({bind(sorted(subjects))} AS VARCHAR[]))")
     if text.strip():
         part = bind(text.strip().lower())
         where.append(f"(strpos(lower(customer_name), {part}) > 0 OR strpos(lower(title), {part}) > 0)")
@@ -186,9 +190,9 @@ def load(file: ProviderFile) -> pa.Table:
     return file.ledger.table(sql, [file.now])
 
 
-def of_customers(file: Portfolio) -> Iterator[tuple[str, Task]]:
-    """What is open by their own ledgers for a portfolio's customers, each with the customer's identifier."""
-    for row in _in_utc(file.reader.tasks(_STANDS.format(now="$3"), [file.now])).to_pylist():
+def from_rows(table: pa.Table) -> Iterator[tuple[str, Task]]:
+    """Open tasks as they lie beside the heads, each with its customer's identifier."""
+    for row in _in_utc(table).to_pylist():
         yield row["customer_id"], _task(row)
 
 

@@ -6,18 +6,20 @@ The only module that knows Streamlit.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import secrets
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 import streamlit.config
+import streamlit.logger
 import uvicorn
 from starlette.middleware import Middleware
 from streamlit import net_util
@@ -26,13 +28,14 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 from streamlit.web.bootstrap import load_config_options
 
+from dpa_core import logs, metrics
 from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.agreement import AgreementError
 from dpa_core.application import Application, demo_days
 from dpa_core.clock import Clock
 from dpa_core.files import MAX_BYTES, MEGABYTE
 from dpa_core.ledger import Ledger, StoreError
-from dpa_core.local_socket import listening
+from dpa_core.local_socket import app_version, listening
 from dpa_core.providers import Provider
 from dpa_core.settings import (
     ROOT,
@@ -42,16 +45,21 @@ from dpa_core.settings import (
     SettingsError,
     data_folder,
     load_agreements,
+    log_form,
     read_settings,
     session_length,
     signing_key,
 )
 from dpa_core.snapshots.sign import KEYS, KeyFileError, KeyRing, key_ring
+from dpa_core.web import runs, streamlit_side
+from dpa_core.web.collecting import collect_when_calm
 from dpa_core.web.cookies import SessionCookie
 from dpa_core.web.daily import daily
 from dpa_core.web.guard import Guard
+from dpa_core.web.lag import watch_lag
 from dpa_core.web.routes import routes
 from dpa_core.web.sign_in import SignIn
+from dpa_core.web.static_files import Files
 from dpa_core.web.wellformed import MOST_HEADERS
 
 if TYPE_CHECKING:
@@ -66,6 +74,8 @@ UVICORN: dict[str, Any] = {
     "http": "h11",
     "h11_max_incomplete_event_size": 2 * MOST_HEADERS,  # so that the guard can say what is wrong
     "ws": "websockets-sansio",
+    # It would take time with each message, 300 KB with each page, and tell the length of secrets.
+    "ws_per_message_deflate": False,
     "ws_max_size": 1024 * 1024,  # what all fields of a page hold
 }
 """How the server below is set up."""
@@ -111,6 +121,9 @@ def site() -> Site:
 _LIMIT = "server.maxUploadSize"
 """Streamlit's own limit for a file on its way here, in its megabytes, which are ours too."""
 
+_LOOKS_AFTER_RUNS = "runner.postScriptGC"
+"""Streamlit's own way to free memory, for which everybody would wait after each run."""
+
 
 def config(address: str, port: int, max_file_mb: int = MAX_BYTES // MEGABYTE) -> dict[str, Any]:
     """Streamlit's settings: those of `.streamlit/config.toml`, which `streamlit run` reads by itself,
@@ -129,7 +142,16 @@ def run(parts: dict[str, Any], options: dict[str, Any]) -> None:
     app = st.App(ROOT / "app.py", **parts)
     load_config_options(options)
     address, port = options["server.address"], options["server.port"]
-    uvicorn.run(app, host=address, port=port, access_log=False, log_level="warning", **UVICORN)
+    uvicorn.run(
+        app, host=address, port=port, access_log=False, log_level="warning", log_config=None, **UVICORN
+    )
+
+
+def one_log(form: logs.Form) -> None:
+    """Have everything that is logged from now on, by Streamlit and uvicorn too, come in one form."""
+    # Called for each logger that Streamlit makes, to give it a handler of its own.
+    streamlit.logger.setup_formatter = logs.speak_through_root
+    logs.set_up(form)
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -169,7 +191,15 @@ def serving(settings: Settings) -> dict[str, Any]:
     url = str(settings.public_url).rstrip("/")
     opened = Site(application, settings.contact, keys, SessionCookie(secure=url.startswith("https:")))
     secret = settings.cookie_secret.get_secret_value()
-    return _app(opened, settings.identity_providers, url, secret, settings, settings.trusted_proxies)
+    return _app(
+        opened,
+        settings.identity_providers,
+        url,
+        secret,
+        settings,
+        settings.trusted_proxies,
+        metrics_at=settings.metrics_at,
+    )
 
 
 def serving_demo(port: int) -> dict[str, Any]:
@@ -198,6 +228,7 @@ def from_environment() -> dict[str, Any]:
     Ends the process with one line where it cannot start.
     """
     try:
+        one_log(log_form())
         if os.environ.get("DPA_DEMO", "").lower() in ("1", "true", "yes"):
             parts, most = serving_demo(int(st.get_option("server.port"))), MAX_BYTES // MEGABYTE
         else:
@@ -217,6 +248,7 @@ def _app(
     limits: Limits,
     trusted_proxies: str = "none",
     also: AbstractContextManager[Any] | None = None,
+    metrics_at: tuple[str, int] | None = None,
 ) -> dict[str, Any]:
     global _site
     _site = opened
@@ -226,17 +258,24 @@ def _app(
     # Asked about an origin it does not know, Streamlit would ask an outside server for this one's address,
     # and everybody would wait. The guard leaves it nothing to ask; this is what it would have been told.
     net_util._internal_ip = net_util._external_ip = "127.0.0.1"
+    runs.watch()
     # What uvicorn says of each websocket that was answered with a refusal, as if it had not been.
     logging.getLogger("uvicorn.error").addFilter(lambda record: "completing handshake" not in record.msg)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
-        tidying = asyncio.create_task(daily(opened.application.forget_old_access))
+        streamlit.config.set_option(_LOOKS_AFTER_RUNS, False)  # whatever files and environment say
+        beside = [
+            asyncio.create_task(daily(opened.application.forget_old_access)),
+            asyncio.create_task(collect_when_calm(_warm_up, streamlit_side.scripts_run)),
+            asyncio.create_task(watch_lag()),
+        ]
         try:
-            with listening(opened.application):
+            with listening(opened.application), _measured(metrics_at):
                 yield
         finally:
-            tidying.cancel()
+            for task in beside:
+                task.cancel()
             if also is not None:
                 also.__exit__(None, None, None)
             opened.application.close()
@@ -261,11 +300,30 @@ def _app(
                 public_url=public_url,
                 limits=limits,
                 trusted_proxies=trusted_proxies,
-            )
+            ),
+            Middleware(Files),
         ],
         "lifespan": lifespan,
         "on_script_error": _on_script_error,
     }
+
+
+@contextmanager
+def _measured(at: tuple[str, int] | None) -> Iterator[None]:
+    """Answer Prometheus at that address and port while the block lasts. Raises OSError: it is taken."""
+    metrics.SESSIONS.set_function(streamlit_side.sessions)
+    metrics.UPLOADS_HELD.set_function(streamlit_side.Owners().held)
+    stop = metrics.serve(*at, app_version()) if at else None
+    try:
+        yield
+    finally:
+        if stop is not None:
+            stop()
+
+
+def _warm_up() -> None:
+    """Load what `app.py` imports at a visit, so that the first person does not wait for it."""
+    importlib.import_module("pages.parts.shell")
 
 
 def _on_script_error(error: Exception) -> bool:
@@ -274,8 +332,9 @@ def _on_script_error(error: Exception) -> bool:
         st.error(str(error), icon=":material/error:")
         log.warning("%s", error)
         return True
-    number = secrets.token_hex(4)
+    number = logs.number()
     log.error("error %s", number, exc_info=error)
+    metrics.ERRORS.inc()
     st.error(
         f"Something went wrong on our side, and nothing was recorded. Try again; if it stays, "
         f"quote number {number} to whoever runs this server.",

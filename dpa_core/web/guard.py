@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -28,6 +27,7 @@ from starlette.websockets import WebSocketDisconnect
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.utils import ClientDisconnected
 
+from dpa_core import logs, metrics
 from dpa_core.application import Application
 from dpa_core.ledger import StoreError
 from dpa_core.sessions import Session
@@ -208,7 +208,8 @@ class Guard:
             return
         sender = scope.get("client")
         proxied = sender is not None and sender[0] in self._entered.trusted_hosts
-        await self._entered({**scope, _PROXIED: proxied}, receive, send)  # type: ignore[arg-type]
+        with logs.request():
+            await self._entered({**scope, _PROXIED: proxied}, receive, send)  # type: ignore[arg-type]
 
     async def _asked(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = _Asked(scope)
@@ -224,14 +225,16 @@ class Guard:
         try:
             await self._let_through(asked, own, receive, answer)
         except Refused as why:
+            metrics.REQUESTS_REFUSED.labels(str(why.status)).inc()
             refused = True
             if not asked.begun:
                 await self._refusal(asked, why)(scope, receive, answer)
         except (ClientDisconnect, ClientDisconnected, WebSocketDisconnect):
             pass  # nobody is there to be answered
         except Exception as error:  # whatever it is, the sender gets an answer and the log the cause
-            number = secrets.token_hex(4)
+            number = logs.number()
             log.error("error %s", number, exc_info=error)
+            metrics.ERRORS.inc()
             refused = True
             if asked.begun or asked.is_websocket:
                 return
@@ -327,9 +330,12 @@ class Guard:
         if not secret:
             return None
         try:
-            return await run_in_threadpool(self.application.session, secret)
+            session = await run_in_threadpool(self.application.session, secret)
         except StoreError as error:
             raise Refused(503, str(error), retry_after="10") from error
+        if session is not None:
+            logs.know(session=session.id[: logs.SHORT], person=session.person_id)
+        return session
 
     def _is_known(self, session: Session | None) -> bool:
         """Whether a sign-in counts, or did until time ended it: such a one may see the page that says so,
@@ -383,6 +389,7 @@ class Guard:
             self._check_upload(person, size)
             counted += size
             self._arriving[person] += size
+            metrics.UPLOADS.inc(size)
 
         count(max(body.said, _UPLOAD_COST))
         body.count_beyond(max(body.said, _UPLOAD_COST), count)
@@ -390,6 +397,7 @@ class Guard:
             yield
         finally:
             self._arriving[person] -= counted
+            metrics.UPLOADS.dec(counted)
 
     def _check_upload(self, person: str, size: int) -> None:
         """Take so many bytes from a person's allowance. Raises Refused where they are too many."""

@@ -11,6 +11,7 @@ from math import ceil
 
 from cachetools import TTLCache
 
+from dpa_core import metrics
 from dpa_core.settings import Limits
 
 _MOST_KEYS = 20_000
@@ -80,9 +81,11 @@ class Connections:
             if self._open[key] >= limit:
                 raise TooMany(f"More than {limit} pages are open. Close some, then try again.", 30)
         self._open.update(keys)
+        metrics.CONNECTIONS.inc()
         try:
             yield
         finally:
+            metrics.CONNECTIONS.dec()
             self._open.subtract(keys)
             for key in keys:
                 if not self._open[key]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from enum import Enum
 from typing import Any
 
@@ -74,12 +75,25 @@ def leave_for(path: str) -> bytes:
     return bytes(message.SerializeToString())
 
 
+def scripts_run() -> bool:
+    """Whether the script runs for anybody now: each run has a thread of its own."""
+    return any(thread.name.startswith("ScriptRunner.") for thread in threading.enumerate())
+
+
 def session_in(data: bytes) -> str:
     """The identifier of Streamlit's session in the message that begins one; empty in any other."""
     message = ForwardMsg.FromString(data)
     if message.WhichOneof("type") != "new_session":
         return ""
     return str(message.new_session.initialize.session_id)
+
+
+def sessions() -> int:
+    """How many sessions of pages are in memory, those without a connection too."""
+    if not runtime.exists():
+        return 0
+    manager: Any = runtime.get_instance()._session_mgr
+    return len(manager.list_sessions())
 
 
 class Owners:

@@ -33,7 +33,7 @@ from dpa_core.subjects.common import Refusal
 from dpa_core.subjects.registry import CustomerState
 from dpa_core.subjects.subject import Command, Task
 from dpa_core.views import history, tasks
-from pages.parts import words
+from pages.parts import connection, words
 from pages.parts.drafts import Draft
 from pages.parts.scope import Scope
 from pages.parts.uploads import Chosen
@@ -55,8 +55,8 @@ Kept = Literal["step", "instruction", "role", "log"]
 
 T = TypeVar("T")
 
-_SEEN, _OPEN, _FOUND, _DIALOG, _ROUNDS, _TOLD = (
-    f"actions.{k}" for k in ("seen", "open", "found", "dialog", "rounds", "told")
+_SEEN, _OPEN, _FOUND, _DIALOG, _ROUNDS, _TOLD, _FORMS = (
+    f"actions.{k}" for k in ("seen", "open", "found", "dialog", "rounds", "told", "forms")
 )
 
 
@@ -125,6 +125,8 @@ class _Opened:
     """The last sequence of each ledger that the person had before their eyes."""
     changed: Changed | None = None
     """What others recorded meanwhile, where that stopped the step."""
+    said: Sequence[words.Markdown] = ()
+    """What there is to know of it since it was opened again."""
 
 
 def open(name: str) -> None:
@@ -133,6 +135,43 @@ def open(name: str) -> None:
     state[_OPEN] = name
     state[_DIALOG] = _Opened(name, dict(state.get(_SEEN, {})))
     _turn(name)
+
+
+def reopen(name: str, seen: Mapping[str, int] | None, said: Sequence[words.Markdown]) -> None:
+    """In this run, open the dialog of that name again with what stands in its fields. `seen`: as the person
+    had it before their eyes, where this session does not know the dialog; `said`: what to say in it."""
+    state = st.session_state
+    state[_OPEN] = name
+    if seen is not None:
+        state[_DIALOG] = _Opened(name, dict(seen))
+    state[_DIALOG].said = said
+
+
+def turned(rounds: Mapping[str, int]) -> None:
+    """Take over how often each form was emptied: the keys of its fields hang on it."""
+    st.session_state[_ROUNDS] = dict(rounds)
+
+
+def done_with(scope: Scope, name: str, own: bool) -> None:
+    """Empty a form whose step is recorded."""
+    Draft(scope, name, own).drop()
+    _turn(name)
+
+
+def keep_standing(place: str) -> None:
+    """At the end of a page or dialog: what a server would have to know to draw its forms again."""
+    state = st.session_state
+    opened: _Opened | None = state.get(_DIALOG)
+    connection.keep(
+        place,
+        {
+            "seen": state.get(_SEEN, {}),
+            "rounds": state.get(_ROUNDS, {}),
+            "forms": state.get(_FORMS, {}),
+            "dialog": opened.name if opened else "",
+            "dialog_seen": opened.seen if opened else {},
+        },
+    )
 
 
 def _turn(name: str) -> None:
@@ -254,6 +293,11 @@ class Form:
         self.draft.drop()
         _turn(self.name)
 
+    def on_screen(self) -> None:
+        """Have the browser know, by the key of a button that was pressed, whose it is."""
+        forms: dict[str, tuple[str, bool]] = st.session_state.setdefault(_FORMS, {})
+        forms[connection.key_class(self.key(""))] = (self.name, self.own)
+
     def acknowledged(self) -> str:
         """The key of an acknowledgement: given for what the person saw, so asked anew after a change."""
         return self.key(f"acknowledged_{self.seen.get(self.file.customer_id)}")
@@ -279,6 +323,7 @@ class Form:
         """A button on the page that sends the step. `step`: tells several buttons of one form apart."""
         if self.told is None:
             self.told = st.container()
+        self.on_screen()
         pressed = st.button(
             words.plain(label), key=self.key(step), icon=icon, type=_kind(primary), disabled=disabled
         )
@@ -403,12 +448,15 @@ def _show(scope: Scope, dialog: Dialog) -> None:
 
 def _inside(scope: Scope, opened: _Opened, dialog: Dialog) -> None:
     file = reopened(scope)
+    for said in opened.said:
+        st.info(words.plain(said), icon=":material/sync:")
     if opened.changed:
         _meanwhile(opened.changed, file)
     form = Form(replace(scope, file=file), opened.name, dialog.about, dialog.then, dialog.own, opened)
     make = dialog.fields(form)
     if make:
         recorded(file, dialog.kept)
+    form.on_screen()
     form.told = st.container()
     with st.container(horizontal=True):
         pressed = st.button(
@@ -427,6 +475,7 @@ def _inside(scope: Scope, opened: _Opened, dialog: Dialog) -> None:
             if st.button(words.plain(label), key=form.key(f"leave_{number}")):
                 act()
                 st.rerun()
+    keep_standing("dialog")
     if chosen:
         form.submit(chosen)
 

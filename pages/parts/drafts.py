@@ -18,15 +18,23 @@ import streamlit as st
 from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.application import StoreError
 from dpa_core.drafts import TooLong
-from pages.parts import client, words
+from pages.parts import client, connection, words
 from pages.parts.scope import Scope
 
-_KNOWN = "drafts.known"
+_KNOWN, _ON_SCREEN = "drafts.known", "drafts.on_screen"
 
 
 def watch_typing() -> None:
     """In the frame: hand over what is typed while it is typed, on every page and in every dialog."""
     client.run("typing", key="drafts.typing", height=1)
+
+
+def catch_up() -> None:
+    """At the end of a run that took a page over: keep what was typed into it while no server heard."""
+    on_screen: list[tuple[Draft, str, str]] = st.session_state.pop(_ON_SCREEN, [])
+    for draft, name, key in on_screen:
+        if key in st.session_state and draft.known.content.get(name) != st.session_state[key]:
+            draft.touched(name, key)
 
 
 @dataclass
@@ -92,7 +100,11 @@ class Draft:
             )
 
     def fill(self, name: str, key: str) -> None:
-        """Put what was found back into the field with that key, before it is drawn."""
+        """Put what was found back into the field with that key, before it is drawn; what the browser has in
+        it is newer."""
+        if connection.in_browser(key):
+            st.session_state.setdefault(_ON_SCREEN, []).append((self, name, key))
+            return
         content = self.known.content
         if key not in st.session_state and name in content:
             st.session_state[key] = content[name]

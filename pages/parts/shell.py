@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import streamlit as st
 
+from dpa_core import logs
 from dpa_core.access import Forbidden, Person, SignInAgain, may
 from dpa_core.application import AgreementMissing, CustomerFile, refuse
 from dpa_core.clock import end_of
@@ -38,7 +39,8 @@ from pages import (
     sub_processors,
     what_if,
 )
-from pages.parts import actions, drafts, sign_ins, words
+from pages.parts import actions, connection, drafts, resuming, sign_ins, words
+from pages.parts.customers import FEW, FOUND
 from pages.parts.scope import RUNNING, Scope, look_at
 from pages.parts.words import md, note, say
 
@@ -49,10 +51,6 @@ if TYPE_CHECKING:
 
 ICON = Path(__file__).parent / "icon.svg"
 """A file of ours: an icon by name would make every browser ask another company's server for it."""
-FEW = 50
-"""Customers up to which all are listed to choose from; beyond, they are searched for."""
-FOUND = 20
-"""Of those searched for, the most that are listed."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +106,12 @@ def visit(site: Site) -> None:
         layout="wide",
         initial_sidebar_state="collapsed" if RUNNING in st.session_state else "auto",
     )
+    stood = connection.begin()
     person = _person(site)
     file = _customer(site, person)
+    logs.know(customer=file.customer_id)
     scope, sections = entered(site, file)
+    resumed = resuming.resume(scope, stood) if stood else ()
     reviewing = st.session_state.get(RUNNING) == file.customer_id and file.allows("hold_review")
     page = st.navigation(sections, position="hidden" if reviewing else "sidebar", expanded=True)
     if reviewing and page.url_path != "review":
@@ -119,10 +120,14 @@ def visit(site: Site) -> None:
     if not reviewing:
         with st.sidebar:
             _side_bar(site, file)
+    logs.know(page=page.url_path or START)
     _banners(site, file)
+    resuming.tell(resumed)
     page.run()
     actions.drawn(scope)
+    drafts.catch_up()
     drafts.watch_typing()
+    actions.keep_standing("page")
 
 
 def entered(site: Site, file: CustomerFile) -> tuple[Scope, dict[str, list[StreamlitPage]]]:
@@ -164,6 +169,7 @@ def _person(site: Site) -> Person:
     try:
         session = site.application.session(secret(site))
         person = site.application.person_of(session, st.context.ip_address)
+        logs.know(person=person.id, session=(person.session_id or "")[: logs.SHORT])
     except SignInAgain as again:
         with _narrow():
             st.title("Please sign in again")

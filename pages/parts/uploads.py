@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,8 @@ import streamlit as st
 
 from dpa_core import files
 from dpa_core.subjects.common import Refusal
-from pages.parts import client
-from pages.parts.words import Markdown, plain
+from pages.parts import client, connection
+from pages.parts.words import Markdown, listed, md, plain
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -36,6 +36,8 @@ class Chosen:
     """Names of those that the browser did not send, or not whole."""
     waiting: tuple[str, ...] = ()
     """Names of those still on the way."""
+    gone: tuple[str, ...] = ()
+    """Names of those that were here, and went with the server that had them."""
 
     def __len__(self) -> int:
         return len(self.files)
@@ -49,10 +51,14 @@ class Chosen:
             raise files.refuse("not_uploaded", files.CLAUSE, "files", names=self.failed)
         if self.waiting:
             raise files.refuse("still_uploading", files.CLAUSE, "files", names=self.waiting)
+        if self.gone:
+            raise files.refuse("gone", files.CLAUSE, "files", names=self.gone)
 
 
 def choose(label: Markdown, key: str, limit: int, *, help: str, many: bool = True) -> Chosen:
-    """A field for files of `limit` bytes at the most. `many`: more than one."""
+    """A field for files of `limit` bytes at the most, with the names of those that went with a server.
+    `many`: more than one."""
+    key, gone = connection.uploader(key)
     found: Any = st.file_uploader(
         plain(label),
         key=key,
@@ -70,7 +76,26 @@ def choose(label: Markdown, key: str, limit: int, *, help: str, many: bool = Tru
     here = tuple(found if many else [found] if found else [])
     # The browser tells of files and of what became of them in two messages: one that is here no longer waits.
     waiting = Counter(told.get("waiting", ())) - Counter(file.name for file in here)
-    return Chosen(here, tuple(told.get("failed", ())), tuple(waiting.elements()))
+    missing = tuple((Counter(gone) - Counter(file.name for file in here)).elements())
+    tell_gone(missing, key)
+    return Chosen(here, tuple(told.get("failed", ())), tuple(waiting.elements()), missing)
+
+
+def tell_gone(names: Sequence[str], key: str) -> None:
+    """Say which files went with the server that had them, beside the field that now has that key."""
+    if not names:
+        return
+    st.warning(
+        md("Lost with the connection to the server: **{}**. Choose again what is to be sent.", listed(names)),
+        icon=":material/upload_file:",
+    )
+    st.button(
+        "Go on without",
+        key=f"{key}.without",
+        type="tertiary",
+        on_click=connection.go_on_without,
+        args=[key],
+    )
 
 
 def wrong_with(file: UploadedFile, limit: int) -> Refusal | None:

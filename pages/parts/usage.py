@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import streamlit as st
 
+from dpa_core.application import ALL
 from dpa_core.usage import UsageChange, UsageChoice, UsageError, read_usage
-from pages.parts import actions, words
+from pages.parts import actions, connection, customers, uploads, words
 from pages.parts.scope import Scope
 from pages.parts.words import md
 
@@ -33,14 +34,16 @@ def draw(scope: Scope) -> None:
 def _import(scope: Scope) -> None:
     # A new key empties the field once a file is stored.
     turn = st.session_state.setdefault("usage.turn", 0)
+    key, gone = connection.uploader(f"usage.file.{turn}")
     file = st.file_uploader(
         "Monthly figures (CSV)",
         type=["csv", "txt"],
-        key=f"usage.file.{turn}",
+        key=key,
         help="Columns: customer, data_type, month (as 2026-11), records, bytes. Nothing is stored before "
         "you confirm.",
     )
     if file is None:
+        uploads.tell_gone(gone, key)
         return
     figures = _read(scope, file.getvalue())
     if figures is None:
@@ -61,7 +64,7 @@ def _import(scope: Scope) -> None:
 def _read(scope: Scope, content: bytes) -> pa.Table | None:
     """The figures; None, and each problem by its row on screen, where they are not taken."""
     application = scope.application
-    known = [id for id, _ in application.directory(scope.file.person, limit=10_000_000)]
+    known = [id for id, _ in application.directory(scope.file.person, limit=ALL)]
     with TemporaryDirectory(prefix="dpa-usage-") as folder:
         path = Path(folder) / "file.csv"
         path.write_bytes(content)
@@ -127,15 +130,9 @@ def _remove(scope: Scope) -> None:
 
 
 def _chosen(scope: Scope) -> UsageChoice:
-    known = dict(scope.application.directory(scope.file.person, limit=10_000_000))
+    known = dict(scope.application.directory(scope.file.person, limit=ALL))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        customer = st.selectbox(
-            "Customer",
-            ["", *known],
-            format_func=lambda id: known.get(id, "All"),
-            key="usage.customer",
-            width=260,
-        )
+        customer = customers.one("usage.customer", known)
         data_type = st.selectbox(
             "Data type", ["", *_types(scope)], format_func=lambda id: id or "All", key="usage.type", width=200
         )

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import sys
 
-PARTS = ["toggles", "pages", "guard", "desk", "access_log", "snapshots", "memory", "kill"]
+from tests.bench import OPTIONS
+
+PARTS = [
+    "toggles", "pages", "guard", "desk", "access_log", "metrics", "snapshots", "load", "memory", "kill"
+]  # fmt: skip
 
 
 def main() -> int:
-    wanted = sys.argv[1:] or PARTS
+    words = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    words.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all by default")
+    words.add_argument("--full", action="store_true", help="also what takes long")
+    words.add_argument("--minutes", type=float, default=OPTIONS.minutes, help="of load on the memory")
+    asked = words.parse_args()
+    OPTIONS.full, OPTIONS.minutes = asked.full, asked.minutes
     rows = []
-    for part in wanted:
+    for part in asked.parts or PARTS:
         rows += importlib.import_module(f"tests.bench.{part}").measure()
     print(f"\n{'measure':<64} {'figure':>9} {'limit':>9}")
     for what, figure, limit in rows:

@@ -49,15 +49,16 @@ def test_the_portfolio_counts_requests_and_follows_the_list(application, people,
     carry_out(application, people.anna, "nordfrakt", speech_analytics=True, voice=True)
     act(application, people.anna, AUDIT)
     announce(application, people)
-    [line] = portfolio.lines(application.portfolio(people.david))
-    assert {tasks.kind(t) for t in line.tasks} == {
+    found = portfolio.Overview(application.portfolio(people.david))
+    [line] = found.listed()
+    assert {tasks.kind(d.task) for d in found.falling_due()} == {
         "Audit",
         "Sub-processor change",
         "Coming sub-processor change",
     }
-    assert line.next_due == min(tasks.due_at(t) for t in line.tasks if t.due)
+    assert line.next_due == found.falling_due()[0].last
     clock.pass_days(40)
-    [later] = portfolio.lines(application.portfolio(people.david))
+    [later] = portfolio.Overview(application.portfolio(people.david)).listed()
     assert later.sub_processors == line.sub_processors
     assert (line.third_countries, later.third_countries) == (1, 1)
 

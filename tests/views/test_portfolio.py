@@ -11,8 +11,16 @@ from dpa_core.views import portfolio, tasks
 from tests.conftest import NOW, carry_out, email
 
 
+def overview(application, person):
+    return portfolio.Overview(application.portfolio(person))
+
+
+def lines(application, person):
+    return overview(application, person).listed()
+
+
 def ids(application, person):
-    return [line.customer_id for line in portfolio.lines(application.portfolio(person))]
+    return [line.customer_id for line in lines(application, person)]
 
 
 @pytest.mark.parametrize("name", ["anna", "clara", "henrik", "farid"])
@@ -37,11 +45,13 @@ def test_a_line_tells_the_facts(application, people, clock):
     clock.pass_days(2)
     carry_out(application, people.anna, "nordfrakt", speech_analytics=True)
     carry_out(application, people.anna, "nordfrakt", retention.SetPeriod("chats", 60))
-    [line] = portfolio.lines(application.portfolio(people.david))
+    [line] = lines(application, people.david)
     assert (line.on, line.sub_processors, line.third_countries) == ({"speech_analytics"}, 3, 1)
     assert line.places == ("EU/EEA", "USA")
     assert line.days_since_review == 2
-    assert [tasks.kind(t) for t in line.tasks] == ["Agreed action", "Coming retention period", "Review"]
+    dated = [tasks.kind(due.task) for due in overview(application, people.david).falling_due()]
+    assert dated == ["Agreed action", "Coming retention period"]
+    assert line.open_tasks == 3
     assert line.next_due and line.next_due.date() == date(2026, 11, 27)
 
 
@@ -49,8 +59,44 @@ def test_charts_count_over_all_customers(application, people):
     carry_out(application, people.anna, "nordfrakt", voice=True)
     carry_out(application, people.henrik, "solsidan", voice=True, speech_analytics=True)
     carry_out(application, people.henrik, "solsidan", retention.SetPeriod("chats", 60))
-    lines = portfolio.lines(application.portfolio(people.eva))
-    assert portfolio.adoption(lines) == {"voice": 2, "speech_analytics": 1}
-    assert portfolio.exposure(lines) == {"EU/EEA": 3, "USA": 1}
-    [(line, task)] = portfolio.falling_due(lines)
-    assert (line.customer_id, task.due) == ("solsidan", NOW + timedelta(days=7))
+    found = overview(application, people.eva)
+    assert found.adoption() == {"voice": 2, "speech_analytics": 1}
+    assert found.exposure() == {"EU/EEA": 3, "USA": 1}
+    [due] = found.falling_due()
+    assert (due.customer_id, due.customer, due.task.due) == (
+        "solsidan",
+        "Solsidan AB",
+        NOW + timedelta(days=7),
+    )
+    assert found.due_by_day() == {(date(2026, 12, 1), "Coming retention period"): 1}
+    assert found.totals() == portfolio.Totals(customers=3, abroad=1, never_reviewed=3, open_tasks=1)
+
+
+def test_the_list_is_searched_sorted_and_cut(application, people):
+    carry_out(application, people.anna, "nordfrakt", voice=True, speech_analytics=True)
+    carry_out(application, people.henrik, "solsidan", voice=True)
+    carry_out(application, people.henrik, "solsidan", retention.SetPeriod("chats", 60))
+    found = overview(application, people.eva)
+    assert [line.customer_id for line in found.listed("S AB")] == []
+    assert [line.customer_id for line in found.listed("FJÄLL")] == ["fjallbank"]
+    assert (found.found("ab"), found.found("fjäll"), found.found("%")) == (3, 1, 0)
+    orders = {order: [line.customer_id for line in found.listed(order=order)] for order in portfolio.ORDERS}
+    assert orders["name"] == ["fjallbank", "nordfrakt", "solsidan"]
+    assert orders["features"] == ["nordfrakt", "solsidan", "fjallbank"]
+    assert orders["sub_processors"][0] == orders["third_countries"][0] == "nordfrakt"
+    assert orders["open_tasks"][0] == orders["next_due"][0] == "solsidan"
+    assert [line.customer_id for line in found.listed(page=1, size=2)] == ["solsidan"]
+    assert found.listed(page=2, size=2) == []
+
+
+def test_no_list_reads_a_folded_state(application, people, monkeypatch):
+    carry_out(application, people.anna, "nordfrakt", voice=True)
+    asked = []
+    read = application.ledger.rows
+    monkeypatch.setattr(application.ledger, "rows", lambda sql, *rest: asked.append(sql) or read(sql, *rest))
+    found = overview(application, people.eva)
+    for question in (found.lines, found.totals, found.falling_due, found.due_by_day, found.found):
+        question()
+    assert application.directory(people.eva, "nord") == [("nordfrakt", "Nordfrakt Logistik AB")]
+    assert asked
+    assert not [sql for sql in asked if "heads" in sql]

@@ -1,5 +1,6 @@
 """What is open for one customer: requests, notices and objections beside its settings and reviews."""
 
+from collections import Counter
 from datetime import date, datetime, timedelta
 
 from dpa_core.clock import STOCKHOLM
@@ -112,25 +113,38 @@ def test_the_portfolio_counts_what_each_customer_sees(application, people, clock
     govern(application, people.eva, incidents.NotifyCustomers(incident, told, ("nordfrakt",)))
     for days in (0, 31, 9, 30):
         clock.pass_days(days)
-        for line in portfolio.lines(application.portfolio(people.eva)):
+        found = portfolio.Overview(application.portfolio(people.eva))
+        expected = []
+        for line in found.listed():
             seen = items(application, people.eva, line.customer_id)
-            assert list(line.tasks) == seen
-            assert line.next_due == min((tasks.due_at(t) for t in seen if t.due), default=None)
+            dated = [(tasks.last_moment(t), t) for t in seen if t.due]
+            assert line.open_tasks == len(seen)
+            assert line.next_due == min((at for at, _ in dated), default=None)
+            expected += [(at, line.customer_id, t.key, tasks.what(t)) for at, t in dated]
+        due = [(d.last, d.customer_id, d.task.key, tasks.what(d.task)) for d in found.falling_due()]
+        assert sorted(due) == sorted(expected)
+        assert [at for at, *_ in due] == sorted(at for at, *_ in due)
+        by_day = Counter((tasks.last_day_of(d.task), tasks.kind(d.task)) for d in found.falling_due())
+        assert found.due_by_day() == by_day
+        assert found.totals().open_tasks == sum(line.open_tasks for line in found.listed())
 
 
 def test_the_portfolio_places_customers_by_the_list_that_counts(application, people, clock):
     act(application, people.anna, HELP)
-    before = portfolio.exposure(portfolio.lines(application.portfolio(people.eva)))
+    before = portfolio.Overview(application.portfolio(people.eva)).exposure()
     core = sub_processors.DraftChange("change", "aws", places=("usa",), mechanisms=("dpf",), reason="Moves")
     draft = govern(application, people.eva, core)
     effective = clock.now().date() + timedelta(days=30)
     govern(application, people.eva, sub_processors.PublishChange(draft, effective))
     clock.pass_days(31)
-    after = portfolio.exposure(portfolio.lines(application.portfolio(people.eva)))
+    after = portfolio.Overview(application.portfolio(people.eva)).exposure()
     assert (before["USA"], after["USA"]) == (0, 3)
 
 
 def test_a_task_of_another_account_managers_customer_is_not_told(application, people):
     act(application, people.henrik, HELP, "solsidan")
-    [line] = portfolio.lines(application.portfolio(people.david))
-    assert (line.customer_id, line.tasks) == ("nordfrakt", ())
+    found = portfolio.Overview(application.portfolio(people.david))
+    [line] = found.listed()
+    assert (line.customer_id, line.open_tasks) == ("nordfrakt", 0)
+    assert found.falling_due() == []
+    assert (found.totals().open_tasks, found.due_by_day()) == (0, {})

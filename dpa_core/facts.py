@@ -1,0 +1,138 @@
+"""What lists tell of a customer, as columns beside its head: written in the same transaction, read by SQL.
+
+What follows from a step of the provider is not written to every customer: lists join it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from dpa_core.ledger import Ledger, Transaction
+from dpa_core.subjects import incidents
+from dpa_core.subjects.registry import CustomerState, ProviderState
+
+Answer = tuple[str, int, int, bool]
+"""Subject, which change or incident, the last notice acknowledged, and whether the customer has decided."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What lists tell of one customer, as far as its own ledger says it."""
+
+    name: str
+    agreement_version: str
+    on: frozenset[str]
+    """Identifiers of the features that are on."""
+    last_review: datetime | None
+    """When the last review was held, in UTC."""
+    answers: frozenset[Answer]
+    """What it has said to what the provider told it."""
+
+    @classmethod
+    def of(cls, state: CustomerState) -> Facts:
+        """The facts of a customer's folded state."""
+        last, handling = state.reviews.last, state.incidents.handling
+        return cls(
+            state.customer.name,
+            state.customer.agreement_version,
+            state.features.on,
+            last.held_at if last else None,
+            frozenset(
+                {
+                    *(("objections", change, 0, True) for change in state.objections.objections),
+                    *(("incidents", id, h.seen, h.decision != "undecided") for id, h in handling.items()),
+                }
+            ),
+        )
+
+    def row(self) -> list[Any]:
+        """The columns of `facts` behind the customer's identifier."""
+        on = ",".join(sorted(self.on))
+        return [
+            self.name,
+            self.name.lower(),
+            self.agreement_version,
+            on,
+            len(self.on),
+            self.last_review,
+        ]
+
+
+_PUT = (
+    "INSERT INTO facts (customer_id, name, sort_name, agreement_version, features_on, features, last_review) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name, "
+    "sort_name = excluded.sort_name, agreement_version = excluded.agreement_version, "
+    "features_on = excluded.features_on, features = excluded.features, last_review = excluded.last_review"
+)
+_PUT_ANSWER = (
+    "INSERT INTO answers (customer_id, subject, about, seen, decided) VALUES ($1, $2, $3, $4, $5) "
+    "ON CONFLICT (customer_id, subject, about) DO UPDATE SET seen = excluded.seen, decided = excluded.decided"
+)
+_PUT_TOLD = (
+    "INSERT INTO told (customer_id, incident, own_decision, first_at, last_notice) "
+    "SELECT unnest(CAST($1 AS VARCHAR[])), CAST($2 AS BIGINT), CAST($3 AS BOOLEAN), CAST($4 AS TIMESTAMP), "
+    "CAST($5 AS INTEGER) "
+    "ON CONFLICT (customer_id, incident) DO UPDATE SET last_notice = excluded.last_notice"
+)
+
+
+def put(tx: Transaction, customer_id: str, before: CustomerState | None, state: CustomerState) -> None:
+    """Write what has changed of a customer's facts. `before`: the state they were written for; None: none
+    was, or it is not known what stands there. Nothing is ever taken back from the answers."""
+    old, new = Facts.of(before) if before else None, Facts.of(state)
+    if old is None or old.row() != new.row():
+        tx.execute(_PUT, [customer_id, *new.row()])
+    for answer in sorted(new.answers - (old.answers if old else frozenset())):
+        tx.execute(_PUT_ANSWER, [customer_id, *answer])
+
+
+def put_told(tx: Transaction, before: ProviderState, state: ProviderState) -> None:
+    """Write which customers the provider has told of which incidents since a state of its ledger."""
+    for id, incident in state.incidents.incidents.items():
+        known = before.incidents.incidents.get(id)
+        for notice in incident.notices[len(known.notices) if known else 0 :]:
+            own = incidents.asks_for_decision(incident)
+            tx.execute(_PUT_TOLD, [list(notice.customers), id, own, notice.at, notice.number])
+
+
+def unfit(ledger: Ledger, states: Iterable[tuple[str, CustomerState]]) -> Iterator[str]:
+    """The customers whose rows are not those that their states stand for; among them any without a state."""
+    rows = {id: [_in_utc(value) for value in row] for id, *row in ledger.rows(_ROWS)}
+    said: dict[str, set[Answer]] = defaultdict(set)
+    for id, *answer in ledger.rows("SELECT customer_id, subject, about, seen, decided FROM answers"):
+        said[id].add(tuple(answer))
+    for id, state in states:
+        facts = Facts.of(state)
+        row, answers = rows.pop(id, None), said.pop(id, set())
+        if row != facts.row() or answers != facts.answers:
+            yield id
+    yield from sorted({*rows, *said})
+
+
+_ROWS = (
+    "SELECT customer_id, name, sort_name, agreement_version, features_on, features, last_review FROM facts"
+)
+
+
+def told_fit(ledger: Ledger, state: ProviderState) -> bool:
+    """Whether the rows of `told` are those that the provider's state stands for."""
+    sql = "SELECT customer_id, incident, own_decision, first_at, last_notice FROM told"
+    return sorted(tuple(map(_in_utc, row)) for row in ledger.rows(sql)) == _told(state)
+
+
+def _in_utc(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+
+
+def _told(state: ProviderState) -> list[tuple[str, int, bool, datetime, int]]:
+    found: dict[tuple[str, int], tuple[bool, datetime, int]] = {}
+    for id, incident in state.incidents.incidents.items():
+        for notice in incident.notices:
+            for customer in notice.customers:
+                first = found[customer, id][1] if (customer, id) in found else notice.at
+                found[customer, id] = incidents.asks_for_decision(incident), first, notice.number
+    return sorted((c, i, *rest) for (c, i), rest in found.items())
