@@ -46,10 +46,11 @@ from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.downloads import Downloads, File
 from dpa_core.drafts import DAYS, Content, Draft, Drafts
-from dpa_core.files import MAX_BYTES, FileStore
+from dpa_core.files import MAX_BYTES, FileStore, SharedFiles
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger import verify as verify_ledger
+from dpa_core.ledger.losses import STATE, STORE
 from dpa_core.ledger.store import USAGE_CHOSEN
 from dpa_core.people import PREFIX, Account, Entry, Name, People
 from dpa_core.readers import CustomerReader, PortfolioReader
@@ -257,11 +258,22 @@ class QueryCache:
     MOST = 64 << 20
     """About how many bytes of memory the answers take."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
         self._queries: LRUCache[Hashable, Any] = LRUCache(self.MOST, getsizeof=bytes_of)
         self._lock = threading.Lock()
-        self.roles_changed = 0
-        """How many roles were given or taken since the start: part of a question about roles."""
+        self._shared = shared
+        self._roles_changed = 0
+
+    @property
+    def roles_changed(self) -> int:
+        """Part of a question about roles: another number once one may have been given or taken."""
+        if self._shared:  # by another process, which says nothing here: never the same twice
+            self._roles_changed += 1
+        return self._roles_changed
+
+    def change_roles(self) -> None:
+        """Roles were given or taken, and that is committed."""
+        self._roles_changed += 1
 
     def get(self, key: Hashable, answer: Callable[[], T]) -> T:
         """The answer known under this key, or else the one computed now, which is remembered."""
@@ -307,6 +319,8 @@ def fold_ledger(ledger_id: str, events: Iterable[Event]) -> str:
         return registry.fold_person(events).model_dump_json()
     if ledger_id == PROVIDER:
         return registry.fold_provider(events).model_dump_json()
+    if ledger_id == STORE:
+        return STATE
     if ledger_id == DEMO:
         return json.dumps({"days": sum(int(e.body["days"]) for e in events)})
     return registry.fold(events).model_dump_json()
@@ -389,14 +403,18 @@ class Application:
         self.ledger = ledger
         self.agreements = agreements
         self.clock = clock
-        self.files = FileStore(ledger.folder / "files", max_file_bytes)
+        self.files: FileStore = (
+            SharedFiles(ledger, max_file_bytes)
+            if ledger.shared
+            else FileStore(ledger.folder / "files", max_file_bytes)
+        )
         self._draft_days = draft_days
         # Kept by what they were read from, so that none is ever out of date.
         self._parsed = Parsed(CustomerState.model_validate_json, _STATES_BYTES)
         self._parsed_grants = Parsed(grants.State.model_validate_json, _STATES_BYTES // 8)
         self._parsed_provider = Parsed(ProviderState.model_validate_json, _STATES_BYTES // 8)
         self._listed = lru_cache(100)(self._query_directory)
-        self._queries = QueryCache()
+        self._queries = QueryCache(shared=ledger.shared)
         self.people = People(ledger)
         self._sessions = Sessions(ledger)
         self._session = session
@@ -418,19 +436,22 @@ class Application:
         own = self._folded(PROVIDER)
         provider = ProviderState.model_validate_json(own) if own else ProviderState()
         for start in range(0, len(ids), _BATCH):
-            with self.ledger.transaction() as tx:
-                for id in ids[start : start + _BATCH]:
-                    state = self._folded(id)
-                    if state is None:
-                        continue
-                    tx.replace_state(id, state, STATE_SCHEMA)
-                    if id == PROVIDER:
-                        self._put_provider_tasks(tx, provider, self.clock.now())
-                        facts.put_told(tx, ProviderState(), provider)
-                    elif not id.startswith("@"):
-                        parsed = CustomerState.model_validate_json(state)
-                        facts.put(tx, id, None, parsed)
-                        self._put_tasks(tx, id, parsed, provider, self.clock.now())
+            batch = ids[start : start + _BATCH]
+            self._until_written(lambda tx, batch=batch: self._derive_batch(tx, batch, provider))  # type: ignore[misc]
+
+    def _derive_batch(self, tx: Transaction, ids: Sequence[str], provider: ProviderState) -> None:
+        for id in ids:
+            state = self._folded(id)
+            if state is None:
+                continue
+            tx.replace_state(id, state, STATE_SCHEMA)
+            if id == PROVIDER:
+                self._put_provider_tasks(tx, provider, self.clock.now())
+                facts.put_told(tx, ProviderState(), provider)
+            elif not id.startswith("@"):
+                parsed = CustomerState.model_validate_json(state)
+                facts.put(tx, id, None, parsed)
+                self._put_tasks(tx, id, parsed, provider, self.clock.now())
 
     def _folded(self, ledger_id: str) -> str | None:
         """The state of a ledger, folded from its events; None, and a line in the log, where it can't be."""
@@ -542,7 +563,7 @@ class Application:
         begun = self._until_written(write)
         self.people.written()
         self._sessions.written()
-        self._queries.roles_changed += 1
+        self._queries.change_roles()
         if isinstance(begun, _Unopened):
             account = begun.account
             metrics.SIGN_INS.labels("waiting" if account.status == "waiting" else "refused").inc()
@@ -895,7 +916,7 @@ class Application:
 
         receipt = self._record(write)
         self.people.written()
-        self._queries.roles_changed += 1
+        self._queries.change_roles()
         return receipt
 
     def _record(self, write: Callable[[Transaction], list[Event]]) -> Receipt:
@@ -1103,6 +1124,8 @@ class Application:
         """
         person, _ = self._enter(person)
         if person.sees_all:
+            if self.ledger.shared:  # another process may have opened a customer
+                return list(self._query_directory(self._openings, text, limit))
             return list(self._listed(self._openings, text, limit))
         return list(self._query_directory(self._openings, text, limit, person.customer_ids))
 

@@ -6,6 +6,7 @@ with the keys that sign snapshots, and `manifest.json`, written last, without wh
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 import os
@@ -13,7 +14,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,14 +24,16 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from dpa_core import locale
 from dpa_core.application import Application
 from dpa_core.clock import Clock
-from dpa_core.files import FileStore
-from dpa_core.ledger import Ledger, StoreError, StoreInUse
+from dpa_core.files import FileStore, SharedFiles
+from dpa_core.ledger import Accepted, Ledger, StoreError, StoreInUse, accepted
+from dpa_core.ledger.anchor import Anchor, path_of, sync
 from dpa_core.ledger.home import FILES, REPLACED, UNFINISHED, Home, private_files
-from dpa_core.ledger.whole import LAST_BACKUP, Mark, doubts, log_of, looking, now
+from dpa_core.ledger.whole import LAST_BACKUP, Finding, check, examine, log_of, looking, remedy
 from dpa_core.local_socket import app_version, ask, connected, patiently
 from dpa_core.operations import CopyStore
-from dpa_core.settings import STORE, data_folder, load_agreements
+from dpa_core.settings import STORE, data_folder, database_url, load_agreements, open_ledger
 from dpa_core.snapshots.sign import KEYS
+from dpa_core.subjects.registry import STATE_SCHEMA
 
 MANIFEST = "manifest.json"
 _STORE, _KEYS = "store", "keys"
@@ -97,6 +100,8 @@ class Verified:
     events: int
     heads: tuple[tuple[str, int, str], ...]
     """Ledger, sequence and digest of each last entry."""
+    notes: tuple[str, ...] = ()
+    """What is no fault and should be known: a line each."""
 
 
 @contextmanager
@@ -119,29 +124,62 @@ def verify_store() -> Verified:
     """
     data = data_folder()
     load_agreements()  # what is wrong with them is said first, as by every command
+    if database_url() is not None:
+        with open_ledger(STATE_SCHEMA) as ledger:
+            return _verified(ledger, SharedFiles(ledger))
     server = connected(data)
     if server is None:
         if not data.is_dir():
             raise StoreError(f"There is no store in {data}.")
         home = patiently(Home.claim, data)
         try:
-            said = doubts(data / STORE)
+            doubtful = examine(data / STORE, STATE_SCHEMA)
+            said = tuple(f"{doubt.why} {remedy(data)}" for doubt in doubtful.doubts)
+            if doubtful.log is not None:
+                return Verified((*said, "The entries were not looked at."), 0, ())
             with Ledger.look(data / STORE) as ledger:
-                found = _verified(ledger, data / FILES)
+                found = _verified(ledger, FileStore(data / FILES))
         finally:
             home.release()
-        return Verified((*said, *found.faults), found.events, found.heads)
+        return replace(found, faults=(*said, *found.faults))
     server.close()
     with _copied(data) as copy, Ledger.look(copy) as ledger:
-        return _verified(ledger, data / FILES)
+        return _verified(ledger, FileStore(data / FILES))
 
 
-def accept() -> Mark:
-    """Take the store of the data folder as it is, where it is only in doubt. Gives what it holds."""
+def accept() -> tuple[Finding, Verified]:
+    """Take the store of the data folder as it is, where it is only in doubt, and put that on record. Gives
+    what was found, and what the store holds."""
+    _in_a_file()
     data = data_folder()
-    with patiently(lambda: Ledger.open(data / STORE, accept=True)):
-        pass
-    return Mark.read(data / STORE) or Mark(0, 0, None, now())
+
+    def take() -> Finding:
+        home = Home.claim(data)
+        try:
+            return check(data / STORE, accept=True, state_schema=STATE_SCHEMA)
+        finally:
+            home.release()
+
+    found = patiently(take)
+    with patiently(Ledger.open, data / STORE, accepted_by=_operator(), state_schema=STATE_SCHEMA) as ledger:
+        return found, _counted(ledger, ())
+
+
+_PG_DUMP = "The store is in PostgreSQL (DPA_DATABASE_URL). Use pg_dump and pg_restore for it: see the README."
+
+
+def _in_a_file() -> None:
+    """Raise BackupError where the store is in no file of the data folder."""
+    if database_url() is not None:
+        raise BackupError(_PG_DUMP)
+
+
+def _operator() -> str:
+    """Whoever runs the command: the name under which the system knows them, or the number."""
+    try:
+        return f"operator {getpass.getuser()}"
+    except (KeyError, OSError):  # a user without a name
+        return f"operator {os.geteuid()}"
 
 
 @contextmanager
@@ -155,13 +193,27 @@ def _copied(data: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _verified(ledger: Ledger, files: Path) -> Verified:
+def _verified(ledger: Ledger, files: FileStore) -> Verified:
     ledger.read_through()
     application = Application(ledger, load_agreements(), Clock())
-    application.files = FileStore(files)
-    faults = tuple(str(fault) for fault in application.verify())
+    application.files = files
+    return _counted(ledger, tuple(str(fault) for fault in application.verify()))
+
+
+def _counted(ledger: Ledger, faults: tuple[str, ...]) -> Verified:
     heads = tuple((str(id), int(sequence), str(digest)) for id, sequence, digest in ledger.rows(_HEADS))
-    return Verified(faults, int(ledger.rows("SELECT count(*) FROM events")[0][0]), heads)
+    events = int(ledger.rows("SELECT count(*) FROM events")[0][0])
+    return Verified(faults, events, heads, tuple(_lost(loss) for loss in accepted(ledger)))
+
+
+def _lost(loss: Accepted) -> str:
+    """What the record says of a ledger whose last entries were lost."""
+    (was, digest), (now, _) = loss.was, loss.now
+    at = loss.at.isoformat(timespec="seconds")
+    return (
+        f"{loss.ledger}: had gone up to sequence {was} ({digest}) and goes on from {now}: the rest was lost, "
+        f"as {loss.operator} accepted on {at} (entry {loss.entry} of the store’s own ledger)."
+    )
 
 
 # --- backup --------------------------------------------------------------------------------------
@@ -173,6 +225,7 @@ def make(folder: Path) -> Iterator[str]:
     The database is copied as at one moment, then the files, which are there before an entry names them and
     never change, then the keys. Raises BackupError, NotDone, StoreError.
     """
+    _in_a_file()
     data = data_folder().resolve()
     with private_files(), _plain_errors("No backup was made"):
         target = _new_folder(folder, data)
@@ -185,7 +238,7 @@ def make(folder: Path) -> Iterator[str]:
         if has_keys := (data / KEYS).exists():
             copied.append(_copy(data / KEYS, target, _KEY_FILE))
         with Ledger.look(store / STORE) as ledger:
-            found = _verified(ledger, store / FILES)
+            found = _verified(ledger, FileStore(store / FILES))
         if found.faults:
             why = f"The copy in {target} is not sound, so it is no backup:"
             raise BackupError("\n".join([why, *found.faults]))
@@ -251,15 +304,7 @@ def _put(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path.parent)
 
 
 # --- restore -------------------------------------------------------------------------------------
@@ -272,6 +317,7 @@ def restore(folder: Path, keys: Path | None = None, *, replace: bool = False) ->
     `replace`: also where the store has entries that the backup has not, or cannot be read. Raises
     BackupError, StoreError; nothing was changed then.
     """
+    _in_a_file()
     data = data_folder()
     backup = folder.resolve()
     manifest = _manifest(backup)
@@ -387,8 +433,12 @@ def _stage(backup: Path, manifest: Manifest, key_file: Path | None, staging: Pat
             if copied.sha256 != file.sha256:
                 wrong.append(f"{file.name} has other content (SHA-256 differs)")
     _refuse(backup, wrong)
-    with Ledger.open(staging / STORE) as ledger:
-        found = _verified(ledger, staging / FILES)
+    try:
+        with Ledger.open(staging / STORE, state_schema=STATE_SCHEMA) as ledger:
+            found = _verified(ledger, FileStore(staging / FILES))
+    except StoreError as error:
+        why = str(error).replace(str(staging), str(backup / _STORE))
+        raise BackupError(f"{why} Nothing was restored.") from error
     heads = tuple((entry.id, entry.sequence, entry.digest) for entry in manifest.ledgers)
     if (found.events, found.heads) != (manifest.events, heads):
         wrong.append("the manifest and the database differ in entries")
@@ -398,11 +448,12 @@ def _stage(backup: Path, manifest: Manifest, key_file: Path | None, staging: Pat
 def _more_than(staging: Path, data: Path) -> str | None:
     """In what the store of a data folder goes past the backup; None where it is the same, or the beginning
     of it."""
-    present, mark = data / STORE, Mark.read(data / STORE)
+    present, anchor = data / STORE, Anchor.read(data / STORE)
     with Ledger.look(staging / STORE) as ledger:
         (events,) = ledger.rows("SELECT count(*) FROM events")[0]
-        if mark and mark.events > events:
-            return f"The store in {data} had {mark.events:,} entries on {mark.at}, the backup has {events:,}."
+        if anchor and anchor.events > events:
+            was = f"had {anchor.events:,} entries on {anchor.at}"
+            return f"The store in {data} {was}, the backup has {events:,}."
         if not present.exists():
             return None
         try:
@@ -422,7 +473,7 @@ def _more_than(staging: Path, data: Path) -> str | None:
 def _swap(staging: Path, data: Path) -> Path | None:
     """Put what was staged in place of what is there; gives where that is kept, None where there was nothing.
 
-    The new mark comes first and the database last: whoever is stopped in between leaves a folder that says
+    The new anchor comes first and the database last: whoever is stopped in between leaves a folder that says
     that its store is missing, and can restore again.
     """
     store = data / STORE
@@ -433,13 +484,13 @@ def _swap(staging: Path, data: Path) -> Path | None:
     aside = data / f"{REPLACED}{now}-{secrets.token_hex(2)}"
     if old:
         aside.mkdir()
-        if Mark.path(store).exists():
-            shutil.copyfile(Mark.path(store), Mark.path(aside / STORE))
-    Mark.path(staging / STORE).replace(Mark.path(store))
+        if path_of(store).exists():
+            shutil.copyfile(path_of(store), path_of(aside / STORE))
+    path_of(staging / STORE).replace(path_of(store))
     for path in old:
         path.rename(aside / path.name)
     for name in (FILES, KEYS, STORE):
         if (staging / name).exists():
             (staging / name).rename(data / name)
-    _sync(data)
+    sync(data)
     return aside if old else None

@@ -143,8 +143,6 @@ def serve(
         _check_sign_in(settings)
         return
     _check_port(settings.address, settings.port)
-    if settings.metrics_at:
-        _check_port(*settings.metrics_at)
     from dpa_core import web
 
     web.one_log(settings.log_format)
@@ -253,7 +251,7 @@ def _version(version: str | None) -> Any:
 def verify() -> None:
     """Recompute every chain and head; name the first broken row of each ledger, and exit 1."""
     found = backup.verify_store()
-    _say(*found.faults)
+    _say(*found.notes, *found.faults)
     if found.faults:
         _fail("The ledger was tampered with or is damaged.")
     _say(f"All is well: {found.events:,} events in {len(found.heads):,} ledgers.")
@@ -261,9 +259,15 @@ def verify() -> None:
 
 @ledger.command("accept")
 def accept() -> None:
-    """Go on with a store that may lack its latest entries, as it is, where no backup has them."""
-    mark = backup.accept()
-    _say(f"The store is taken as it is: {mark.events:,} events in {mark.ledgers:,} ledgers.")
+    """Go on with a store that may lack its latest entries, as it is, where no backup has them. Who accepted
+    what is put on record in it."""
+    found, held = backup.accept()
+    store = f"{held.events:,} events in {len(held.heads):,} ledgers"
+    if not found.doubts:
+        _say(f"There was nothing to accept: the store is whole, with {store}.")
+        return
+    _say(*(doubt.why for doubt in found.doubts), *(f"Lost: {loss}" for loss in found.losses))
+    _say(f"The store is taken as it is, and that is on record in it: {store}.")
 
 
 @ledger.command("export")

@@ -98,12 +98,12 @@ def open_application(agreements: Mapping[str, Agreement], session: timedelta = S
     file = data_folder() / STORE
     if not file.exists():
         _make(file, agreements)
-    ledger = Ledger.open(file)
+    ledger = Ledger.open(file, state_schema=STATE_SCHEMA)
     if not ledger.rows("SELECT 1 FROM heads LIMIT 1"):  # made by another command that only looked
         ledger.close()
         file.unlink()
         _make(file, agreements)
-        ledger = Ledger.open(file)
+        ledger = Ledger.open(file, state_schema=STATE_SCHEMA)
     days = demo_days(ledger)
     if days is None:
         ledger.close()

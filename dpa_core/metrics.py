@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import platform
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ from prometheus_client import (
     start_http_server,
 )
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # the library gives it no types. A figure of its own for each, which says when the server began
+# It would give each figure another one beside it, which says when the server began.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library gives it no types
 _QUICK = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds."""
 
@@ -74,6 +76,16 @@ def timed(histogram: Any) -> Iterator[None]:
         yield
     finally:
         histogram.observe(time.perf_counter() - began)
+
+
+def why_not(host: str, port: int) -> str:
+    """Why nothing can listen there; empty where it can."""
+    try:
+        family, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.create_server(place[:2], family=socket.AddressFamily(family)):
+            return ""
+    except OSError as error:
+        return (error.strerror or str(error)).partition(" (")[0].lower()  # Python adds the address
 
 
 def serve(host: str, port: int, app: str) -> Callable[[], None]:

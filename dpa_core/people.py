@@ -68,10 +68,16 @@ class People:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._entries: Remembered[Entry | None] = Remembered(_MOST)
-        self._ids: Remembered[str | None] = Remembered(_MOST)
-        self.changes = 0
-        """How often the directory changed since the start: part of a question about names."""
+        self._entries: Remembered[Entry | None] = Remembered(_MOST, shared=ledger.shared)
+        self._ids: Remembered[str | None] = Remembered(_MOST, shared=ledger.shared)
+        self._changes = 0
+
+    @property
+    def changes(self) -> int:
+        """Part of a question about names: another number once the directory may have changed."""
+        if self._ledger.shared:  # by another process, which says nothing here: never the same twice
+            self._changes += 1
+        return self._changes
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -200,6 +206,6 @@ class People:
 
     def written(self) -> None:
         """Read anew: a transaction that wrote to the directory has been committed."""
-        self.changes += 1
+        self._changes += 1
         self._entries.forget()
         self._ids.forget()

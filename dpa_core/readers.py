@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from dpa_core.ledger import Event, Fault, Ledger, check_chain
+from dpa_core.ledger import Accepted, Event, Fault, Ledger, accepted, check_chain
 from dpa_core.subjects import grants, incidents
 from dpa_core.usage import EARLIEST
 
@@ -46,6 +46,10 @@ class CustomerReader:
     def fault(self) -> Fault | None:
         """The first entry of its whole ledger that was tampered with; None where all fit."""
         return check_chain(self._ledger, self._customer_id)
+
+    def losses(self) -> list[Accepted]:
+        """When entries of it were lost by a fault of the store, as somebody accepted; oldest first."""
+        return accepted(self._ledger, self._customer_id)
 
     def usage(self, data_type: str, until: date) -> list[tuple[date, int, int]]:
         """Monthly figures of one data type, oldest first, up to a day: first of the month, records, bytes.

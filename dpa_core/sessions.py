@@ -59,7 +59,7 @@ class Sessions:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._known: Remembered[Session | None] = Remembered(_MOST)
+        self._known: Remembered[Session | None] = Remembered(_MOST, shared=ledger.shared)
 
     def find(self, session_id: str) -> Session | None:
         """A sign-in, whether it still counts or not; None where there is none."""

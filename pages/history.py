@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pandas as pd
@@ -11,7 +11,7 @@ import streamlit as st
 from dpa_core.downloads import File
 from dpa_core.tabular import csv_file
 from dpa_core.views import history
-from dpa_core.views.history import Instruction
+from dpa_core.views.history import Accepted, Instruction
 from pages.parts import download, show, words
 from pages.parts.scope import Scope, look_at
 from pages.parts.words import md, note, say
@@ -19,10 +19,11 @@ from pages.parts.words import md, note, say
 
 @dataclass(frozen=True)
 class Data:
-    """What the page shows: every instruction, newest first, and the customer's first day."""
+    """What the page shows: every instruction, newest first, the customer's first day, and what was lost."""
 
     instructions: list[Instruction]
     began: date
+    losses: list[Accepted] = field(default_factory=list)
 
 
 def page(scope: Scope) -> None:
@@ -34,7 +35,7 @@ def read(scope: Scope) -> Data:
     """All that the page shows, from the customer's file."""
     file = scope.file
     began = file.state.customer.since or file.now
-    return Data(history.instructions(file), words.local_day(began))
+    return Data(history.instructions(file), words.local_day(began), history.losses(file))
 
 
 def draw(scope: Scope, data: Data) -> None:
@@ -46,6 +47,8 @@ def draw(scope: Scope, data: Data) -> None:
         "it rests on. Nothing here can be changed: every entry carries the digest of the one before.",
         file,
     )
+    for loss in data.losses:
+        _lost(loss)
     left, right = st.columns([3, 2], gap="large")
     with left:
         _check(scope)
@@ -53,6 +56,22 @@ def draw(scope: Scope, data: Data) -> None:
         _as_of(scope, data)
     _table(scope, data, _filtered(scope, data))
     show.clauses(("3.1(i)",), file.agreement)
+
+
+def _lost(loss: Accepted) -> None:
+    first, last = min(loss.now[0] + 1, loss.was[0]), loss.was[0]
+    st.warning(
+        md(
+            "A fault of the provider’s database has lost {} of this record, as it had been. What {} said is "
+            "not known here; what is numbered from {} on was recorded later. Accepted on {} by {}.",
+            f"entry {last}" if first == last else f"entries {first} to {last}",
+            "it" if first == last else "they",
+            first,
+            words.minute(loss.at),
+            loss.operator,
+        ),
+        icon=":material/report:",
+    )
 
 
 def _check(scope: Scope) -> None:

@@ -28,6 +28,7 @@ from dpa_core.agreement import Agreement
 from dpa_core.application import Application, Receipt
 from dpa_core.clock import Clock
 from dpa_core.ledger import Event, Ledger
+from dpa_core.ledger.anchor import path_of
 from dpa_core.people import Name
 from dpa_core.subjects import customers, features, grants
 from dpa_core.subjects.subject import Body, Command, Context
@@ -122,10 +123,16 @@ def _filled(agreement: Agreement, tmp_path_factory: pytest.TempPathFactory) -> P
     return path
 
 
+def copy_store(closed: Path, folder: Path) -> Path:
+    """A copy of a closed store in another folder, with its anchor."""
+    shutil.copy(path_of(closed), folder)
+    return Path(shutil.copy(closed, folder))
+
+
 @pytest.fixture
 def store(_filled: Path, tmp_path: Path) -> Path:
     """A closed DuckDB file with the customers and people. Use it or `application`, not both at once."""
-    return Path(shutil.copy(_filled, tmp_path / "desk.duckdb"))
+    return copy_store(_filled, tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,12 @@ import pytest
 
 from dpa_core import backup, local_socket
 from dpa_core.application import Application
-from dpa_core.ledger import Ledger
-from dpa_core.ledger.whole import Mark
+from dpa_core.ledger import Ledger, migrations, whole
+from dpa_core.ledger.anchor import path_of
 from dpa_core.settings import STORE
 from dpa_core.snapshots.sign import KEYS, key_ring, rotate
 from dpa_core.subjects import assistance
+from dpa_core.views import history
 from tests.conftest import VERSION, carry_out, email
 from tests.test_cli import dpa as dpa  # fixtures
 from tests.test_cli import filled as filled
@@ -80,6 +81,7 @@ def test_a_backup_is_verified_and_restores_into_an_empty_folder(dpa, data, targe
     for name in (KEYS, *(p.relative_to(data) for p in (data / "files").rglob("*") if p.is_file())):
         assert (tmp_path / "new" / name).read_bytes() == (data / name).read_bytes()
     assert dpa("ledger", "verify")[:2] == (0, "All is well: 11 events in 9 ledgers.\n")
+    assert dpa("ledger", "export", "nordfrakt")[0] == 0  # with a line in the access log
     assert not list((tmp_path / "new").glob("unfinished-*"))
 
 
@@ -237,7 +239,7 @@ def test_a_store_that_has_more_is_replaced_only_on_demand_and_kept_aside(dpa, da
     assert "had 12 entries" in line
     assert "add --replace" in line
     assert tree(data) == before
-    Mark.path(data / STORE).unlink()
+    path_of(data / STORE).unlink()
     assert "has entries of nordfrakt that the backup has not" in refused(dpa("restore", target))
     code, out, _ = dpa("restore", target, "--replace")
     assert code == 0
@@ -321,7 +323,7 @@ def test_verify_says_what_a_store_lacks_and_changes_nothing(dpa, data):
     before = tree(data)
     code, out, err = dpa("ledger", "verify")
     assert code == 1
-    assert "it holds 11 entries, then it held 12" in out
+    assert "lacks entries that it had on" in out
     assert "All is well" not in out + err
     assert tree(data) == before
     assert dpa("ledger", "accept")[1] == "The store is taken as it is: 11 events in 9 ledgers.\n"
@@ -335,3 +337,62 @@ def test_a_disk_that_is_full_makes_no_backup(dpa, data, target, monkeypatch):
     monkeypatch.setattr(shutil, "copyfile", full)
     assert "No backup was made: x: No space left on device." in refused(dpa("backup", target))
     assert [p.name for p in target.iterdir()] == ["store"]
+
+
+def lose(data, agreement, clock):
+    """Put an older database in the place of the present one: Nordfrakt loses entry 5 and 6."""
+    older = (data / STORE).read_bytes()
+    instruct(data, agreement, clock, 2)
+    (data / STORE).write_bytes(older)
+
+
+def test_a_loss_is_refused_everywhere_and_once_accepted_told_ever_after(dpa, data, agreement, clock, target):
+    with Ledger.open(data / STORE) as ledger:
+        had = ledger.head("nordfrakt").sequence
+    lose(data, agreement, clock)
+    lacks = f"nordfrakt (had {had + 2}, has {had})"
+    for command in ("customers", "ledger export nordfrakt"):
+        assert lacks in refused(dpa(*command.split()))
+    code, out, err = dpa("ledger", "verify")
+    assert code == 1
+    assert lacks in out
+    code, out, err = dpa("ledger", "accept")
+    assert (code, err) == (0, "")
+    assert f"Lost: {lacks}\n" in out
+    assert "is on record" in out
+    code, out, err = dpa("ledger", "verify")
+    assert (code, err) == (0, "")
+    assert f"nordfrakt: had gone up to sequence {had + 2} (" in out
+    assert f") and goes on from {had}: the rest was lost, as operator " in out
+    assert "All is well" in out
+    assert dpa("ledger", "accept")[1].startswith("There was nothing to accept: the store is whole")
+    assert dpa("backup", target)[0] == 0
+
+
+def test_the_history_of_a_customer_tells_what_was_lost(dpa, data, agreement, clock):
+    lose(data, agreement, clock)
+    assert dpa("ledger", "accept")[0] == 0
+    with Ledger.open(data / STORE) as ledger:
+        application = Application(ledger, {VERSION: agreement}, clock)
+        file = application.open(application.person(email("anna")), "nordfrakt")
+        (loss,) = history.losses(file)
+        assert (loss.was[0], loss.now) == (
+            file.sequence + 2,
+            (file.sequence, ledger.head("nordfrakt").digest),
+        )
+        other = application.open(application.person(email("henrik")), "solsidan")
+        assert history.losses(other) == []
+
+
+def test_a_backup_of_a_newer_version_is_refused(dpa, data, target, tmp_path, monkeypatch):
+    with Ledger.open(data / STORE) as ledger, ledger.transaction() as tx:
+        tx.execute("INSERT INTO migrations (name) VALUES ('9999_later.sql')", [])
+    monkeypatch.setattr(migrations, "unknown", lambda _: [])
+    monkeypatch.setattr(whole, "unknown", lambda _: [])
+    assert dpa("backup", target)[0] == 0
+    monkeypatch.undo()
+    monkeypatch.setenv("DPA_DATA_DIR", str(tmp_path / "new"))
+    line = refused(dpa("restore", target))
+    assert f"{target}/store/{STORE} was written by a newer version" in line
+    assert "Nothing was restored" in line
+    assert list((tmp_path / "new").iterdir()) == []

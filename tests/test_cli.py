@@ -17,7 +17,7 @@ from dpa_core.access import Identity, Unconfirmed
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
 from dpa_core.application import Application
 from dpa_core.clock import Clock
-from dpa_core.ledger import Ledger
+from dpa_core.ledger import Ledger, move
 from dpa_core.settings import STORE
 from tests.agreement.texts import write_text
 from tests.conftest import VERSION, carry_out, email
@@ -38,7 +38,8 @@ def folder(tmp_path, monkeypatch):
 def filled(folder, store):
     """The data folder, with the customers and people of conftest."""
     folder.mkdir()
-    return store.rename(folder / STORE)
+    move(store, folder / STORE)
+    return folder / STORE
 
 
 @pytest.fixture
@@ -313,7 +314,7 @@ def test_a_database_that_another_process_has_open_is_said_in_a_line(dpa, filled,
 def test_a_file_that_is_no_database_is_said_in_a_line(dpa, folder):
     folder.mkdir()
     (folder / STORE).write_bytes(b"no database")
-    assert "not a valid DuckDB database file" in refused(dpa("ledger", "verify"))
+    assert "it is no database, or its beginning is damaged" in refused(dpa("ledger", "verify"))
 
 
 def test_the_demo_is_prepared_twice_and_verified(dpa, folder):

@@ -1,12 +1,15 @@
 """The demo's data: the same for everybody, never mixed with real data, and all of it by the rules."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from dpa_core import access, demo, web
-from dpa_core.application import demo_days
-from dpa_core.ledger import Ledger
+from dpa_core.application import Application, demo_days
+from dpa_core.clock import Clock
+from dpa_core.ledger import Ledger, migrations, move
 from dpa_core.settings import STORE, SettingsError, read_settings
 from tests.frozen import VERSION, frozen_agreements
 
@@ -112,7 +115,7 @@ def test_a_demo_interrupted_while_it_was_filled_is_filled_anew(folder):
     application = demo.open_application(AGREEMENTS)
     assert application.verify() == []
     application.ledger.close()
-    assert sorted(f.name for f in folder.iterdir()) == [STORE, "desk.mark"]
+    assert sorted(f.name for f in folder.iterdir()) == ["desk.anchor", STORE]
 
 
 def test_a_store_that_another_command_made_and_left_empty_becomes_the_demo(folder):
@@ -125,7 +128,7 @@ def test_a_store_that_another_command_made_and_left_empty_becomes_the_demo(folde
 def test_the_demo_refuses_a_store_with_real_data_and_leaves_it_alone(folder, store):
     folder.mkdir()
     real = folder / STORE
-    store.rename(real)
+    move(store, real)
     with Ledger.open(real) as ledger:
         before = ledger.rows("SELECT * FROM events ORDER BY ALL")
     with pytest.raises(SettingsError, match="holds real data"):
@@ -146,3 +149,32 @@ def test_production_refuses_a_store_with_demo_data(folder):
     with pytest.raises(SettingsError, match="holds demo data"):
         web.serving(settings)
     demo.open_application(AGREEMENTS).ledger.close()  # and has let go of the file
+
+
+_STEPS = sorted(f.name for f in Path(migrations.__file__).parent.glob("*.sql"))
+
+
+@pytest.mark.parametrize("step", _STEPS[1:])
+def test_a_store_from_before_any_migration_shows_its_open_tasks(filled, tmp_path, step):
+    """Whichever shape it has: what is derived from the ledgers is made anew."""
+    store = tmp_path / STORE
+    filled.ledger.copy_to(store)
+    tables = {"health", "matters", "tasks", "people", "person_names", "addresses", "accounts", "sessions",
+              "drafts", "access_log", "openings"}  # fmt: skip
+    with duckdb.connect(str(store)) as connection:
+        (open_tasks,) = connection.execute("SELECT count(*) FROM tasks").fetchone()
+        late = [name for name in _STEPS if name >= step]
+        text = "".join((Path(migrations.__file__).parent / name).read_text() for name in late)
+        for table in tables:
+            if f"CREATE TABLE {table} " in text:
+                connection.execute(f"DROP TABLE IF EXISTS {table}")
+        if "access_log_numbers" in text:
+            connection.execute("DROP SEQUENCE access_log_numbers")
+        if "DROP TABLE matters" in text and "CREATE TABLE matters " not in text:
+            connection.execute("CREATE TABLE matters (customer_id VARCHAR)")
+        connection.execute("DELETE FROM migrations WHERE list_contains(?, name)", [late])
+    with Ledger.open(store) as ledger:
+        application = Application(ledger, AGREEMENTS, Clock())
+        assert ledger.rows("SELECT count(*) FROM tasks") == [(open_tasks,)]
+        assert open_tasks >= 13
+        assert application.verify() == []

@@ -2,12 +2,14 @@
 
 from dpa_core.ledger.chain import GENESIS, Event, Head, chain, digest_of
 from dpa_core.ledger.database import Values
+from dpa_core.ledger.losses import Accepted, accepted
 from dpa_core.ledger.store import Conflict, Ledger, StoreError, StoreInUse, Transaction
 from dpa_core.ledger.verify import Fault, check_chain, verify
 from dpa_core.ledger.whole import move
 
 __all__ = [
     "GENESIS",
+    "Accepted",
     "Conflict",
     "Event",
     "Fault",
@@ -17,6 +19,7 @@ __all__ = [
     "StoreInUse",
     "Transaction",
     "Values",
+    "accepted",
     "chain",
     "check_chain",
     "digest_of",

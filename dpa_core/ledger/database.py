@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from dpa_core.ledger.chain import Event
+Place = tuple[str, int, str]
+"""How far a ledger has come: its identifier, sequence and digest of its last entry."""
 
 
 class Session(Protocol):
@@ -55,8 +56,8 @@ class Database(Protocol):
     def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of a query, in lists of some thousands, as at one moment."""
 
-    def appended(self, events: Sequence[Event]) -> None:
-        """Called after each commit, with the events that it wrote."""
+    def reached(self, places: list[Place]) -> None:
+        """Called after each commit, with how far it brought which ledgers."""
 
     def read_through(self) -> None:
         """Read every row of every table. Raises StoreError where one is damaged."""

@@ -6,8 +6,6 @@ unfinished work.
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -18,16 +16,15 @@ from uuid import uuid4
 import duckdb
 import pyarrow as pa
 
-from dpa_core.ledger import whole
-from dpa_core.ledger.chain import Event
+from dpa_core.ledger import losses, whole
+from dpa_core.ledger.anchor import AnchorLog
 from dpa_core.ledger.checkpoints import LOG_MOST, Checkpoints
-from dpa_core.ledger.database import utc
-from dpa_core.ledger.errors import Conflict, StoreError, StoreInUse
+from dpa_core.ledger.database import Place, utc
+from dpa_core.ledger.errors import Conflict, StoreError, StoreInUse, plainly
 from dpa_core.ledger.home import Home
 from dpa_core.ledger.migrations import migrate
-from dpa_core.ledger.whole import Mark
 
-log = logging.getLogger("dpa_desk")
+Record = Callable[["DuckSession", losses.Acceptance], None]
 
 _UNWRITABLE = ("No space left", "File too large", "Could not write", "has been invalidated")
 """What DuckDB's errors say of a full or unwritable disk, of whichever class they are."""
@@ -52,15 +49,17 @@ def _plain_errors() -> Iterator[None]:
             "where it happens again, ask for less at once."
         ) from error
     except (duckdb.Error, OSError) as error:
-        text = str(error)
-        if "Could not set lock" in text:
+        if "Could not set lock" in str(error):
             raise StoreInUse from error
         if _unwritable(error):
             raise StoreError(
                 "The database could not be written: the disk is full or cannot be written to. Nothing of "
                 "this step was stored. Free some space, restart the server, then try again."
             ) from error
-        raise StoreError(f"The database cannot be read or written: {text.splitlines()[0]}") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else plainly(error)
+        raise StoreError(
+            f"The database cannot be read or written: {why}. `dpa ledger verify` says what is damaged."
+        ) from error
 
 
 class DuckSession:
@@ -108,37 +107,6 @@ class DuckSession:
             self._cursor.unregister("incoming")
 
 
-class _Marked:
-    """Keeps the mark beside a store that is open: after every commit, so never ahead of it."""
-
-    def __init__(self, store: Path, connection: duckdb.DuckDBPyConnection) -> None:
-        self._store = store
-        self._lock = threading.Lock()
-        self._mark = whole.present(connection)
-        self._write()
-
-    def wrote(self, events: Sequence[Event]) -> None:
-        """Count events whose transaction has been committed."""
-        if not events:
-            return
-        last = events[-1]
-        begun = {e.customer_id for e in events if e.sequence == 1}
-        with self._lock:
-            self._mark = Mark(
-                self._mark.events + len(events),
-                self._mark.ledgers + len(begun),
-                (last.customer_id, last.sequence, last.digest),
-                whole.now(),
-            )
-            self._write()
-
-    def _write(self) -> None:
-        try:
-            self._mark.write(self._store)
-        except OSError as error:  # the step itself is stored; a mark that lags says too little, never a lie
-            log.warning("%s cannot be written: %s", Mark.path(self._store), error.strerror)
-
-
 class DuckFile:
     """A DuckDB file that is open."""
 
@@ -152,33 +120,38 @@ class DuckFile:
         path: Path,
         home: Home | None = None,
         token: str | None = None,
+        anchor: AnchorLog | None = None,
     ) -> None:
         self._connection = connection
         self.folder = path.parent
         self.read_only = token is None
         self._home = home
         self._token = token
-        self._marked = _Marked(path, connection) if token else None
+        self._anchor = anchor
         self._idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
         self._checkpoints = Checkpoints(whole.log_of(path), connection)
         if token:
             self._checkpoints.start()
 
     @classmethod
-    def open(cls, path: Path, *, accept: bool = False) -> DuckFile:
-        """As `Ledger.open`."""
+    def open(
+        cls, path: Path, record: Record, *, accepted_by: str | None = None, state_schema: int | None = None
+    ) -> DuckFile:
+        """As `Ledger.open`. `record`: writes to the store what was accepted of it."""
         with _plain_errors():
             home = Home.claim(path.parent)
             try:
-                whole.check(path, accept=accept)
+                found = whole.check(path, accept=accepted_by is not None, state_schema=state_schema)
+                kept = whole.keep_log(path, found.log) if found.doubts else None
                 if not path.exists():
                     _make(path)
                 token = uuid4().hex
-                connection = _begin(path, token)
+                acceptance = losses.Acceptance.of(found, accepted_by, kept)
+                connection, anchor = _begin(path, token, acceptance, record)
             except BaseException:
                 home.release()
                 raise
-            return cls(connection, path, home, token)
+            return cls(connection, path, home, token, anchor)
 
     @classmethod
     def look(cls, path: Path) -> DuckFile:
@@ -200,6 +173,8 @@ class DuckFile:
                 # which is what the next opening expects.
                 with suppress(duckdb.Error):
                     self._connection.execute("CHECKPOINT")
+                    if self._anchor:
+                        self._anchor.close()  # first: a store that says it was closed has a whole anchor
                     _say(self._connection, "closed", self._token)
                     self._connection.execute("CHECKPOINT")
         finally:
@@ -256,10 +231,10 @@ class DuckFile:
                     raise Conflict("this ledger", -1) from error
                 raise
 
-    def appended(self, events: Sequence[Event]) -> None:
-        """Carry the mark on."""
-        if self._marked:
-            self._marked.wrote(events)
+    def reached(self, places: list[Place]) -> None:
+        """Carry the anchor on."""
+        if self._anchor:
+            self._anchor.wrote(places)
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query."""
@@ -290,23 +265,41 @@ def _make(path: Path) -> None:
     draft.rename(path)
 
 
-def _begin(path: Path, token: str) -> duckdb.DuckDBPyConnection:
-    """Open a store that was found whole, and let it say that it is open: see `whole`."""
+def _begin(
+    path: Path, token: str, acceptance: losses.Acceptance | None, record: Record
+) -> tuple[duckdb.DuckDBPyConnection, AnchorLog]:
+    """Open a store that was found whole or accepted, and let it say that it is open: see `whole`."""
     connection = duckdb.connect(str(path))
     try:
+        if acceptance:  # on record before the anchor forgets what was lost
+            migrate(connection)
+            connection.begin()
+            record(DuckSession(connection), acceptance)
+            connection.commit()
+        heads = connection.execute("SELECT customer_id, sequence, digest FROM heads").fetchall()
+        anchor = AnchorLog(path, token, whole.token_of(connection), heads)
         migrate(connection, lambda: _say(connection, "opened", token))
         connection.execute("CHECKPOINT")
-        connection.execute("INSERT INTO openings VALUES ('log', ?)", [token])
+        connection.execute("INSERT INTO openings (role, token) VALUES ('log', ?)", [token])
+        anchor.log_begun()
         _confine(connection)
     except BaseException:
         connection.close()
         raise
-    return connection
+    whole.mark_of(path).unlink(missing_ok=True)
+    return connection, anchor
 
 
 def _say(connection: duckdb.DuckDBPyConnection, role: str, token: str) -> None:
     connection.execute("DELETE FROM openings")
-    connection.execute("INSERT INTO openings VALUES (?, ?)", [role, token])
+    rows = "INSERT INTO openings (role, token) VALUES (?, ?), ('anchored', ?)"
+    connection.execute(rows, [role, token, token])
+
+
+def _say_closed(copy: duckdb.DuckDBPyConnection) -> None:
+    """Let a copy say that it was closed. No word of an anchor: it has none."""
+    copy.execute("DELETE FROM openings")
+    copy.execute("INSERT INTO openings (role, token) VALUES ('closed', ?)", [uuid4().hex])
 
 
 def _confine(connection: duckdb.DuckDBPyConnection) -> None:
@@ -320,8 +313,7 @@ def _confine(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _damaged(error: Exception, folder: Path) -> StoreError:
-    why = str(error).splitlines()[0].rstrip(".")
-    return StoreError(f"The database is damaged: {why}. {whole.remedy(folder)}")
+    return StoreError(f"The database is damaged: {plainly(error)}. {whole.remedy(folder)}")
 
 
 _OWN_TABLES = (
@@ -343,7 +335,7 @@ def new_copy(path: Path, rows: Callable[[str, Sequence[str]], Iterator[pa.Table]
             session = DuckSession(target)
             for part in rows(name, [column[0] for column in described]):
                 session.insert(name, part)
-        _say(target, "closed", uuid4().hex)
+        _say_closed(target)
         target.commit()
 
 
@@ -364,9 +356,13 @@ def _copy(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection) 
         target.register("copied_rows", rows)
         target.execute(f'INSERT INTO "{name}" SELECT * FROM copied_rows')  # noqa: S608  # see above
         target.unregister("copied_rows")
+    # A sequence's text begins it with the number that comes next.
+    numbers = "SELECT sql FROM duckdb_sequences() WHERE database_name = current_database()"
+    for (made,) in source.execute(numbers).fetchall():
+        target.execute(made)
     indexes = "SELECT sql FROM duckdb_indexes() WHERE database_name = current_database() AND sql IS NOT NULL"
     for (made,) in source.execute(indexes).fetchall():
         target.execute(made)
-    _say(target, "closed", uuid4().hex)
+    _say_closed(target)
     target.commit()
     source.rollback()

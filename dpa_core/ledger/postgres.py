@@ -17,10 +17,10 @@ from typing import Any, NoReturn, TypeVar
 import psycopg
 import pyarrow as pa
 from psycopg import RawCursor, RawServerCursor, errors
+from psycopg.types.string import StrDumperVarchar
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from dpa_core.ledger.chain import Event
-from dpa_core.ledger.database import utc
+from dpa_core.ledger.database import Place, utc
 from dpa_core.ledger.duck import new_copy
 from dpa_core.ledger.errors import CommitLost, Conflict, Interrupted, StoreError
 from dpa_core.ledger.migrations import files
@@ -248,7 +248,7 @@ class Postgres:
                 connection.execute("ROLLBACK")
             self._reading.putconn(connection)
 
-    def appended(self, events: Sequence[Event]) -> None:
+    def reached(self, places: list[Place]) -> None:
         """Nothing is kept beside a server's database."""
 
     def read_through(self) -> None:
@@ -295,16 +295,24 @@ def _columns(described: Sequence[psycopg.Column], rows: Sequence[tuple[Any, ...]
     return pa.table(arrays, names=[column.name for column in described])
 
 
-def _pool(url: str) -> ConnectionPool[Any]:
-    def configure(connection: psycopg.Connection[Any]) -> None:
-        connection.execute(_EACH_CONNECTION)
+def _configure(connection: psycopg.Connection[Any]) -> None:
+    # A text is of the type that our columns have: without one, a parameter used twice may get two types.
+    connection.adapters.register_dumper(str, StrDumperVarchar)
+    connection.execute(_EACH_CONNECTION)
 
+
+def _pool(url: str) -> ConnectionPool[Any]:
     return ConnectionPool(
         url,
-        kwargs={"autocommit": True, "connect_timeout": 5, "application_name": "dpa-desk"},
+        kwargs={
+            "autocommit": True,
+            "connect_timeout": 5,
+            "application_name": "dpa-desk",
+            "client_encoding": "utf8",
+        },
         min_size=1,
         max_size=MOST_CONNECTIONS,
-        configure=configure,
+        configure=_configure,
         reconnect_timeout=PATIENCE,
         open=True,
     )
@@ -316,7 +324,7 @@ _MADE_BY = "CREATE DATABASE dpa TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C
 def _check(session: PostgresSession) -> None:
     """Raise StoreError where the database would sort or search otherwise than a DuckDB file does."""
     ((fits,),) = session.rows(
-        "SELECT current_setting('server_encoding') = 'UTF8' AND 'a' > 'B' AND lower('Å') = 'å'"
+        "SELECT current_setting('server_encoding') = 'UTF8' AND 'a' > 'B' AND lower(chr(197)) = chr(229)"
     )
     if not fits:
         raise StoreError(
@@ -336,7 +344,9 @@ def _migrate(session: PostgresSession) -> None:
             f"The database was written by a newer version of DPA Desk (it has had {', '.join(newer)}). "
             "Nothing in it was changed. Start that version."
         )
-    for file in known:
-        if file.name not in done:
-            session.script(file.read_text(encoding="utf-8"))
-            session.execute("INSERT INTO migrations (name) VALUES ($1)", [file.name])
+    missing = [file for file in known if file.name not in done]
+    for file in missing:
+        session.script(file.read_text(encoding="utf-8"))
+        session.execute("INSERT INTO migrations (name) VALUES ($1)", [file.name])
+    if missing:  # what is derived from the ledgers is made anew before it is used
+        session.execute("UPDATE heads SET state_schema = 0")

@@ -17,6 +17,7 @@ import pyarrow as pa
 from cachetools import LRUCache
 
 from dpa_core import metrics
+from dpa_core.ledger import losses
 from dpa_core.ledger.chain import Event, Head, canonical
 from dpa_core.ledger.database import Database, Session
 from dpa_core.ledger.duck import DuckFile
@@ -82,6 +83,11 @@ class Transaction:
         """The events that it wrote."""
         self.then: list[Callable[[], None]] = []
         """What is done once it is committed, such as counting what it brought about."""
+
+    @property
+    def reached(self) -> list[tuple[str, int, str]]:
+        """How far this transaction brought which ledgers: sequence and digest of the last entry of each."""
+        return list({e.customer_id: (e.customer_id, e.sequence, e.digest) for e in self.appended}.values())
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Change a table that is no ledger's, and say how many rows. Raises Conflict where a row with that
@@ -255,14 +261,27 @@ class Ledger:
         """Whether it was opened to look at only."""
         self._heads = _Heads()
 
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may write to the store meanwhile: nothing that was read is kept then."""
+        return self._database.shared
+
     @classmethod
-    def open(cls, path: Path, *, accept: bool = False) -> Ledger:
+    def open(cls, path: Path, *, accepted_by: str | None = None, state_schema: int | None = None) -> Ledger:
         """Open the file, made if missing, and bring it to the present shape.
 
         Raises StoreInUse; and StoreError, leaving the file as it is, where it is not whole or a newer
-        version of the app has written it. `accept`: what is only in doubt is taken as it is.
+        version of the app has written it. `accepted_by`: the operator on whose word a store in doubt is
+        taken as it is; that goes on record in it. `state_schema`: the newest shape of folded states that
+        whoever opens it knows; a newer one is of a newer version.
         """
-        return cls(DuckFile.open(path, accept=accept), path.parent)
+        database = DuckFile.open(
+            path,
+            lambda session, acceptance: losses.record(Transaction(session), acceptance),
+            accepted_by=accepted_by,
+            state_schema=state_schema,
+        )
+        return cls(database, path.parent)
 
     @classmethod
     def look(cls, path: Path) -> Ledger:
@@ -316,7 +335,7 @@ class Ledger:
         except CommitLost as lost:
             self._find_out(appended, lost)
         self._heads.wrote(transaction.written)
-        self._database.appended(transaction.appended)
+        self._database.reached(transaction.reached)
         _count(transaction, time.perf_counter() - began)
 
     def _find_out(self, appended: Sequence[Event], lost: CommitLost) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dpa_core.application import AgreementMissing, CustomerFile
+from dpa_core.ledger import Accepted as Accepted
 from dpa_core.ledger import Event, Fault
 from dpa_core.subjects import registry
 
@@ -80,3 +81,9 @@ def fault(file: CustomerFile) -> Fault | None:
     Always looks at the whole ledger, whatever the file's moment.
     """
     return file.reader.fault()
+
+
+def losses(file: CustomerFile) -> list[Accepted]:
+    """When entries of the customer's ledger were lost by a fault of the store, as the provider's operator has
+    accepted on record; oldest first. Clause: Art. 32(1)(c) GDPR"""
+    return file.reader.losses()

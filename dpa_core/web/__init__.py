@@ -34,23 +34,24 @@ from dpa_core.agreement import AgreementError
 from dpa_core.application import Application, demo_days
 from dpa_core.clock import Clock
 from dpa_core.files import MAX_BYTES, MEGABYTE
-from dpa_core.ledger import Ledger, StoreError
+from dpa_core.ledger import StoreError
 from dpa_core.local_socket import app_version, listening
 from dpa_core.providers import Provider
 from dpa_core.settings import (
     ROOT,
-    STORE,
     Limits,
     Settings,
     SettingsError,
     data_folder,
     load_agreements,
     log_form,
+    open_ledger,
     read_settings,
     session_length,
     signing_key,
 )
 from dpa_core.snapshots.sign import KEYS, KeyFileError, KeyRing, key_ring
+from dpa_core.subjects.registry import STATE_SCHEMA
 from dpa_core.web import runs, streamlit_side
 from dpa_core.web.collecting import collect_when_calm
 from dpa_core.web.cookies import SessionCookie
@@ -152,6 +153,9 @@ def one_log(form: logs.Form) -> None:
     # Called for each logger that Streamlit makes, to give it a handler of its own.
     streamlit.logger.setup_formatter = logs.speak_through_root
     logs.set_up(form)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    # Where another starts uvicorn: its lines have whole addresses, with the codes that sign somebody in.
+    logging.getLogger("uvicorn.access").disabled = True
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -167,11 +171,13 @@ def serving(settings: Settings) -> dict[str, Any]:
 
     Raises SettingsError (a demo store), StoreError, AgreementError, KeyFileError.
     """
+    if (at := settings.metrics_at) and (why := metrics.why_not(*at)):
+        raise SettingsError(f"DPA_METRICS_ADDRESS: nothing can listen at {settings.metrics_address}: {why}.")
     agreements = load_agreements()
     keys = key_ring(settings.data_dir, signing_key())
     for problem in keys.problems:
         log.warning("%s: %s", KEYS, problem)
-    ledger = Ledger.open(settings.data_dir / STORE)
+    ledger = open_ledger(STATE_SCHEMA)
     if demo_days(ledger) is not None:
         ledger.close()
         raise SettingsError(f"{settings.data_dir} holds demo data. Name another folder with DPA_DATA_DIR.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from dpa_core.application import Application
 from dpa_core.ledger import Ledger
 from dpa_core.settings import Limits
 from dpa_core.web.cookies import SessionCookie
-from tests.conftest import NOW, SettableClock, email
+from tests.conftest import NOW, SettableClock, copy_store, email
 from tests.frozen import VERSION
 from tests.hostile.streamlit_client import Address, ask
 from tests.pages import KEYS
@@ -61,9 +60,9 @@ class Desk:
 @pytest.fixture(scope="module")
 def desk(_filled: Path, agreement: Agreement, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A server of this file's own."""
-    store = shutil.copy(_filled, tmp_path_factory.mktemp("hostile") / "desk.duckdb")
+    store = copy_store(_filled, tmp_path_factory.mktemp("hostile"))
     clock = SettableClock(NOW)
-    application = Application(Ledger.open(Path(store)), {VERSION: agreement}, clock)
+    application = Application(Ledger.open(store), {VERSION: agreement}, clock)
     listening = socket.create_server(("127.0.0.1", 0))
     address = Address(listening.getsockname()[1], "http://desk.example")
     opened = web.Site(application, "privacy@people.example", KEYS, SessionCookie(secure=False))

@@ -38,7 +38,7 @@ def test_whatever_is_made_in_a_new_folder_is_its_owners_alone(tmp_path):
     with Ledger.open(folder / "desk.duckdb") as ledger:
         append(ledger)
         FileStore(folder / "files").put("a.txt", b"text")
-        assert {"desk.duckdb", "desk.duckdb.wal", "desk.mark", "snapshot_keys.json", "files"} <= modes(
+        assert {"desk.duckdb", "desk.duckdb.wal", "desk.anchor", "snapshot_keys.json", "files"} <= modes(
             folder
         ).keys()
         assert_private(folder)
@@ -99,7 +99,7 @@ def test_links_are_not_followed(tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "files").symlink_to(outside)
-    (folder / "desk.mark").symlink_to(outside / "x")
+    (folder / "desk.anchor").symlink_to(outside / "x")
     mend(folder)
     assert stat.S_IMODE((outside / "x").stat().st_mode) == 0o644
 

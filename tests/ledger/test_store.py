@@ -212,7 +212,7 @@ def refused_untouched(path):
 
 def test_a_store_of_a_newer_version_is_refused_and_left_as_it_is(newer):
     refused_untouched(newer)
-    assert sorted(file.name for file in newer.parent.iterdir()) == [newer.name, "desk.mark"]
+    assert sorted(file.name for file in newer.parent.iterdir()) == ["desk.anchor", newer.name]
 
 
 def test_a_store_of_a_newer_version_is_left_as_it_is_with_the_log_of_a_crash(newer, tmp_path):

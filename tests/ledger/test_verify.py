@@ -10,8 +10,8 @@ import pytest
 
 from dpa_core.application import Application, fold_ledger
 from dpa_core.ledger import GENESIS, Ledger, check_chain, verify
+from dpa_core.ledger.anchor import path_of
 from dpa_core.ledger.chain import Event, canonical, digest_of
-from dpa_core.ledger.whole import Mark
 from dpa_core.subjects.registry import STATE_SCHEMA
 from dpa_core.subjects.retention import PlaceHold, SetPeriod
 from dpa_core.views import history
@@ -39,8 +39,9 @@ def tamper(file, *statements):
     with duckdb.connect(str(file)) as con:
         for sql, *values in statements:
             con.execute(sql, values)
-    # Whoever can change the file can take the mark beside it too: the chains have to tell by themselves.
-    Mark.path(file).unlink(missing_ok=True)
+        # Whoever can change the file can take the anchor too: the chains have to tell by themselves.
+        con.execute("DELETE FROM openings WHERE role = 'anchored'")
+    path_of(file).unlink(missing_ok=True)
 
 
 def faults(file):

@@ -95,7 +95,7 @@ def test_no_list_reads_a_folded_state(application, people, monkeypatch):
     read = application.ledger.rows
     monkeypatch.setattr(application.ledger, "rows", lambda sql, *rest: asked.append(sql) or read(sql, *rest))
     found = overview(application, people.eva)
-    for question in (found.lines, found.totals, found.falling_due, found.due_by_day, found.found):
+    for question in (found.listed, found.totals, found.falling_due, found.due_by_day, found.found):
         question()
     assert application.directory(people.eva, "nord") == [("nordfrakt", "Nordfrakt Logistik AB")]
     assert asked

@@ -31,15 +31,22 @@ def unknown(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, then: Callable[[], None] = lambda: None) -> None:
-    """Run what has not been run yet, and `then`, all in one transaction."""
+    """Run what has not been run yet, and `then`, all in one transaction.
+
+    Every head of a store that something was run on counts as one of an older shape from then on, so that what
+    is derived from its ledgers (states, tasks) is made anew before it is used, also by a later opening where
+    this one is stopped.
+    """
     connection.begin()
     try:
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name VARCHAR PRIMARY KEY)")
         done = {name for (name,) in connection.execute("SELECT name FROM migrations").fetchall()}
-        for file in files():
-            if file.name not in done:
-                connection.execute(file.read_text(encoding="utf-8"))
-                connection.execute("INSERT INTO migrations VALUES (?)", [file.name])
+        missing = [file for file in files() if file.name not in done]
+        for file in missing:
+            connection.execute(file.read_text(encoding="utf-8"))
+            connection.execute("INSERT INTO migrations (name) VALUES ($1)", [file.name])
+        if missing:
+            connection.execute("UPDATE heads SET state_schema = 0")
         then()
         connection.commit()
     except BaseException:
