@@ -10,11 +10,11 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache, wraps
+from functools import cached_property, lru_cache, partial, wraps
 from hashlib import sha256
 from inspect import signature
 from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
@@ -23,7 +23,7 @@ import pyarrow as pa
 from cachetools import LRUCache
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from dpa_core import addresses, facts, metrics
+from dpa_core import addresses, closed, facts, metrics
 from dpa_core.access import (
     ENDED,
     EXPIRED,
@@ -44,6 +44,7 @@ from dpa_core.access_log import DAYS as ACCESS_LOG_DAYS
 from dpa_core.access_log import OF_A_CUSTOMER, PAGE, AccessLog, Found, Kind, Line, Place, Search, cleaned
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
+from dpa_core.closed import ClosedItems
 from dpa_core.downloads import Downloads, File
 from dpa_core.drafts import DAYS, Content, Draft, Drafts
 from dpa_core.files import MAX_BYTES, FileStore, SharedFiles
@@ -207,6 +208,15 @@ class CustomerFile(_Opened):
         changes = sub_processors.State(published=dict(self.changes))
         return sub_processors.in_effect(agreement, changes, at)
 
+    @property
+    def closed(self) -> ClosedItems:
+        """What had left the state by that moment, as nothing more can happen to it."""
+        return self.reader.closed(self.sequence)
+
+    def recalled(self, command: Command) -> CustomerState:
+        """The state with what a command is about, also where that has left it."""
+        return registry.recalled(self.state, command, self.closed.find)
+
     def attached(self, sha256: str) -> File:
         """A file attached to something of this customer. Raises Refusal where it is not, or is damaged.
 
@@ -214,6 +224,7 @@ class CustomerFile(_Opened):
         """
         named = [
             *registry.files(self.state),
+            *self.closed.files(sha256),
             *(f for i in self.incidents.values() for n in i.notices for f in n.files),
         ]
         return _attached(self.files, named, sha256)
@@ -323,7 +334,7 @@ def fold_ledger(ledger_id: str, events: Iterable[Event]) -> str:
         return STATE
     if ledger_id == DEMO:
         return json.dumps({"days": sum(int(e.body["days"]) for e in events)})
-    return registry.fold(events).model_dump_json()
+    return registry.fold_open(events)[0].model_dump_json()
 
 
 def _tell(events: Iterable[Event]) -> None:
@@ -333,7 +344,7 @@ def _tell(events: Iterable[Event]) -> None:
         metrics.INSTRUCTIONS.labels(subject.name if subject else "none").inc()
         # A person's ledger may be named by an address.
         where = "a person's roles" if event.customer_id.startswith(PREFIX) else event.customer_id
-        log.info("recorded %s, entry %d: %s", where, event.sequence, event.kind)
+        log.info("recorded %s, entry %s: %s", where, event.sequence, event.kind)
 
 
 def task_row(task: Task, customer_name: str) -> tuple[str | int | datetime | None, ...]:
@@ -435,11 +446,15 @@ class Application:
         """
         own = self._folded(PROVIDER)
         provider = ProviderState.model_validate_json(own) if own else ProviderState()
+        with_past = frozenset(closed.with_past(self.ledger))
         for start in range(0, len(ids), _BATCH):
             batch = ids[start : start + _BATCH]
-            self._until_written(lambda tx, batch=batch: self._derive_batch(tx, batch, provider))  # type: ignore[misc]
+            derive = partial(self._derive_batch, ids=batch, provider=provider, with_past=with_past)
+            self._until_written(derive)
 
-    def _derive_batch(self, tx: Transaction, ids: Sequence[str], provider: ProviderState) -> None:
+    def _derive_batch(
+        self, tx: Transaction, ids: Sequence[str], provider: ProviderState, with_past: frozenset[str]
+    ) -> None:
         for id in ids:
             state = self._folded(id)
             if state is None:
@@ -452,6 +467,17 @@ class Application:
                 parsed = CustomerState.model_validate_json(state)
                 facts.put(tx, id, None, parsed)
                 self._put_tasks(tx, id, parsed, provider, self.clock.now())
+                if id in with_past:
+                    self._put_past(tx, id)
+
+    def _put_past(self, tx: Transaction, customer_id: str) -> None:
+        """What has left a customer's state, and the states that are kept of its past, made anew."""
+        closed.forget(tx, customer_id)
+        before = 0
+        for sequence, state, left in closed.past(self.ledger.events(customer_id)):
+            closed.put(tx, customer_id, left)
+            closed.keep_fold(tx, customer_id, before, sequence, state.model_dump_json(), STATE_SCHEMA)
+            before = sequence
 
     def _folded(self, ledger_id: str) -> str | None:
         """The state of a ledger, folded from its events; None, and a line in the log, where it can't be."""
@@ -1041,10 +1067,10 @@ class Application:
             )
         state, sequence, now = self._state(head), head.sequence, self.clock.now()
         if as_of is not None:
-            events = self.ledger.events(customer_id, until=as_of)
-            if as_of > now or not events:
+            sequence = self.ledger.sequence_at(customer_id, as_of)
+            if as_of > now or not sequence:
                 raise _no_such_day(state, future=as_of > now)
-            state, sequence, now = registry.fold(events), events[-1].sequence, as_of
+            state, now = self._state_after(customer_id, sequence), as_of
         return self._file(person, customer_id, state, sequence, now, as_of)
 
     def _file(
@@ -1091,10 +1117,21 @@ class Application:
         Raises Forbidden as `open` does, and Refusal where there is no such entry.
         """
         file = self.open(person, customer_id)
-        events = [e for e in self.ledger.events(customer_id, until=moment) if e.sequence <= sequence]
-        if not events or events[-1].sequence != sequence:
+        if not 1 <= sequence <= self.ledger.sequence_at(customer_id, moment):
             raise refuse("no_entry", "3.1(i)", "sequence", name=file.name, entry=str(sequence))
-        return self._file(file.person, customer_id, registry.fold(events), sequence, moment, moment)
+        state = self._state_after(customer_id, sequence)
+        return self._file(file.person, customer_id, state, sequence, moment, moment)
+
+    def _state_after(self, customer_id: str, sequence: int) -> CustomerState:
+        """A customer's state after one entry of its ledger, folded from the last one that is kept."""
+
+        def fold() -> CustomerState:
+            begin, text = closed.state_before(self.ledger, customer_id, sequence, STATE_SCHEMA)
+            events = self.ledger.events(customer_id, after=begin, upto=sequence)
+            kept = self._parsed(text) if text else None
+            return registry.fold_open(events, kept, self._closed(customer_id, begin).find)[0]
+
+        return self._queries.get(("state", customer_id, sequence), fold)
 
     @leaves_a_line("look_refused")
     def portfolio(self, person: Person) -> Portfolio:
@@ -1164,7 +1201,8 @@ class Application:
             state, now = self._state(head), self.clock.now()
             provider = self._provider(self.ledger.head(PROVIDER))
             context = self._context(customer_id, state, provider, head.sequence, now, side)
-            bodies = policies.decide(command, state, self._named(command, context))
+            whole = registry.recalled(state, command, self._closed(customer_id, head.sequence).find)
+            bodies = policies.decide(command, whole, self._named(command, context))
             by = _Signature(present, side, customer_id, context.agreement.version, now)
             events, new = self._write(tx, customer_id, head, state, by, bodies)
             if any(getattr(new, s.name) is not getattr(state, s.name) for s in registry.WITH_TASKS):
@@ -1205,10 +1243,17 @@ class Application:
         bodies: Sequence[Body],
     ) -> tuple[list[Event], CustomerState]:
         events = by.sign(customer_id, head, bodies)
-        new = registry.fold(events, state)
-        tx.append(head, events, self._parsed.written(new, new.model_dump_json()), STATE_SCHEMA)
+        before = head.sequence if head else 0
+        new, left = registry.fold_open(events, state, self._closed(customer_id, before).find)
+        text = self._parsed.written(new, new.model_dump_json())
+        tx.append(head, events, text, STATE_SCHEMA)
         facts.put(tx, customer_id, state if head else None, new)
+        closed.put(tx, customer_id, left)
+        closed.keep_fold(tx, customer_id, before, events[-1].sequence, text, STATE_SCHEMA)
         return events, new
+
+    def _closed(self, customer_id: str, upto: int) -> ClosedItems:
+        return ClosedItems(self.ledger, customer_id, upto)
 
     # --- downloads -------------------------------------------------------------------------------
 
@@ -1311,7 +1356,11 @@ class Application:
     def _provider_at(self, as_of: datetime | None) -> ProviderState:
         if as_of is None:
             return self._provider(self.ledger.head(PROVIDER))
-        return registry.fold_provider(self.ledger.events(PROVIDER, until=as_of))
+        sequence = self.ledger.sequence_at(PROVIDER, as_of)
+        return self._queries.get(
+            ("state", PROVIDER, sequence),
+            lambda: registry.fold_provider(self.ledger.events(PROVIDER, upto=sequence)),
+        )
 
     @property
     def _newest_version(self) -> Agreement:
@@ -1446,19 +1495,25 @@ class Application:
         """The first fault of every ledger that has one, and every file that is missing or was changed."""
         found = list(verify_ledger(self.ledger, fold_ledger, STATE_SCHEMA))
         named = {fault.customer_id for fault in found}
-        found += (fault for fault in self._listed_faults() if fault.customer_id not in named)
+        found += self._derived_faults(named)
         return [*found, *self._file_faults()]
 
-    def _listed_faults(self) -> Iterator[Fault]:
+    def _derived_faults(self, but: Collection[str]) -> Iterator[Fault]:
+        """What lies beside the heads and does not follow from the ledgers, but of those with a fault."""
         ids = self.ledger.rows("SELECT customer_id FROM heads ORDER BY customer_id")
         heads = {id: head for (id,) in ids if (head := self.ledger.head(id))}
-        customers = {id: self._state(head) for id, head in heads.items() if not id.startswith("@")}
+        sound = {id: head for id, head in heads.items() if id not in but}
+        customers = {id: self._state(head) for id, head in sound.items() if not id.startswith("@")}
         unfit = list(facts.unfit(self.ledger, customers.items()))
         if not facts.told_fit(self.ledger, self._provider(heads.get(PROVIDER))):
             unfit.append(PROVIDER)
-        for id in unfit:
+        for id in (id for id in unfit if id not in but):
             sequence = heads[id].sequence if id in heads else 0
             yield Fault(id, sequence, "what lists tell of it does not follow from its rows")
+        for id in closed.with_past(self.ledger):
+            if id in sound and not closed.fits(self.ledger, id, STATE_SCHEMA):
+                why = "what is closed, or a state kept of its past, does not follow from its rows"
+                yield Fault(id, heads[id].sequence, why)
 
     def _file_faults(self) -> Iterator[Fault]:
         heads = self.ledger.rows(
@@ -1470,7 +1525,8 @@ class Application:
             if head and customer_id == PROVIDER:
                 named = list(registry.files(self._provider(head)))
             else:
-                named = list(registry.files(self._state(head)))
+                upto = head.sequence if head else 0
+                named = [*registry.files(self._state(head)), *self._closed(customer_id, upto).files()]
             for ref in named:
                 if head and self.files.read(ref.sha256) is None:
                     why = f"the attached file “{ref.name}” is missing or was changed ({ref.sha256})"

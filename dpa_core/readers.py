@@ -12,9 +12,20 @@ from typing import Any
 
 import pyarrow as pa
 
+from dpa_core.closed import ClosedItems
 from dpa_core.ledger import Accepted, Event, Fault, Ledger, accepted, check_chain
 from dpa_core.subjects import grants, incidents
 from dpa_core.usage import EARLIEST
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Which entries of a ledger are asked for; None: of every kind, by everybody, since ever, any number."""
+
+    kinds: tuple[str, ...] | None = None
+    actors: tuple[str, ...] | None = None
+    since: datetime | None = None
+    among: tuple[int, ...] | None = None
 
 
 class CustomerReader:
@@ -28,8 +39,7 @@ class CustomerReader:
         self, *, after: int = 0, upto: int | None = None, until: datetime | None = None
     ) -> list[Event]:
         """Its events in order: after a sequence, up to and with another, or with a moment in UTC."""
-        found = self._ledger.events(self._customer_id, after=after, until=until)
-        return [e for e in found if upto is None or e.sequence <= upto]
+        return self._ledger.events(self._customer_id, after=after, until=until, upto=upto)
 
     def event(self, sequence: int) -> Event | None:
         """One entry; None where there is none of that number."""
@@ -42,6 +52,45 @@ class CustomerReader:
     def events_of(self, kind: str, upto: int) -> list[Event]:
         """Its events of one kind up to and with a sequence, newest first."""
         return self._ledger.events_of(self._customer_id, kind, upto)
+
+    def numbers(self, wanted: Entries, upto: int, limit: int, offset: int = 0) -> list[int]:
+        """The numbers of entries that are asked for, up to and with one, newest first: a part of them."""
+        where, values = self._wanted(wanted, upto)
+        sql = (
+            f"SELECT sequence FROM events WHERE {where} ORDER BY sequence DESC "  # noqa: S608  # of constants
+            f"LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}"
+        )
+        return [number for (number,) in self._ledger.rows(sql, [*values, limit, offset])]
+
+    def number_of(self, wanted: Entries, upto: int) -> int:
+        """How many entries are asked for, up to and with one."""
+        where, values = self._wanted(wanted, upto)
+        sql = f"SELECT count(*) FROM events WHERE {where}"  # noqa: S608  # of constants
+        return int(self._ledger.rows(sql, values)[0][0])
+
+    def _wanted(self, wanted: Entries, upto: int) -> tuple[str, list[Any]]:
+        where = ["customer_id = $1", "sequence <= $2"]
+        values: list[Any] = [self._customer_id, upto]
+        since = _naive(wanted.since) if wanted.since else None
+        for condition, value in (
+            ("kind = ANY(CAST({} AS VARCHAR[]))", wanted.kinds),
+            ("actor = ANY(CAST({} AS VARCHAR[]))", wanted.actors),
+            ("recorded_at >= {}", since),
+            ("sequence = ANY(CAST({} AS BIGINT[]))", wanted.among),
+        ):
+            if value is not None:
+                values.append(list(value) if isinstance(value, tuple) else value)
+                where.append(condition.format(f"${len(values)}"))
+        return " AND ".join(where), values
+
+    def kinds_and_actors(self, upto: int) -> list[tuple[str, str]]:
+        """Who has brought about entries of which kinds, up to and with one."""
+        sql = "SELECT DISTINCT kind, actor FROM events WHERE customer_id = $1 AND sequence <= $2"
+        return self._ledger.rows(sql, [self._customer_id, upto])
+
+    def closed(self, upto: int) -> ClosedItems:
+        """What had left its state by an entry."""
+        return ClosedItems(self._ledger, self._customer_id, upto)
 
     def fault(self) -> Fault | None:
         """The first entry of its whole ledger that was tampered with; None where all fit."""

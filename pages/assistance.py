@@ -17,7 +17,7 @@ from dpa_core.subjects.features import SetFeatures
 from dpa_core.subjects.retention import CancelShortening
 from dpa_core.subjects.subject import Command
 from dpa_core.views import history
-from pages.parts import actions, consequences, show, steps, words
+from pages.parts import actions, consequences, paging, show, steps, words
 from pages.parts.scope import Scope
 from pages.parts.uploads import Chosen
 from pages.parts.words import md, note, say
@@ -35,14 +35,24 @@ _OUTCOME: dict[assistance.Outcome, show.Look] = {
     "withdrawn": (":material/undo:", "gray"),
 }
 
+PAGE = 10
+"""Requests that are over shown at once."""
+LATEST = 200
+"""Instructions that are listed to be flagged; older ones are flagged by their number."""
+_REQUESTS, _FLAGS = "assistance.requests", "assistance.flags"
+
 
 @dataclass(frozen=True)
 class Data:
-    """The requests and flags, newest first."""
+    """The open requests and flags, newest first, and a page of each of those that are over."""
 
     requests: list[Request]
+    over: list[Request]
+    requests_over: int
     flags: list[tuple[Flag, str]]
     """Each with its instruction in words; empty where the ledger has none of that number."""
+    answered: list[tuple[Flag, str]]
+    flags_answered: int
 
 
 def page(scope: Scope) -> None:
@@ -51,12 +61,19 @@ def page(scope: Scope) -> None:
 
 
 def read(scope: Scope) -> Data:
-    """All that the page shows, open ones first."""
-    state = scope.file.state.assistance
-    flags = sorted(state.flags.values(), key=lambda f: (f.outcome != "open", -f.id))
+    """All that the page shows."""
+    file, state = scope.file, scope.file.state.assistance
+    requests, flags = file.closed.number(_REQUESTS), file.closed.number(_FLAGS)
+    asked, flagged = (file.customer_id, file.as_of, requests), (file.customer_id, file.as_of, flags)
+    over = paging.number(_REQUESTS, requests, PAGE, asked)
+    answered = paging.number(_FLAGS, flags, PAGE, flagged)
     return Data(
-        sorted(state.requests.values(), key=lambda r: (_over(r), -r.id)),
-        [(flag, _in_words(flag, scope.file)) for flag in flags],
+        sorted(state.requests.values(), key=lambda r: -r.id),
+        file.closed.page(_REQUESTS, Request, PAGE, over * PAGE),
+        requests,
+        [(f, _in_words(f, file)) for f in sorted(state.flags.values(), key=lambda f: -f.id)],
+        [(f, _in_words(f, file)) for f in file.closed.page(_FLAGS, Flag, PAGE, answered * PAGE)],
+        flags,
     )
 
 
@@ -83,18 +100,34 @@ def draw(scope: Scope, data: Data) -> None:
         show.read_only(file)
     for flag, what in data.flags:
         _flag(scope, flag, what)
+    nothing = not data.requests and not data.over
     if file.allows("instruct"):
-        with st.expander("Ask for help", icon=":material/add:", expanded=not data.requests):
+        with st.expander("Ask for help", icon=":material/add:", expanded=nothing):
             _form(scope)
     if file.allows("respond"):
         actions.button(scope, "Flag an instruction as infringing the law", "assistance.flag", _FLAG)
-    if not data.requests:
+    if nothing:
         st.markdown(":material/task_alt: Nothing was asked for.")
     for request in data.requests:
         _card(scope, request)
+    _what_is_over(scope, data)
     show.clauses(
         ("3.1(viii)", assistance.CLAUSE, "3.1(i)", assistance.COST_CLAUSE, "Sch. 3 1.4(v)"), agreement
     )
+
+
+def _what_is_over(scope: Scope, data: Data) -> None:
+    """The requests and flags to which nothing more can happen, a page at a time."""
+    if data.over:
+        st.subheader("Closed and withdrawn", anchor=False)
+    for request in data.over:
+        _card(scope, request)
+    paging.draw(_REQUESTS, data.requests_over, PAGE, "request")
+    if data.answered:
+        st.subheader("Flags answered", anchor=False)
+    for flag, what in data.answered:
+        _flag(scope, flag, what)
+    paging.draw(_FLAGS, data.flags_answered, PAGE, "flag")
 
 
 def _flag(scope: Scope, flag: Flag, what: str) -> None:
@@ -268,7 +301,8 @@ def _buttons(
 
 
 def _raise(form: actions.Form) -> actions.Make:
-    given = [i for i in history.instructions(form.file) if i.on_behalf_of != PROCESSOR]
+    latest = history.instructions(form.file, last=LATEST)
+    given = [i for i in latest if i.on_behalf_of != PROCESSOR]
     words_of = {i.sequence: f"{i.sequence}. {i.what} ({words.day(i.recorded_at)})" for i in given}
     st.markdown("The customer sees it at once, and confirms or withdraws. This is no legal advice.")
     chosen = st.selectbox(
@@ -276,8 +310,17 @@ def _raise(form: actions.Form) -> actions.Make:
         options=list(words_of),
         format_func=lambda n: words_of[n],
     )
+    older = None
+    if form.file.sequence > LATEST:
+        older = st.number_input(
+            **form.field("older", "Or an older one, by its number in the history"),
+            value=None,
+            min_value=1,
+            max_value=form.file.sequence,
+            step=1,
+        )
     opinion = st.text_area(**form.field("opinion", "Which law, and why"))
-    return lambda: assistance.FlagInstruction(chosen or 0, opinion)
+    return lambda: assistance.FlagInstruction(int(older or chosen or 0), opinion)
 
 
 _FLAG = actions.Dialog("Flag an instruction", "Tell the customer", _raise)
@@ -295,7 +338,9 @@ def _revoke(id: int, form: actions.Form) -> actions.Make:
     file = form.file
     state = file.state.assistance
     effects = policies.effects_of(assistance.AnswerFlag(id, False), file.state, file.context)
-    asked = state.requests.get(state.flags[id].instruction)
+    asked = file.recalled(assistance.AnswerFlag(id, False)).assistance.requests.get(
+        state.flags[id].instruction
+    )
     if asked:
         say(":material/cancel: Withdrawn with it: **request {}, {}**.", asked.id, asked.title)
     for command in (*effects.before, *effects.after):

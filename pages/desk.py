@@ -18,12 +18,13 @@ from dpa_core.application import ProviderFile
 from dpa_core.subjects import registry
 from dpa_core.subjects.common import SIDES
 from dpa_core.views import tasks
-from pages.parts import show, steps, usage, words
+from pages.parts import paging, show, steps, usage, words
 from pages.parts.scope import Scope
 from pages.parts.words import md, say
 
 SUBJECTS = {s.name: s.title for s in registry.ON_DESK}
 FIRST = 8  # tasks shown as cards above the table
+PAGE = 50  # rows of the table at once
 _WEEKS = 12
 WHO = {"provider": "The provider", "customer": "The customer", "both": "Both"}
 _COLORS = ["#0b6bcb", "#8a63d2", "#0f9d8a", "#c77700", "#d1495b"]
@@ -31,11 +32,18 @@ _COLORS = ["#0b6bcb", "#8a63d2", "#0f9d8a", "#c77700", "#d1495b"]
 
 @dataclass(frozen=True)
 class Data:
-    """The open tasks as filtered, and the load by subject."""
+    """A page of the open tasks as filtered, the first of all, how many there are, and the load by subject."""
 
     provider: ProviderFile
     tasks: pa.Table
+    first: pa.Table
+    counted: pa.Table
     load: pa.Table
+
+    @property
+    def number(self) -> int:
+        """How many are open under the filters."""
+        return pc.sum(self.counted["open"]).as_py() or 0
 
 
 def page(scope: Scope) -> None:
@@ -51,14 +59,17 @@ def read(scope: Scope) -> Data:
     state = st.session_state
     provider = scope.application.open_provider(scope.file.person)
     who = state.get("desk.who", "provider")
-    found = tasks.of_provider(
-        provider,
+    wanted = tasks.Wanted(
         waits_for=None if who == "both" else who,
-        subjects=state.get("desk.kinds", []),
+        subjects=tuple(state.get("desk.kinds", [])),
         text=state.get("desk.text", ""),
         overdue_only=state.get("desk.overdue", False),
     )
-    return Data(provider, found, tasks.load(provider))
+    counted = tasks.counted(provider, wanted)
+    number = paging.number("desk", pc.sum(counted["open"]).as_py() or 0, PAGE, wanted)
+    found = tasks.of_provider(provider, wanted, PAGE, number * PAGE)
+    first = found if number == 0 else tasks.of_provider(provider, wanted, FIRST)
+    return Data(provider, found, first.slice(0, FIRST), counted, tasks.load(provider))
 
 
 def draw(scope: Scope, data: Data) -> None:
@@ -67,10 +78,11 @@ def draw(scope: Scope, data: Data) -> None:
     st.markdown("Everything open over all customers, overdue first. The next step opens where it is taken.")
     _load(data.load)
     _filters()
-    overdue = pc.sum(pc.equal(data.tasks["standing"], "overdue")).as_py() or 0
+    late_ones = data.counted.filter(pc.equal(data.counted["standing"], "overdue"))
+    overdue = pc.sum(late_ones["open"]).as_py() or 0
     late = md(":material/warning: **{:,} overdue**", overdue) if overdue else "none overdue"
-    say("**{}**, {}{}", words.count(data.tasks.num_rows, "open task"), late, _shown(data.tasks.num_rows))
-    if data.tasks.num_rows:
+    say("**{}**, {}{}", words.count(data.number, "open task"), late, _shown(data.number))
+    if data.number:
         _first(scope, data)
         _timeline(data)
         _table(scope, data)
@@ -119,7 +131,7 @@ def _filters() -> None:
 
 def _first(scope: Scope, data: Data) -> None:
     """The most urgent ones, each with its next step as a button."""
-    for number, row in enumerate(data.tasks.slice(0, FIRST).to_pylist()):
+    for number, row in enumerate(data.first.to_pylist()):
         with st.container(border=True, key=f"task_{number}"):
             left, middle, right = st.columns([2.9, 4.0, 2.4], vertical_alignment="center")
             with left:
@@ -150,7 +162,7 @@ def _go(scope: Scope, row: dict[str, str]) -> None:
 
 def _timeline(data: Data) -> None:
     """What falls due in the coming weeks, as a chart and its table."""
-    frame = _weeks(data.tasks, data.provider)
+    frame = _weeks(data.counted, data.provider)
     st.subheader("What falls due", anchor=False)
     order = list(dict.fromkeys(frame["Week"]))
     chart = (
@@ -175,17 +187,13 @@ def _timeline(data: Data) -> None:
 
 def _weeks(found: pa.Table, provider: ProviderFile) -> pd.DataFrame:
     """Open tasks by week of their due date and kind; before today and undated ones by themselves."""
-    frame = found.select(["subject", "due"]).to_pandas()
+    frame = found.to_pandas()
     local = frame["due"].dt.tz_convert("Europe/Stockholm") - pd.Timedelta(microseconds=1)
     now = pd.Timestamp(provider.now).tz_convert("Europe/Stockholm")
     monday = (now - pd.Timedelta(days=now.day_of_week)).normalize()
     number = ((local.dt.tz_localize(None) - monday.tz_localize(None)).dt.days // 7).clip(upper=_WEEKS)
-    slot = (
-        number.where(frame["due"] > pd.Timestamp(provider.now), -1)
-        .where(frame["due"].notna(), 99)
-        .astype(int)
-    )
-    counted = frame.assign(slot=slot).groupby(["slot", "subject"]).size().reset_index(name="Open")
+    slot = number.where(frame["standing"] != "overdue", -1).where(frame["due"].notna(), 99).astype(int)
+    counted = frame.assign(slot=slot).groupby(["slot", "subject"])["open"].sum().reset_index(name="Open")
 
     def name(slot: int) -> str:
         if slot == -1:
@@ -213,7 +221,7 @@ def _table(scope: Scope, data: Data) -> None:
     picked = st.dataframe(
         shown,
         hide_index=True,
-        key="desk.table",
+        key=f"desk.table.{st.session_state.get('desk.page', 0)}",  # another page, another selection
         on_select="rerun",
         selection_mode="single-row",
         column_config={
@@ -227,6 +235,7 @@ def _table(scope: Scope, data: Data) -> None:
             "clause": "Clause",
         },
     )
+    paging.draw("desk", data.number, PAGE, "open task")
     rows = picked["selection"]["rows"]
     if rows and rows[0] < data.tasks.num_rows:
         row = data.tasks.slice(rows[0], 1).to_pylist()[0]

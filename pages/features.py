@@ -74,7 +74,7 @@ def draw(scope: Scope, cards: list[Card]) -> None:
         with left if number % 2 == 0 else right:
             _card(card, scope, staged)
     show.clauses((features.CLAUSE, features.TRANSFER_CLAUSE, "3.1(i)"), file.agreement)
-    if staged:
+    if file.allows("instruct"):
         actions.declare(scope, REVIEW, _dialog(scope))
 
 
@@ -151,10 +151,11 @@ def _status(card: Card, staged: dict[str, bool]) -> show.Status:
 
 def _toggled(id: str, stands: bool, scope: Scope) -> None:
     staged = _staged(scope)
-    if staged.pop(id, None) is None:
-        staged[id] = not stands
-        _open(id)
-    stage(scope, staged)
+    if staged.pop(id, None) is not None:
+        stage(scope, staged)
+        return
+    stage(scope, {**staged, id: not stands})
+    _open(id)
 
 
 def _closed(scope: Scope) -> None:

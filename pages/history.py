@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -11,16 +12,22 @@ import streamlit as st
 from dpa_core.downloads import File
 from dpa_core.tabular import csv_file
 from dpa_core.views import history
-from dpa_core.views.history import Accepted, Instruction
-from pages.parts import download, show, words
+from dpa_core.views.history import Accepted, History, Instruction, Search
+from pages.parts import download, paging, show, words
 from pages.parts.scope import Scope, look_at
 from pages.parts.words import md, note, say
+
+PAGE = 50
+"""Entries shown at once."""
+_ANY = "Any time"
 
 
 @dataclass(frozen=True)
 class Data:
-    """What the page shows: every instruction, newest first, the customer's first day, and what was lost."""
+    """A page of what a search finds, newest first; the customer's first day; and what was lost."""
 
+    found: History
+    number: int
     instructions: list[Instruction]
     began: date
     losses: list[Accepted] = field(default_factory=list)
@@ -33,9 +40,35 @@ def page(scope: Scope) -> None:
 
 def read(scope: Scope) -> Data:
     """All that the page shows, from the customer's file."""
-    file = scope.file
+    file, state = scope.file, st.session_state
     began = file.state.customer.since or file.now
-    return Data(history.instructions(file), words.local_day(began), history.losses(file))
+    whole, last = History(file), state.get("history.last")
+    search = Search(
+        state.get("history.text", ""),
+        _still_there("history.subjects", whole.subjects),
+        _still_there("history.actors", whole.actors),
+        # To the minute, so that the same question stays the same while somebody looks.
+        (file.now - timedelta(days=last)).replace(second=0, microsecond=0) if last else None,
+    )
+    found = History(file, search)
+    number = found.number()
+    page = paging.number("history", number, PAGE, (file.customer_id, file.as_of, search))
+    return Data(
+        found,
+        number,
+        found.page(PAGE, page * PAGE),
+        words.local_day(began),
+        history.losses(file),
+    )
+
+
+def _still_there(key: str, there: Sequence[str]) -> tuple[str, ...]:
+    """What was chosen in a filter, but for what this customer's record does not have."""
+    state = st.session_state
+    chosen = [option for option in state.get(key, ()) if option in there]
+    if chosen != list(state.get(key, ())):
+        state[key] = chosen
+    return tuple(chosen)
 
 
 def draw(scope: Scope, data: Data) -> None:
@@ -54,7 +87,8 @@ def draw(scope: Scope, data: Data) -> None:
         _check(scope)
     with right:
         _as_of(scope, data)
-    _table(scope, data, _filtered(scope, data))
+    _filters(data)
+    _table(scope, data)
     show.clauses(("3.1(i)",), file.agreement)
 
 
@@ -110,36 +144,28 @@ def _as_of(scope: Scope, data: Data) -> None:
             st.rerun()
 
 
-def _filtered(scope: Scope, data: Data) -> list[Instruction]:
-    everything = data.instructions
+def _filters(data: Data) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.text_input("Search", placeholder="Feature, data type, reason", width=260)
-        subjects = st.multiselect("Subject", sorted({i.subject for i in everything}), width=260)
-        actors = st.multiselect("Person", sorted({i.actor for i in everything}), width=260)
-        last = st.selectbox(
+        st.text_input("Search", placeholder="Feature, data type, reason", key="history.text", width=260)
+        subjects, actors = data.found.subjects, data.found.actors
+        st.multiselect("Subject", subjects, key="history.subjects", width=260)
+        st.multiselect("Person", actors, key="history.actors", width=260)
+        st.selectbox(
             "When",
             [None, 7, 30, 365],
-            format_func=lambda d: f"Last {words.count(d, 'day')}" if d else "Any time",
+            format_func=lambda d: f"Last {words.count(d, 'day')}" if d else _ANY,
+            key="history.last",
             width=160,
         )
-    since = scope.file.now - timedelta(days=last) if last else None
-    wanted = text.strip().lower()
-    return [
-        i
-        for i in everything
-        if (not subjects or i.subject in subjects)
-        and (not actors or i.actor in actors)
-        and (since is None or i.recorded_at >= since)
-        and (not wanted or wanted in f"{i.what} {i.reason} {i.actor}".lower())
-    ]
 
 
-def _table(scope: Scope, data: Data, found: list[Instruction]) -> None:
+def _table(scope: Scope, data: Data) -> None:
+    found = data.instructions
     if not found:
         st.info("No entry matches. Clear a filter to see more.", icon=":material/filter_alt_off:")
         return
-    if len(found) < len(data.instructions):
-        note("{:,} of {} shown.", len(found), words.count(len(data.instructions), "entry", "entries"))
+    if data.number < scope.file.sequence:
+        note("{:,} of {} found.", data.number, words.count(scope.file.sequence, "entry", "entries"))
     frame = pd.DataFrame(
         {
             "No.": [i.sequence for i in found],
@@ -163,11 +189,12 @@ def _table(scope: Scope, data: Data, found: list[Instruction]) -> None:
         },
         alt="Every instruction: number, time, what, subject, person, agreement version and reason",
     )
+    paging.draw("history", data.number, PAGE, "entry", "entries")
     download.button(
         scope,
         "Download as CSV",
-        lambda: _csv(scope, found),
-        key=f"history_csv_{hash(tuple(i.sequence for i in found))}",
+        lambda: _csv(scope, data.found),
+        key=f"history_csv_{scope.file.sequence}_{data.found.search!r}",
     )
     rows = picked.selection.rows
     if rows and rows[0] < len(found):
@@ -176,13 +203,13 @@ def _table(scope: Scope, data: Data, found: list[Instruction]) -> None:
         st.caption("Choose a row to see all of it.")
 
 
-def _csv(scope: Scope, found: list[Instruction]) -> File:
-    """The entries that are shown, as a file."""
+def _csv(scope: Scope, found: History) -> File:
+    """The entries that are found, as a file."""
     columns = ("entry", "recorded (UTC)", "what", "reason", "who", "subject", "agreement", "digest")
-    rows = [
+    rows = (
         (i.sequence, i.recorded_at, i.what, i.reason, i.actor, i.subject, i.agreement_version, i.digest)
-        for i in found
-    ]
+        for i in found.all()
+    )
     return File(f"history-{scope.file.customer_id}.csv", "text/csv", csv_file(columns, rows))
 
 

@@ -201,7 +201,7 @@ def _due(scope: Scope, data: Data) -> None:
         return
     total = sum(data.due_by_day.values())
     first = f"{words.count(total, 'thing')} due, the first on {words.day(min(data.due_by_day)[0])}"
-    _days(data, first)
+    _days(scope, data, first)
     now = scope.application.clock.now()
     frame = pd.DataFrame(
         {
@@ -218,12 +218,14 @@ def _due(scope: Scope, data: Data) -> None:
         note("{} listed, what is due first coming first.", words.part(DUE, total, "thing"))
 
 
-def _days(data: Data, sentence: str) -> None:
+def _days(scope: Scope, data: Data, sentence: str) -> None:
     """A mark for each day on which something of a kind falls due."""
     frame = pd.DataFrame(
         [(pd.Timestamp(day), kind, number) for (day, kind), number in sorted(data.due_by_day.items())],
         columns=["Due", "Kind", "Number"],
     )
+    # From now on; with what is overdue, from the first of that.
+    since = {} if data.due[0].last < scope.application.clock.now() else {"domainMin": alt.ExprRef("now()")}
     chart = (
         alt.Chart(frame)
         .mark_tick(thickness=3, size=18)
@@ -231,7 +233,7 @@ def _days(data: Data, sentence: str) -> None:
             x=alt.X(
                 "Due:T",
                 title=None,
-                scale=alt.Scale(domainMin=alt.ExprRef("now()")),
+                scale=alt.Scale(**since),
                 axis=alt.Axis(format=D3_DAY, tickCount=6),
             ),
             y=alt.Y("Kind:N", title=None, axis=alt.Axis(labelColor="currentColor", labelLimit=220)),

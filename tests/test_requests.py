@@ -255,7 +255,7 @@ def busy(application, people):
 
 
 def rows(application, people, **filters):
-    table = tasks.of_provider(application.open_provider(people.eva), **filters)
+    table = tasks.of_provider(application.open_provider(people.eva), tasks.Wanted(**filters))
     return [
         (r["customer"], r["subject"], r["next_step"], tasks.STANDING[r["standing"]])
         for r in table.to_pylist()
@@ -317,7 +317,7 @@ def test_the_desk_is_what_the_rules_say(application, people, clock):
         file = application.open(who, id)
         expected += [t.key for t in registry.desk_tasks(file.state, file.context) if t.stands(file.now)]
     expected += [t.key for t in registry.desk_tasks(provider.state, provider.context)]
-    found = tasks.of_provider(provider, waits_for=None)["key"].to_pylist()
+    found = tasks.of_provider(provider, tasks.Wanted(waits_for=None))["key"].to_pylist()
     assert sorted(found) == sorted(expected)
 
 

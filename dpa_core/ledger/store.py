@@ -19,7 +19,7 @@ from cachetools import LRUCache
 from dpa_core import metrics
 from dpa_core.ledger import losses
 from dpa_core.ledger.chain import Event, Head, canonical
-from dpa_core.ledger.database import Database, Session
+from dpa_core.ledger.database import Database, Session, Values
 from dpa_core.ledger.duck import DuckFile
 from dpa_core.ledger.errors import CommitLost, Interrupted
 from dpa_core.ledger.errors import Conflict as Conflict
@@ -387,14 +387,29 @@ class Ledger:
             return {}
         return {row[0]: Head(*row) for row in self.rows(*_heads_of(customer_ids))}
 
-    def events(self, customer_id: str, *, after: int = 0, until: datetime | None = None) -> list[Event]:
-        """One ledger's events in order: those after a sequence, up to and with a moment in UTC."""
-        sql = f"SELECT {_COLUMNS} FROM events WHERE customer_id = $1 AND sequence > $2"  # noqa: S608
-        values: list[Any] = [customer_id, after]
+    def events(
+        self, customer_id: str, *, after: int = 0, until: datetime | None = None, upto: int | None = None
+    ) -> list[Event]:
+        """One ledger's events in order: after a sequence, up to and with a moment in UTC, or another one."""
+        bind = Values()
+        sql = f"SELECT {_COLUMNS} FROM events WHERE customer_id = {bind(customer_id)}"  # noqa: S608
+        sql += f" AND sequence > {bind(after)}"
         if until is not None:
-            sql += " AND recorded_at <= $3"
-            values.append(until)
+            sql += f" AND recorded_at <= {bind(until)}"
+        if upto is not None:
+            sql += f" AND sequence <= {bind(upto)}"
+        values = bind.values
         return [_event(row) for row in self.rows(sql + " ORDER BY sequence", values)]
+
+    def sequence_at(self, customer_id: str, moment: datetime) -> int:
+        """The last entry of a ledger at a moment in UTC; 0 where there was none yet. The past is a prefix by
+        sequence: an entry behind one that was recorded later does not count yet."""
+        sql = (
+            "SELECT coalesce(min(sequence) - 1, "
+            "(SELECT max(sequence) FROM events WHERE customer_id = $1), 0) "
+            "FROM events WHERE customer_id = $1 AND recorded_at > $2"
+        )
+        return int(self.rows(sql, [customer_id, moment])[0][0])
 
     def event(self, customer_id: str, sequence: int) -> Event | None:
         """One event of a ledger, by key; None where there is none."""

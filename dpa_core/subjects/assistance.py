@@ -25,7 +25,7 @@ from dpa_core.subjects.common import (
     Refusal,
     Refusals,
 )
-from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
+from dpa_core.subjects.subject import Body, Command, Context, Shelf, Stage, Steps, Subject, Task, rules
 from dpa_core.subjects.texts import MAX_TITLE, checked_reason, checked_text
 
 CLAUSE = "3.1(ix)"
@@ -587,6 +587,17 @@ def _tasks_of(request: Request, agreement: Agreement) -> Iterator[Task]:
         )
 
 
+def touches(step: Body | Command, state: State) -> dict[str, tuple[int, ...]]:
+    """The request or flag that a step is about; with a flag, the request that was flagged."""
+    match step:
+        case SendMessage() | AskCustomer() | AnswerRequest() | CloseRequest() | _Step():
+            return {"requests": (step.request,)}
+        case AnswerFlag() | FlagAnswered():
+            flag = state.flags.get(step.flag)
+            return {"flags": (step.flag,), "requests": (flag.instruction,) if flag else ()}
+    return {}
+
+
 def files(state: State) -> Iterator[FileRef]:
     """What was attached to messages."""
     return (f for request in state.requests.values() for message in request.said for f in message.files)
@@ -616,5 +627,10 @@ ASSISTANCE = Subject(
         "answer_question": "Answer the question",
         "close": "Close it, or ask further",
     },
+    shelves=(
+        Shelf("flags", Flag, lambda flag: flag.outcome != "open"),
+        Shelf("requests", Request, lambda request: not STAGES[request.status].steps),
+    ),
+    touches=touches,
     files=files,
 )

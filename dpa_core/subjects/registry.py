@@ -6,7 +6,8 @@ sentences of its events, its open tasks, its files, labels and navigation are de
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -38,9 +39,9 @@ from dpa_core.subjects.retention import State as _Retention
 from dpa_core.subjects.reviews import State as _Reviews
 from dpa_core.subjects.snapshots import State as _Snapshots
 from dpa_core.subjects.sub_processors import State as _SubProcessors
-from dpa_core.subjects.subject import Body, Command, Context, Subject, Task
+from dpa_core.subjects.subject import Body, Command, Context, Shelf, Subject, Task
 
-STATE_SCHEMA = 4
+STATE_SCHEMA = 5
 """Raised whenever the folded state, or what else lies beside the heads, changes its shape: what belongs to a
 head with an older number is made anew."""
 
@@ -150,6 +151,83 @@ def fold_person(events: Iterable[RecordedEvent], state: grants.State | None = No
     return state
 
 
+# --- what leaves the state -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Closed:
+    """An item that has left a customer's state."""
+
+    shelf: str
+    """Subject and field, as `assistance.requests`."""
+    id: int
+    sequence: int
+    """The entry that settled it, or changed it since."""
+    item: Record
+
+
+Find = Callable[[str, int], Record | None]
+"""(shelf, identifier) -> the item as it was last, None where there is none."""
+
+SHELVES: dict[str, Shelf] = {f"{s.name}.{shelf.field}": shelf for s in OF_CUSTOMER for shelf in s.shelves}
+"""What leaves the state, by its name."""
+
+
+def recalled(state: CustomerState, step: Body | Command, find: Find) -> CustomerState:
+    """The state with those closed items put back that a command is about, or an event changes."""
+    subject = _BY_COMMAND[type(step)] if isinstance(step, Command) else _BY_KIND[step.kind]
+    for shelf in subject.shelves:
+        part = getattr(state, subject.name)
+        items = getattr(part, shelf.field)
+        wanted = (id for id in subject.touches(step, part).get(shelf.field, ()) if id not in items)
+        back = {id: item for id in wanted if (item := find(f"{subject.name}.{shelf.field}", id))}
+        if back:
+            part = part.but(**{shelf.field: dict(sorted((items | back).items()))})
+            state = state.but(**{subject.name: part})
+    return state
+
+
+def fold_open(
+    events: Iterable[RecordedEvent], state: CustomerState | None = None, find: Find | None = None
+) -> tuple[CustomerState, list[Closed]]:
+    """A customer's state after all these events, without what is closed; and what was closed by them.
+
+    `state`: after the events before, in the same form; `find`: what they closed.
+    """
+    state = state or CustomerState()
+    closed: dict[tuple[str, int], Record] = {}
+    found: list[Closed] = []
+
+    def last(shelf: str, id: int) -> Record | None:
+        return closed.get((shelf, id)) or (find(shelf, id) if find else None)
+
+    for event in events:
+        subject = _BY_KIND.get(event.kind)
+        if subject is None or not subject.shelves:
+            state = evolve(state, event)
+            continue
+        if body := subject.read(event):
+            state = recalled(state, body, last)
+        state, left = _shelved(evolve(state, event), subject, event.sequence)
+        found += left
+        closed |= {(c.shelf, c.id): c.item for c in left}
+    return state, found
+
+
+def _shelved(
+    state: CustomerState, subject: Subject[Any], sequence: int
+) -> tuple[CustomerState, list[Closed]]:
+    part, left = getattr(state, subject.name), []
+    for shelf in subject.shelves:
+        items = getattr(part, shelf.field)
+        settled = {id: item for id, item in items.items() if shelf.settled(item)}
+        if settled:
+            part = part.but(**{shelf.field: {id: i for id, i in items.items() if id not in settled}})
+            name = f"{subject.name}.{shelf.field}"
+            left += [Closed(name, id, sequence, item) for id, item in settled.items()]
+    return (state.but(**{subject.name: part}), left) if left else (state, [])
+
+
 def describe(event: RecordedEvent, agreement: Agreement) -> str:
     """An event in a sentence, in the names of an agreement version. ValueError where it cannot be read."""
     subject = _BY_KIND.get(event.kind)
@@ -220,6 +298,13 @@ def files(state: CustomerState | ProviderState) -> Iterator[FileRef]:
     """Every file that a ledger names."""
     for subject in _of(state):
         yield from subject.files(getattr(state, subject.name))
+
+
+def files_of(closed: Closed) -> Iterator[FileRef]:
+    """Every file that an item names which has left the state."""
+    name, field = closed.shelf.split(".")
+    subject = next(s for s in OF_CUSTOMER if s.name == name)
+    yield from subject.files(subject.state(**{field: {closed.id: closed.item}}))
 
 
 def _of(state: CustomerState | ProviderState) -> Sequence[Subject[Any]]:

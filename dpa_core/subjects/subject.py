@@ -254,6 +254,22 @@ def _nothing(*_: Any) -> Iterable[Any]:
     return ()
 
 
+def _none_touched(*_: Any) -> Mapping[str, Iterable[int]]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Items that leave a subject's state once nothing more can happen to them; they are kept beside it."""
+
+    field: str
+    """Of the state: identifier -> item. Identifiers are sequences, in order."""
+    item: type[Record]
+    settled: Callable[[Any], bool]
+    """Whether an item leaves. What has left has no open task, and no rule asks for it unless `touches`
+    names it."""
+
+
 def _no_steps(*_: Any) -> tuple[type[Command], ...]:
     return ()
 
@@ -285,6 +301,11 @@ class Subject(Generic[S]):
     task's parameters (`Audit {id} of {audited}`)."""
     next_steps: Mapping[str, str] = field(default_factory=dict)
     """`Task.step` -> the next step (`Accept the dates`), as a template too."""
+    shelves: tuple[Shelf, ...] = ()
+    """Which of its items leave the state when they are settled."""
+    touches: Callable[[Body | Command, S], Mapping[str, Iterable[int]]] = _none_touched
+    """The items that a command is about, or an event changes, by the field of a shelf: those that have left
+    the state are put back for it."""
     files: Callable[[S], Iterable[FileRef]] = _nothing
     """The files that the state names."""
     kinds: frozenset[str] = field(init=False)

@@ -6,7 +6,8 @@ Clauses: 3.1(i), 3.1(viii) to (xii), Sch. 1 2, Sch. 2 1.1, Sch. 2 1.2
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
@@ -121,40 +122,66 @@ def in_order(tasks: Iterable[Task]) -> list[Task]:
 _STANDS = "(begins IS NULL OR begins <= {now}) AND (ends IS NULL OR {now} < ends)"
 
 
-def of_provider(
-    file: ProviderFile,
-    *,
-    waits_for: str | None = "provider",
-    subjects: Collection[str] = (),
-    text: str = "",
-    overdue_only: bool = False,
-) -> pa.Table:
-    """Everything open over all customers, overdue first, then by due date, undated last.
+@dataclass(frozen=True)
+class Wanted:
+    """Which open tasks of all customers are asked for."""
 
-    `waits_for`: customer, provider, or None for both. `subjects`: names; none: all. `text`: a part of the
-    customer's name or the title, in any case. Columns: customer_id, customer, subject, key, title, next_step,
-    waits_for, clause, due (UTC), standing (`overdue`, `in_time`, `no_date`).
+    waits_for: str | None = "provider"
+    """Customer, provider, or None for both."""
+    subjects: tuple[str, ...] = ()
+    """Names; none: all that the desk lists."""
+    text: str = ""
+    """A part of the customer's name or the title, in any case."""
+    overdue_only: bool = False
+
+
+def of_provider(
+    file: ProviderFile, wanted: Wanted | None = None, limit: int = 1_000_000, offset: int = 0
+) -> pa.Table:
+    """What is open over all customers, overdue first, then by due date, undated last: a part of it.
+
+    Columns: customer_id, customer, subject, key, title, next_step, waits_for, clause, due (UTC), standing
+    (`overdue`, `in_time`, `no_date`).
     """
     bind = Values()
-    now = bind(file.now)
-    overdue = f"due IS NOT NULL AND due <= {now}"
-    wanted = sorted(subjects) or [s.name for s in registry.ON_DESK]
-    where = [_STANDS.format(now=now), f"subject = ANY(CAST({bind(wanted)} AS VARCHAR[]))"]
-    if waits_for:
-        where.append(f"waits_for = {bind(waits_for)}")
-    if text.strip():
-        part = bind(text.strip().lower())
-        where.append(f"(strpos(lower(customer_name), {part}) > 0 OR strpos(lower(title), {part}) > 0)")
-    if overdue_only:
-        where.append(overdue)
     sql = (
-        f"WITH worded AS (SELECT *, {_words_in_sql(bind)} FROM tasks) "  # noqa: S608
+        f"{_worded(file, wanted or Wanted(), bind)} "  # noqa: S608  # of constants, values are bound
         "SELECT customer_id, customer_name AS customer, subject, key, title, next_step, waits_for, clause, "
-        f"due, CASE WHEN due IS NULL THEN 'no_date' WHEN {overdue} THEN 'overdue' ELSE 'in_time' END "
-        "AS standing "
-        f"FROM worded WHERE {' AND '.join(where)} ORDER BY due IS NULL, due, customer_name, key"
+        "due, standing FROM found ORDER BY due IS NULL, due, customer_name, key "
+        f"LIMIT {bind(limit)} OFFSET {bind(offset)}"
     )
     return _in_utc(file.ledger.table(sql, bind.values))
+
+
+def counted(file: ProviderFile, wanted: Wanted | None = None) -> pa.Table:
+    """How much of it is due when: subject, standing, due (the hour, in UTC), open."""
+    bind = Values()
+    sql = (
+        f"{_worded(file, wanted or Wanted(), bind)} "  # noqa: S608  # of constants, values are bound
+        "SELECT subject, standing, date_trunc('hour', due) AS due, count(*) AS open FROM found "
+        "GROUP BY 1, 2, 3"
+    )
+    return _in_utc(file.ledger.table(sql, bind.values))
+
+
+def _worded(file: ProviderFile, wanted: Wanted, bind: Values) -> str:
+    """The open tasks that are asked for, as the table `found` of a query, with their words."""
+    now = bind(file.now)
+    overdue = f"due IS NOT NULL AND due <= {now}"
+    subjects = bind(sorted(wanted.subjects) or [s.name for s in registry.ON_DESK])
+    where = [_STANDS.format(now=now), f"subject = ANY(CAST({subjects} AS VARCHAR[]))"]
+    if wanted.waits_for:
+        where.append(f"waits_for = {bind(wanted.waits_for)}")
+    if text := wanted.text.strip().lower():
+        part = bind(text)
+        where.append(f"(strpos(lower(customer_name), {part}) > 0 OR strpos(lower(title), {part}) > 0)")
+    if wanted.overdue_only:
+        where.append(overdue)
+    return (
+        f"WITH worded AS (SELECT *, {_words_in_sql(bind)} FROM tasks), found AS (SELECT *, "  # noqa: S608
+        f"CASE WHEN due IS NULL THEN 'no_date' WHEN {overdue} THEN 'overdue' ELSE 'in_time' END AS standing "
+        f"FROM worded WHERE {' AND '.join(where)})"
+    )
 
 
 def _words_in_sql(bind: Values) -> str:
@@ -185,9 +212,9 @@ def load(file: ProviderFile) -> pa.Table:
     sql = (
         "SELECT subject, count(*) AS open, count(*) FILTER (WHERE due IS NOT NULL AND due <= $1) AS overdue "  # noqa: S608
         f"FROM tasks WHERE waits_for = 'provider' AND {_STANDS.format(now='$1')} "
-        "GROUP BY subject ORDER BY subject"
+        "AND subject = ANY(CAST($2 AS VARCHAR[])) GROUP BY subject ORDER BY subject"
     )
-    return file.ledger.table(sql, [file.now])
+    return file.ledger.table(sql, [file.now, [s.name for s in registry.ON_DESK]])
 
 
 def from_rows(table: pa.Table) -> Iterator[tuple[str, Task]]:

@@ -14,9 +14,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Literal, TypedDict, TypeVar
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from dpa_core.access import Forbidden, SignInAgain
 from dpa_core.application import (
@@ -55,9 +57,11 @@ Kept = Literal["step", "instruction", "role", "log"]
 
 T = TypeVar("T")
 
-_SEEN, _OPEN, _FOUND, _DIALOG, _ROUNDS, _TOLD, _FORMS = (
-    f"actions.{k}" for k in ("seen", "open", "found", "dialog", "rounds", "told", "forms")
+_SEEN, _OPEN, _ALONE, _DECLARED, _DIALOG, _ROUNDS, _TOLD, _FORMS = (
+    f"actions.{k}" for k in ("seen", "open", "alone", "declared", "dialog", "rounds", "told", "forms")
 )
+_PLACE = "actions.place"
+"""Of the dialogs of a page: what runs alone when one is to be opened."""
 
 
 # --- what goes wrong -----------------------------------------------------------------------------
@@ -102,16 +106,42 @@ def reopened(scope: Scope) -> CustomerFile:
 
 
 def drawn(scope: Scope, provider: ProviderFile | None = None) -> None:
-    """At the end of a page: remember how things stood when it was drawn, and open the dialog asked for.
-
-    A step whose button was pressed, but which this page no longer offers, is said to be gone.
-    """
+    """At the end of a page: remember how things stood when it was drawn, and open the dialog asked for."""
     state = st.session_state
     seen = {PROVIDER: provider.sequence} if provider else {}
     state[_SEEN] = {**state.get(_SEEN, {}), scope.file.customer_id: scope.file.sequence, **seen}
-    asked, found = state.pop(_OPEN, None), state.pop(_FOUND, None)
-    if found and found[0] is scope:  # declared in this very run
-        _show(scope, found[1])
+    state.pop(_ALONE, None)
+    declared = state.pop(_DECLARED, None)
+    if declared and declared[0] is scope:  # in this very run
+        _dialogs(scope, declared[1])
+    else:
+        _open_asked(scope, {})
+
+
+@st.fragment(key=_PLACE)
+def _dialogs(scope: Scope, declared: Mapping[str, Dialog]) -> None:
+    """The dialog asked for. When a button asks for it, this runs alone: to draw the page behind it once more
+    would take most of the time that the person waits. Where things have changed meanwhile, that is done."""
+    if st.session_state.pop(_ALONE, False) and not _stands_as_drawn(scope):
+        st.rerun()
+    _open_asked(scope, declared)
+
+
+def _stands_as_drawn(scope: Scope) -> bool:
+    """Whether customer, agreement and the person's roles are as they were when the page was drawn."""
+    try:
+        now = scope.application.open(scope.file.person, scope.file.customer_id)
+    except (Forbidden, SignInAgain, StoreError):
+        return False
+    same_moment = replace(now.context, now=scope.file.now)
+    return same_moment == scope.file.context and now.person == scope.file.person
+
+
+def _open_asked(scope: Scope, declared: Mapping[str, Dialog]) -> None:
+    """A step whose button was pressed, but which the page no longer offers, is said to be gone."""
+    asked = st.session_state.pop(_OPEN, None)
+    if asked in declared:
+        _show(scope, declared[asked])
     elif asked:
         st.toast("This step is no longer open: someone else was faster.", icon=":material/sync_problem:")
 
@@ -130,11 +160,15 @@ class _Opened:
 
 
 def open(name: str) -> None:
-    """Open the dialog of that name in the next run, with empty fields. For `on_click`."""
+    """Open the dialog of that name next, with empty fields. For the end of an `on_click` or `on_change`: what
+    stands after it is not done."""
     state = st.session_state
     state[_OPEN] = name
     state[_DIALOG] = _Opened(name, dict(state.get(_SEEN, {})))
     _turn(name)
+    state[_ALONE] = True
+    with contextlib.suppress(StreamlitAPIException):  # no page has dialogs now: the next one says so
+        st.rerun(_PLACE)
 
 
 def reopen(name: str, seen: Mapping[str, int] | None, said: Sequence[words.Markdown]) -> None:
@@ -428,9 +462,11 @@ def button(
 
 
 def declare(scope: Scope, name: str, dialog: Dialog) -> None:
-    """The dialog of that name. It opens at the end of the page, if this is the run in which it is to."""
-    if st.session_state.get(_OPEN) == name:
-        st.session_state[_FOUND] = (scope, dialog)
+    """The dialog of that name, which this page can open."""
+    declared: tuple[Scope, dict[str, Dialog]] | None = st.session_state.get(_DECLARED)
+    if declared is None or declared[0] is not scope:
+        declared = st.session_state[_DECLARED] = (scope, {})
+    declared[1][name] = dialog
 
 
 def _show(scope: Scope, dialog: Dialog) -> None:
@@ -441,9 +477,15 @@ def _show(scope: Scope, dialog: Dialog) -> None:
         words.plain(dialog.title),
         width="medium",
         icon=dialog.icon,
-        on_dismiss=dialog.on_dismiss or "ignore",
+        on_dismiss=partial(_dismissed, dialog.on_dismiss) if dialog.on_dismiss else "ignore",
     )
     box(lambda: _inside(scope, opened, dialog))()
+
+
+def _dismissed(then: Callable[[], None]) -> None:
+    """Do what closing asks for, and draw the page anew, not only where its dialogs are."""
+    then()
+    st.rerun()
 
 
 def _inside(scope: Scope, opened: _Opened, dialog: Dialog) -> None:

@@ -32,11 +32,16 @@ def several(
     if st.checkbox(**form.field(f"{field}_all", f"All of them: {len(every):,}"), value=bool(default)):
         return tuple(every)
     text = st.text_input(**form.field(f"{field}_find", "Find a customer"), placeholder="Part of its name")
-    kept = st.session_state.get(form.key(field)) or []
+    found = _found(text, names)
+
+    def options() -> list[str]:
+        # Asked for once a draft has been put back.
+        return list(dict.fromkeys([*(st.session_state.get(form.key(field)) or []), *found]))
+
     return tuple(
         st.multiselect(
             **form.field(field, plain(label)),
-            options=list(dict.fromkeys([*kept, *_found(text, names)])),
+            options=options(),
             format_func=lambda id: names.get(id, id),
         )
     )

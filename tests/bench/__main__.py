@@ -9,8 +9,8 @@ import sys
 from tests.bench import OPTIONS
 
 PARTS = [
-    "toggles", "pages", "guard", "desk", "access_log", "metrics", "snapshots", "load", "browser", "memory",
-    "kill",
+    "toggles", "pages", "guard", "desk", "growth", "access_log", "metrics", "snapshots", "load", "browser",
+    "memory", "kill",
 ]  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def against(levels: tuple[Level, ...], customers: int, length: int) -> list[tupl
         people = signed_in(data / STORE, max(level.sessions for level in levels), number)
         for level in levels:
             with serving(data) as server:
-                told, last = _at(level, server, people)
+                told, last = at_level(level, server, people)
             p95 = _share(told.all, 95)
             alone = alone or p95
             what = f"{level.sessions:,} sessions, {number:,} customers"
@@ -119,7 +119,7 @@ def signed_in(store: Path, number: int, customers: int) -> list[Who]:
     return out
 
 
-def _at(level: Level, server: Server, people: list[Who]) -> tuple[_Told, str]:
+def at_level(level: Level, server: Server, people: list[Who]) -> tuple[_Told, str]:
     """What one level brought, and a line on it."""
     cpu, began = server.cpu(), time.perf_counter()
     told = asyncio.run(_everybody(level, server, people))

@@ -19,7 +19,7 @@ def measure() -> list[tuple[str, float, float]]:
     handler = logging.StreamHandler(io.StringIO())
     handler.setFormatter(logs.AsJson())
     record = logging.LogRecord(
-        "dpa_desk", logging.INFO, "", 0, "recorded %s, entry %d: %s", ("a", 1, "b"), None
+        "dpa_desk", logging.INFO, "", 0, "recorded %s, entry %s: %s", ("a", 1, "b"), None
     )
 
     def of_a_run() -> None:

@@ -79,6 +79,7 @@ class _Run:
     page: ModuleType
     application: Any
     customer: str
+    as_of: str | None = None
     data: Any = None
     scope: Scope | None = None
     seconds: list[float] = field(default_factory=list)
@@ -97,7 +98,7 @@ def _script() -> None:
 def visit() -> None:
     """One script run, timed from the inside."""
     began = time.perf_counter()
-    st.session_state["customer"] = run.customer
+    st.session_state["customer"], st.session_state["as_of"] = run.customer, run.as_of
     shell.visit(Site(run.application, "privacy@connectel.example", KEYS, SessionCookie(secure=False)))
     run.seconds.append(time.perf_counter() - began)
 

@@ -15,7 +15,7 @@ from dpa_core.clock import Clock
 from dpa_core.facts import Facts
 from dpa_core.ledger import Event, Head, Ledger, chain
 from dpa_core.ledger.chain import canonical
-from dpa_core.subjects import customers, features, grants, registry
+from dpa_core.subjects import assistance, customers, features, grants, registry
 from dpa_core.subjects.registry import STATE_SCHEMA, CustomerState
 from dpa_core.subjects.subject import Context
 from tests.frozen import VERSION, frozen_agreements
@@ -69,14 +69,16 @@ def crowd(path: Path, number: int, length: int) -> None:
             application.change_access(access.operator(BEGAN), grant)
 
 
-def _spread(customer_id: str, template: list[tuple[str, dict]]) -> list[Event]:
+def _spread(
+    customer_id: str, template: list[tuple[str, dict]], pace: timedelta = timedelta(days=2)
+) -> list[Event]:
     head, events = None, []
     for step, draft in enumerate(template):
         (event,) = chain(
             head,
             [draft],
             customer_id=customer_id,
-            recorded_at=BEGAN + timedelta(days=step * 2),
+            recorded_at=BEGAN + step * pace,
             actor=f"admin@{customer_id}.example",
             on_behalf_of=customer_id,
             agreement_version=VERSION,
@@ -84,6 +86,44 @@ def _spread(customer_id: str, template: list[tuple[str, dict]]) -> list[Event]:
         head = Head(customer_id, event.sequence, event.digest, "", 0)
         events.append(event)
     return events
+
+
+def long_customer(path: Path, entries: int, requests: int) -> None:
+    """Put a customer `long` into a demo store, with an admin: so many entries, among them those of so many
+    requests for help, all but the last answered and closed."""
+    agreements = frozen_agreements()
+    drafts_made = _drafts_of_requests(requests)
+    switched = drafts(agreements[VERSION], entries - len(drafts_made))
+    name = {**switched[0][1], "name": "Long AB"}
+    events = _spread("long", [(switched[0][0], name), *drafts_made, *switched[1:]], timedelta(minutes=15))
+    last = events[-1]
+    with Ledger.open(path) as ledger:
+        # Of no shape: the application makes the state, and all that lies beside it, when it begins.
+        write(ledger, events, [Head("long", last.sequence, last.digest, "{}", 0)])
+        application = Application(ledger, agreements, Clock())
+        grant = grants.GrantAccess("admin@long.example", "customer_admin", "long")
+        application.change_access(access.operator(BEGAN), grant)
+
+
+def _drafts_of_requests(number: int) -> list[tuple[str, dict]]:
+    """Requests for help from the second entry of a ledger on: asked, answered and closed in turn."""
+    out: list[assistance.Requested | assistance.MessageSent | assistance.Closed] = []
+    for n in range(number):
+        asked = assistance.Requested(
+            request_kind="security",
+            title=f"Certificate {n}",
+            text="The certificate, please",
+            rights=(),
+            received_on=None,
+            files=(),
+            cost_acknowledged=False,
+        )
+        id = len(out) + 2
+        out.append(asked)
+        if n < number - 1:
+            out.append(assistance.MessageSent(request=id, text="Here it is", files=(), then="answered"))
+            out.append(assistance.Closed(request=id, outcome="closed", reason="Thanks"))
+    return [(body.kind, body.model_dump(mode="json")) for body in out]
 
 
 def write(ledger: Ledger, rows: list[Event], heads: list[Head]) -> None:

@@ -130,6 +130,25 @@ def test_an_open_dialog_goes_on_where_it_was_and_confirms_once(server: Server, a
         assert ledger.events("nordfrakt", after=before)[0].body["reason"] == "Third-level help"
 
 
+def test_a_number_typed_while_nobody_heard_is_what_the_dialog_goes_on_with(
+    server: Server, anna: Visit
+) -> None:
+    anna.sign_in(ANNA, "/retention")
+    anna.page.get_by_role("button", name="Change period").first.click()
+    anna.reads_dialog()
+    days = anna.page.get_by_role("dialog").get_by_test_id("stNumberInputField")
+    server.hang()
+    days.fill("77")  # with the field not left, so that Streamlit has not taken it
+    server.kill()
+    lost(anna)
+    server.start()
+    is_back(anna)
+    expect(days).to_have_value("77")
+    told = anna.reads_dialog()
+    assert RESTARTED in told
+    assert "Enter another number" not in told  # what 77 days would do is on screen
+
+
 def test_a_confirmation_whose_answer_was_lost_is_told_and_not_recorded_twice(
     server: Server, anna: Visit
 ) -> None:

@@ -52,6 +52,12 @@ PINNED = {
         73,
         "9ed372b1ffc7050b2848f4f1e7b3c9d80c899a1367a140708783eb363c998840",
     ),
+    # Without the requests and flags to which nothing more can happen.
+    5: (
+        "4108f59b1df0a699afdd143fde42cc2a7fd97355cecce0a009eb39b3bbf43b4c",
+        73,
+        "6ae2e8035453fc03e0ca8d22bbe058dc267a1646a6994239b77f48979028b2d2",
+    ),
 }
 """By schema number: the digest of the state's own schema, a number of lines, and the digest of what those
 first lines of `events.jsonl` fold to. Lines are added at the end, so that they leave it as it is."""

@@ -4,6 +4,8 @@
 // the dialog on screen, and answers nothing to its buttons. So the page is covered while nobody would hear a
 // click, and what stands on it is told to whichever server answers, together with what is typed in its fields.
 
+import { commit, FIELDS, FORM } from "./typing.js"
+
 const APP = '[data-testid="stApp"]'
 const KEY = "st-key-"
 const COVER = "dpa-desk-connection"
@@ -54,7 +56,8 @@ function report() {
 
 function lost() {
   const focus = document.activeElement
-  focus?.blur?.() // Streamlit takes what is typed in a field when it is left
+  // Streamlit has shut the fields by now, without taking what was typed in the one with the cursor.
+  for (const field of document.querySelectorAll(FIELDS)) if (!field.closest(FORM)) commit(field)
   const dialogs = document.querySelectorAll('[data-testid="stDialog"]')
   for (const dialog of dialogs) dialog.dataset.stood = ""
   const keys = [...document.querySelectorAll(`[class*="${KEY}"]`)].map(keyOf)

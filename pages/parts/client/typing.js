@@ -2,11 +2,11 @@
 // broken connection; so it is handed over after each pause too, and at the last moment.
 
 const PAUSE = 400 // milliseconds without a key
-const FIELDS = '[data-testid="stTextArea"] textarea, [data-testid="stTextInput"] input, [data-testid="stNumberInput"] input'
-const FORM = '[data-testid="stForm"]' // sends all of itself with Enter, so its fields are left alone
+export const FIELDS = '[data-testid="stTextArea"] textarea, [data-testid="stTextInput"] input, [data-testid="stNumberInput"] input'
+export const FORM = '[data-testid="stForm"]' // sends all of itself with Enter, so its fields are left alone
 
 /** Press what makes Streamlit take the text, without leaving the field. */
-function commit(field) {
+export function commit(field) {
   field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true }))
 }
 

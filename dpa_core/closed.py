@@ -1,0 +1,160 @@
+"""What has left customers' states, as it lies beside the heads: written with them, read a page at a time.
+
+Also the states as they stood after every so many entries, from which the past is folded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from dpa_core.ledger import Event, Ledger, Transaction
+from dpa_core.subjects import registry
+from dpa_core.subjects.common import FileRef, Record
+from dpa_core.subjects.registry import SHELVES, Closed, CustomerState
+
+R = TypeVar("R", bound=Record)
+
+EVERY = 500
+"""Entries after which a folded state is kept."""
+
+_LAST = (
+    "FROM closed AS c WHERE customer_id = $1 AND shelf = $2 AND closed_sequence <= $3 AND NOT EXISTS "
+    "(SELECT 1 FROM closed AS d WHERE d.customer_id = c.customer_id AND d.shelf = c.shelf AND d.id = c.id "
+    "AND d.closed_sequence > c.closed_sequence AND d.closed_sequence <= $3)"
+)
+"""Of each item the row that counts after an entry."""
+
+
+def put(tx: Transaction, customer_id: str, closed: Iterable[Closed]) -> None:
+    """Write items that have left a customer's state, or changed since."""
+    sql = "INSERT INTO closed (customer_id, shelf, id, closed_sequence, content) VALUES ($1, $2, $3, $4, $5)"
+    for c in closed:
+        tx.execute(sql, [customer_id, c.shelf, c.id, c.sequence, c.item.model_dump_json()])
+
+
+def keep_fold(tx: Transaction, customer_id: str, before: int, sequence: int, state: str, schema: int) -> None:
+    """Keep the state after an entry, if it is the first behind so many. `before`: the last one until then."""
+    if before // EVERY != sequence // EVERY:
+        sql = "INSERT INTO folds (customer_id, sequence, state, state_schema) VALUES ($1, $2, $3, $4)"
+        tx.execute(sql, [customer_id, sequence, state, schema])
+
+
+def forget(tx: Transaction, customer_id: str) -> None:
+    """Take all of a customer's rows out, before they are made anew."""
+    tx.execute("DELETE FROM closed WHERE customer_id = $1", [customer_id])
+    tx.execute("DELETE FROM folds WHERE customer_id = $1", [customer_id])
+
+
+class ClosedItems:
+    """What had left one customer's state by an entry of its ledger."""
+
+    def __init__(self, ledger: Ledger, customer_id: str, upto: int) -> None:
+        self._ledger = ledger
+        self._customer_id = customer_id
+        self._upto = upto
+
+    def find(self, shelf: str, id: int) -> Record | None:
+        """One item as it was then; None where there is none."""
+        rows = self._ledger.rows(
+            "SELECT content FROM closed WHERE customer_id = $1 AND shelf = $2 AND closed_sequence <= $3 "
+            "AND id = $4 ORDER BY closed_sequence DESC LIMIT 1",
+            [self._customer_id, shelf, self._upto, id],
+        )
+        return next((SHELVES[shelf].item.model_validate_json(text) for (text,) in rows), None)
+
+    def number(self, shelf: str) -> int:
+        """How many there were of a kind."""
+        sql = f"SELECT count(*) {_LAST}"
+        return int(self._ledger.rows(sql, [self._customer_id, shelf, self._upto])[0][0])
+
+    def page(self, shelf: str, item: type[R], limit: int, offset: int = 0) -> list[R]:
+        """Some of them, newest first."""
+        sql = f"SELECT content {_LAST} ORDER BY id DESC LIMIT $4 OFFSET $5"  # of constants
+        rows = self._ledger.rows(sql, [self._customer_id, shelf, self._upto, limit, offset])
+        return [item.model_validate_json(text) for (text,) in rows]
+
+    def files(self, sha256: str | None = None) -> list[FileRef]:
+        """The files that they name; with a digest, those that have it."""
+        sql = (
+            "SELECT shelf, content FROM closed WHERE customer_id = $1 AND closed_sequence <= $2 "
+            "AND (CAST($3 AS VARCHAR) IS NULL OR strpos(content, $3) > 0) AND strpos(content, $4) > 0"
+        )
+        rows = self._ledger.rows(sql, [self._customer_id, self._upto, sha256, '"sha256"'])
+        items = (Closed(shelf, 0, 0, SHELVES[shelf].item.model_validate_json(text)) for shelf, text in rows)
+        found = [ref for item in items for ref in registry.files_of(item)]
+        return list({ref.sha256: ref for ref in found if sha256 in (None, ref.sha256)}.values())
+
+
+def state_before(ledger: Ledger, customer_id: str, sequence: int, schema: int) -> tuple[int, str | None]:
+    """The last kept state up to an entry: after which one it stood, and its JSON; 0, None: none is kept."""
+    rows = ledger.rows(
+        "SELECT sequence, state FROM folds WHERE customer_id = $1 AND sequence <= $2 AND state_schema = $3 "
+        "ORDER BY sequence DESC LIMIT 1",
+        [customer_id, sequence, schema],
+    )
+    return rows[0] if rows else (0, None)
+
+
+# --- made anew, and compared -------------------------------------------------------------------------
+
+
+def past(events: Sequence[Event]) -> Iterator[tuple[int, CustomerState, list[Closed]]]:
+    """A whole ledger in parts of so many entries: the last of each, the state then, and what it closed."""
+    items: dict[tuple[str, int], Record] = {}
+    state = CustomerState()
+
+    def find(shelf: str, id: int) -> Record | None:
+        return items.get((shelf, id))
+
+    for start in range(0, len(events), EVERY):
+        part = events[start : start + EVERY]
+        state, left = registry.fold_open(part, state, find)
+        items |= {(c.shelf, c.id): c.item for c in left}
+        yield part[-1].sequence, state, left
+
+
+def with_past(ledger: Ledger) -> list[str]:
+    """The customers of which anything is, or ought to be, kept here."""
+    kinds = sorted(kind for s in registry.OF_CUSTOMER if s.shelves for kind in s.kinds)
+    sql = (
+        "SELECT customer_id FROM closed UNION SELECT customer_id FROM folds "
+        "UNION SELECT customer_id FROM events WHERE kind = ANY(CAST($1 AS VARCHAR[])) "
+        "UNION SELECT customer_id FROM heads WHERE sequence >= $2 AND customer_id NOT LIKE '@%' ORDER BY 1"
+    )
+    return [id for (id,) in ledger.rows(sql, [kinds, EVERY])]
+
+
+def fits(ledger: Ledger, customer_id: str, schema: int) -> bool:
+    """Whether what is kept of a customer is what its ledger stands for. A kept state may stand a few entries
+    behind its place, where one step wrote several."""
+    expected: list[tuple[str, int, int, str]] = []
+    events = ledger.events(customer_id)
+    for _, _, left in past(events):
+        expected += ((c.shelf, c.id, c.sequence, c.item.model_dump_json()) for c in left)
+    sql = "SELECT shelf, id, closed_sequence, content FROM closed WHERE customer_id = $1"
+    if sorted(ledger.rows(sql, [customer_id])) != sorted(expected):
+        return False
+    kept = dict(
+        ledger.rows(
+            "SELECT sequence, state FROM folds WHERE customer_id = $1 AND state_schema = $2",
+            [customer_id, schema],
+        )
+    )
+    return _folds_fit(kept, events)
+
+
+def _folds_fit(kept: dict[int, str], events: Sequence[Event]) -> bool:
+    state, at = CustomerState(), 0
+    items: dict[tuple[str, int], Record] = {}
+
+    def find(shelf: str, id: int) -> Record | None:
+        return items.get((shelf, id))
+
+    for sequence in sorted(kept):
+        state, left = registry.fold_open(events[at:sequence], state, find)
+        items |= {(c.shelf, c.id): c.item for c in left}
+        at = sequence
+        if state.model_dump_json() != kept[sequence]:
+            return False
+    return {s // EVERY for s in kept} == set(range(1, len(events) // EVERY + 1))
