@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from dpa_core import metrics
-from dpa_core.ledger import Conflict, Ledger, StoreError, Transaction
+from dpa_core.ledger import Conflict, Ledger, StoreError, Transaction, Values
 from dpa_core.locale import worded
 
 log = logging.getLogger("dpa_desk")
@@ -166,7 +166,8 @@ class AccessLog:
         """Write a line in the transaction of what it tells."""
         about = {key: cleaned(value) for key, value in line.about.items()}
         tx.execute(
-            "INSERT INTO access_log VALUES (nextval('access_log_numbers'), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO access_log ({_COLUMNS}) "  # noqa: S608  # a constant
+            "VALUES (nextval('access_log_numbers'), $1, $2, $3, $4, $5, $6, $7, $8, $9)",
             [
                 line.happened,
                 line.kind,
@@ -203,62 +204,59 @@ class AccessLog:
     def remove_old(self, now: datetime) -> None:
         """Remove the lines that are older, at a moment in UTC, than they are kept. Raises StoreError."""
         with self._ledger.transaction() as tx:
-            tx.execute("DELETE FROM access_log WHERE happened < ?", [now - timedelta(days=self._days)])
+            tx.execute("DELETE FROM access_log WHERE happened < $1", [now - timedelta(days=self._days)])
 
     # --- reading ---------------------------------------------------------------------------------
 
     def find(self, search: Search, behind: Place | None = None, limit: int = PAGE) -> Found:
         """The lines that fit a search, newest first. `behind`: only those that come after that place."""
         self.flush()
-        where, values = self._condition(search)
+        bind = Values()
+        where = self._condition(search, bind)
         # Into these queries go constants of this class; what was searched for comes as their values.
         sql = f"SELECT count(*) FROM access_log WHERE {where}"  # noqa: S608
-        ((total,),) = self._ledger.rows(sql, values)
+        ((total,),) = self._ledger.rows(sql, bind.values)
         if behind is not None:
-            where += " AND happened <= ? AND (happened, number) < (?, ?)"
-            values += [_naive(behind[0]), _naive(behind[0]), behind[1]]
-        newest = "ORDER BY happened DESC, number DESC"
-        sql = f"SELECT number FROM access_log WHERE {where} {newest} LIMIT ?"  # noqa: S608  # likewise
-        numbers = [number for (number,) in self._ledger.rows(sql, [*values, limit + 1])]
+            happened, number = bind(behind[0]), bind(behind[1])
+            where += f" AND happened <= {happened} AND (happened, number) < ({happened}, {number})"
+        newest = f"ORDER BY happened DESC, number DESC LIMIT {bind(limit + 1)}"
+        sql = f"SELECT number FROM access_log WHERE {where} {newest}"  # noqa: S608  # likewise
+        numbers = [number for (number,) in self._ledger.rows(sql, bind.values)]
         wanted = numbers[:limit]
         if not wanted:
             return Found((), total, None, self._days)
         if limit <= PAGE:  # so few are fetched by the index; of many, the table is read once more
-            where, values = f"number IN ({', '.join('?' * len(wanted))})", wanted
-        sql = f"SELECT {_COLUMNS} FROM access_log WHERE {where} {newest} LIMIT ?"  # noqa: S608  # likewise
-        lines = tuple(_line(row) for row in self._ledger.rows(sql, [*values, limit]))
+            bind = Values()
+            where = f"number IN ({', '.join(bind(n) for n in wanted)})"
+            newest = "ORDER BY happened DESC, number DESC"
+        sql = f"SELECT {_COLUMNS} FROM access_log WHERE {where} {newest}"  # noqa: S608  # likewise
+        lines = tuple(_line(row) for row in self._ledger.rows(sql, bind.values)[:limit])
         older = (lines[-1].happened, lines[-1].number) if len(numbers) > limit else None
         return Found(lines, total, older, self._days)
 
-    def _condition(self, search: Search) -> tuple[str, list[Any]]:
-        """The search as SQL, constants of this class with `?` for its values."""
-        parts: list[tuple[str, list[Any]]] = [("true", [])]
-        if text := search.person:
+    def _condition(self, search: Search, bind: Values) -> str:
+        """The search as SQL: constants of this class, and the numbers of its values."""
+        parts = ["true"]
+        if search.person:
+            text = bind(search.person)
             ids = (
-                "SELECT person_id FROM person_names "
-                "WHERE contains(lower(address), lower(?)) OR contains(lower(name), lower(?))"
+                "SELECT person_id FROM person_names "  # noqa: S608  # `text` is a number such as $1
+                f"WHERE strpos(lower(address), lower({text})) > 0 OR strpos(lower(name), lower({text})) > 0"
             )
-            claimed = f"kind IN ({', '.join('?' * len(CLAIMED))}) AND contains(lower(who), lower(?))"
+            kinds = f"kind = ANY(CAST({bind(list(CLAIMED))} AS VARCHAR[]))"
+            claimed = f"{kinds} AND strpos(lower(who), lower({text})) > 0"
             parts.append(
-                (
-                    f"(who = ? OR whom = ? OR who IN ({ids}) OR whom IN ({ids}) OR ({claimed}))",
-                    [text, text, text, text, text, text, *CLAIMED, text],
-                )
+                f"(who = {text} OR whom = {text} OR who IN ({ids}) OR whom IN ({ids}) OR ({claimed}))"
             )
         if search.customer:
-            parts.append(("customer_id = ?", [search.customer]))
+            parts.append(f"customer_id = {bind(search.customer)}")
         if search.kinds:
-            parts.append((f"kind IN ({', '.join('?' * len(search.kinds))})", list(search.kinds)))
+            parts.append(f"kind = ANY(CAST({bind(list(search.kinds))} AS VARCHAR[]))")
         if search.since is not None:
-            parts.append(("happened >= ?", [_naive(search.since)]))
+            parts.append(f"happened >= {bind(search.since)}")
         if search.until is not None:
-            parts.append(("happened < ?", [_naive(search.until)]))
-        return " AND ".join(p for p, _ in parts), [value for _, values in parts for value in values]
-
-
-def _naive(at: datetime) -> datetime:
-    """UTC without a zone, as the column holds it."""
-    return at.astimezone(UTC).replace(tzinfo=None)
+            parts.append(f"happened < {bind(search.until)}")
+        return " AND ".join(parts)
 
 
 def _line(row: tuple[Any, ...]) -> Line:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, lru_cache, wraps
+from functools import cached_property, lru_cache, partial, wraps
 from hashlib import sha256
 from inspect import signature
 from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
@@ -48,7 +48,7 @@ from dpa_core.clock import Clock, DemoClock
 from dpa_core.closed import ClosedItems
 from dpa_core.downloads import Downloads, File
 from dpa_core.drafts import DAYS, Content, Draft, Drafts
-from dpa_core.files import MAX_BYTES, FileStore
+from dpa_core.files import MAX_BYTES, FileStore, SharedFiles
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
 from dpa_core.ledger.losses import STATE, STORE
@@ -271,11 +271,22 @@ class QueryCache:
     MOST = 64 << 20
     """About how many bytes of memory the answers take."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
         self._queries: LRUCache[Hashable, Any] = LRUCache(self.MOST, getsizeof=bytes_of)
         self._lock = threading.Lock()
-        self.roles_changed = 0
-        """How many roles were given or taken since the start: part of a question about roles."""
+        self._shared = shared
+        self._roles_changed = 0
+
+    @property
+    def roles_changed(self) -> int:
+        """Part of a question about roles: another number once one may have been given or taken."""
+        if self._shared:  # by another process, which says nothing here: never the same twice
+            self._roles_changed += 1
+        return self._roles_changed
+
+    def change_roles(self) -> None:
+        """Roles were given or taken, and that is committed."""
+        self._roles_changed += 1
 
     def get(self, key: Hashable, answer: Callable[[], T]) -> T:
         """The answer known under this key, or else the one computed now, which is remembered."""
@@ -446,14 +457,18 @@ class Application:
         self.ledger = ledger
         self.agreements = agreements
         self.clock = clock
-        self.files = FileStore(ledger.folder / "files", max_file_bytes)
+        self.files: FileStore = (
+            SharedFiles(ledger, max_file_bytes)
+            if ledger.shared
+            else FileStore(ledger.folder / "files", max_file_bytes)
+        )
         self._draft_days = draft_days
         # Kept by what they were read from, so that none is ever out of date.
         self._parsed = Parsed(CustomerState.model_validate_json, _STATES_BYTES)
         self._parsed_grants = Parsed(grants.State.model_validate_json, _STATES_BYTES // 8)
         self._parsed_provider = Parsed(ProviderState.model_validate_json, _STATES_BYTES // 8)
         self._listed = lru_cache(100)(self._query_directory)
-        self._queries = QueryCache()
+        self._queries = QueryCache(shared=ledger.shared)
         self.people = People(ledger)
         self._sessions = Sessions(ledger)
         self._session = session
@@ -476,21 +491,27 @@ class Application:
         provider = ProviderState.model_validate_json(own) if own else ProviderState()
         with_past = frozenset(closed.with_past(self.ledger))
         for start in range(0, len(ids), _BATCH):
-            with self.ledger.transaction() as tx:
-                for id in ids[start : start + _BATCH]:
-                    state = self._folded(id)
-                    if state is None:
-                        continue
-                    tx.replace_state(id, state, STATE_SCHEMA)
-                    if id == PROVIDER:
-                        self._put_provider_tasks(tx, provider, self.clock.now())
-                        facts.put_told(tx, ProviderState(), provider)
-                    elif not id.startswith("@"):
-                        parsed = CustomerState.model_validate_json(state)
-                        facts.put(tx, id, None, parsed)
-                        self._put_tasks(tx, id, parsed, provider, self.clock.now())
-                        if id in with_past:
-                            self._put_past(tx, id)
+            batch = ids[start : start + _BATCH]
+            derive = partial(self._derive_batch, ids=batch, provider=provider, with_past=with_past)
+            self._until_written(derive)
+
+    def _derive_batch(
+        self, tx: Transaction, ids: Sequence[str], provider: ProviderState, with_past: frozenset[str]
+    ) -> None:
+        for id in ids:
+            state = self._folded(id)
+            if state is None:
+                continue
+            tx.replace_state(id, state, STATE_SCHEMA)
+            if id == PROVIDER:
+                self._put_provider_tasks(tx, provider, self.clock.now())
+                facts.put_told(tx, ProviderState(), provider)
+            elif not id.startswith("@"):
+                parsed = CustomerState.model_validate_json(state)
+                facts.put(tx, id, None, parsed)
+                self._put_tasks(tx, id, parsed, provider, self.clock.now())
+                if id in with_past:
+                    self._put_past(tx, id)
 
     def _put_past(self, tx: Transaction, customer_id: str) -> None:
         """What has left a customer's state, and the states that are kept of its past, made anew."""
@@ -514,7 +535,7 @@ class Application:
     def _enter_in_directory(self) -> None:
         """Give everyone an entry whose roles were given before there was a directory."""
         rows = self.ledger.rows(
-            "SELECT customer_id FROM heads WHERE starts_with(customer_id, ?) "
+            "SELECT customer_id FROM heads WHERE starts_with(customer_id, $1) "
             "AND customer_id NOT IN (SELECT ledger FROM people) ORDER BY customer_id",
             [PREFIX],
         )
@@ -611,7 +632,7 @@ class Application:
         begun = self._until_written(write)
         self.people.written()
         self._sessions.written()
-        self._queries.roles_changed += 1
+        self._queries.change_roles()
         if isinstance(begun, _Unopened):
             account = begun.account
             metrics.SIGN_INS.labels("waiting" if account.status == "waiting" else "refused").inc()
@@ -964,7 +985,7 @@ class Application:
 
         receipt = self._record(write)
         self.people.written()
-        self._queries.roles_changed += 1
+        self._queries.change_roles()
         return receipt
 
     def _record(self, write: Callable[[Transaction], list[Event]]) -> Receipt:
@@ -1183,6 +1204,8 @@ class Application:
         """
         person, _ = self._enter(person)
         if person.sees_all:
+            if self.ledger.shared:  # another process may have opened a customer
+                return list(self._query_directory(self._openings, text, limit))
             return list(self._listed(self._openings, text, limit))
         return list(self._query_directory(self._openings, text, limit, person.customer_ids))
 
@@ -1445,7 +1468,7 @@ class Application:
         old, new = before.sub_processors.published, provider.sub_processors.published
         for change in (id for id, published in new.items() if id in old and published != old[id]):
             for (customer_id,) in self.ledger.rows(
-                "SELECT DISTINCT customer_id FROM tasks WHERE key = ?", [f"notices/{change}"]
+                "SELECT DISTINCT customer_id FROM tasks WHERE key = $1", [f"notices/{change}"]
             ):
                 state = self._state(tx.head(customer_id))
                 self._put_tasks(tx, customer_id, state, provider, now)
@@ -1468,7 +1491,7 @@ class Application:
         there = set(
             self.ledger.rows(
                 "SELECT customer_id, data_type, month_start FROM usage_figures "
-                "WHERE list_contains(?::VARCHAR[], customer_id) AND month_start >= ?",
+                "WHERE customer_id = ANY(CAST($1 AS VARCHAR[])) AND month_start >= $2",
                 [customers, EARLIEST],
             )
         )

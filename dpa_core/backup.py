@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,16 +24,16 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from dpa_core import locale
 from dpa_core.application import Application
 from dpa_core.clock import Clock
-from dpa_core.ledger import Accepted, Ledger, StoreError, StoreInUse, accepted
+from dpa_core.ledger import Accepted, Fault, Ledger, StoreError, StoreInUse, accepted
 from dpa_core.ledger.anchor import Anchor, path_of, sync
 from dpa_core.ledger.home import FILES, REPLACED, UNFINISHED, Home, private_files
 from dpa_core.ledger.whole import LAST_BACKUP, Finding, check, examine, log_of, looking, remedy
 from dpa_core.local_socket import app_version, ask, connected, patiently
 from dpa_core.operations import CopyStore
-from dpa_core.settings import STORE, data_folder, load_agreements
+from dpa_core.settings import STORE, data_folder, database_url, load_agreements, open_ledger
 from dpa_core.snapshots.sign import KEYS
 from dpa_core.subjects.registry import STATE_SCHEMA
-from dpa_core.verification import Progress, silent, verify_file
+from dpa_core.verification import Progress, silent, verify_file, verify_opened
 
 MANIFEST = "manifest.json"
 _STORE, _KEYS = "store", "keys"
@@ -41,8 +41,8 @@ _KEY_FILE = f"{_KEYS}/{KEYS}"
 _NAMED = 10
 """Problems of a kind named before the rest is only counted."""
 _HEADS = (
-    "SELECT customer_id, max(sequence), arg_max(digest, sequence) FROM events "
-    "GROUP BY customer_id ORDER BY customer_id"
+    "SELECT customer_id, sequence, digest FROM events AS e WHERE sequence = "
+    "(SELECT max(sequence) FROM events WHERE customer_id = e.customer_id) ORDER BY customer_id"
 )
 _Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -124,6 +124,10 @@ def verify_store(progress: Progress = silent) -> Verified:
     """
     data = data_folder()
     load_agreements()  # what is wrong with them is said first, as by every command
+    if database_url() is not None:
+        with open_ledger(STATE_SCHEMA) as ledger:
+            application = Application(ledger, load_agreements(), Clock())
+            return _with_notes(ledger, list(verify_opened(application, progress)))
     server = connected(data)
     if server is None:
         if not data.is_dir():
@@ -146,6 +150,7 @@ def verify_store(progress: Progress = silent) -> Verified:
 def accept() -> tuple[Finding, Verified]:
     """Take the store of the data folder as it is, where it is only in doubt, and put that on record. Gives
     what was found, and what the store holds."""
+    _in_a_file()
     data = data_folder()
 
     def take() -> Finding:
@@ -158,6 +163,15 @@ def accept() -> tuple[Finding, Verified]:
     found = patiently(take)
     with patiently(Ledger.open, data / STORE, accepted_by=_operator(), state_schema=STATE_SCHEMA) as ledger:
         return found, _counted(ledger, ())
+
+
+_PG_DUMP = "The store is in PostgreSQL (DPA_DATABASE_URL). Use pg_dump and pg_restore for it: see the README."
+
+
+def _in_a_file() -> None:
+    """Raise BackupError where the store is in no file of the data folder."""
+    if database_url() is not None:
+        raise BackupError(_PG_DUMP)
 
 
 def _operator() -> str:
@@ -182,7 +196,11 @@ def _copied(data: Path) -> Iterator[Path]:
 def _verified(store: Path, files: Path, progress: Progress = silent) -> Verified:
     found = list(verify_file(store, files, load_agreements(), progress))
     with Ledger.look(store) as ledger:
-        counted = _counted(ledger, tuple(str(fault) for fault in found if not fault.note))
+        return _with_notes(ledger, found)
+
+
+def _with_notes(ledger: Ledger, found: Sequence[Fault]) -> Verified:
+    counted = _counted(ledger, tuple(str(fault) for fault in found if not fault.note))
     notes = (*counted.notes, *(str(fault) for fault in found if fault.note))
     return replace(counted, notes=notes)
 
@@ -212,6 +230,7 @@ def make(folder: Path) -> Iterator[str]:
     The database is copied as at one moment, then the files, which are there before an entry names them and
     never change, then the keys. Raises BackupError, NotDone, StoreError.
     """
+    _in_a_file()
     data = data_folder().resolve()
     with private_files(), _plain_errors("No backup was made"):
         target = _new_folder(folder, data)
@@ -302,6 +321,7 @@ def restore(folder: Path, keys: Path | None = None, *, replace: bool = False) ->
     `replace`: also where the store has entries that the backup has not, or cannot be read. Raises
     BackupError, StoreError; nothing was changed then.
     """
+    _in_a_file()
     data = data_folder()
     backup = folder.resolve()
     manifest = _manifest(backup)

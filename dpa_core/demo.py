@@ -375,7 +375,7 @@ def keep_accounts(application: Application, port: int) -> None:
     """Let the accounts bound in earlier runs go along with the demo's identity provider: it listens on
     another port each time, and is another issuer by that."""
     with application.ledger.transaction() as tx:
-        tx.execute("UPDATE accounts SET issuer = ?", [f"http://localhost:{port}"])
+        tx.execute("UPDATE accounts SET issuer = $1", [f"http://localhost:{port}"])
     application.people.written()
 
 

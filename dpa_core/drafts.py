@@ -55,9 +55,9 @@ class Drafts:
     def find(self, form: str) -> Draft | None:
         """What was typed in a form and not sent yet; None where nothing was, or too long ago."""
         rows = self.ledger.rows(
-            "SELECT content, saved_at FROM drafts WHERE person_id = ? AND customer_id = ? AND form = ? "
-            "AND saved_at >= ?",
-            [self.person_id, self.customer_id, form, _naive(self._oldest)],
+            "SELECT content, saved_at FROM drafts WHERE person_id = $1 AND customer_id = $2 AND form = $3 "
+            "AND saved_at >= $4",
+            [self.person_id, self.customer_id, form, self._oldest],
         )
         return next((Draft(_read(text), at.replace(tzinfo=UTC)) for text, at in rows), None)
 
@@ -76,33 +76,31 @@ class Drafts:
         if len(text) > MOST_CHARACTERS:
             raise TooLong
         key = [self.person_id, self.customer_id, form]
-        same = "SELECT 1 FROM drafts WHERE person_id = ? AND customer_id = ? AND form = ? AND content = ?"
+        same = "SELECT 1 FROM drafts WHERE person_id = $1 AND customer_id = $2 AND form = $3 AND content = $4"
         if tx.rows(same, [*key, text]):
             return
         tx.execute(
-            "INSERT INTO drafts VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET content = excluded.content, saved_at = excluded.saved_at",
+            "INSERT INTO drafts (person_id, customer_id, form, content, saved_at) "
+            "VALUES ($1, $2, $3, $4, $5) "
+            "ON CONFLICT (person_id, customer_id, form) "
+            "DO UPDATE SET content = excluded.content, saved_at = excluded.saved_at",
             [*key, text, self.now],
         )
-        tx.execute("DELETE FROM drafts WHERE saved_at < ?", [self._oldest])
-        tx.execute(
-            "DELETE FROM drafts WHERE person_id = ? AND (customer_id, form) NOT IN "
-            "(SELECT (customer_id, form) FROM drafts WHERE person_id = ? "
-            "ORDER BY saved_at DESC, customer_id, form LIMIT ?)",
-            [self.person_id, self.person_id, MOST],
+        tx.execute("DELETE FROM drafts WHERE saved_at < $1", [self._oldest])
+        over = tx.rows(
+            "SELECT customer_id, form FROM drafts WHERE person_id = $1 "
+            "ORDER BY saved_at DESC, customer_id, form LIMIT 1000 OFFSET $2",
+            [self.person_id, MOST],
         )
+        for customer_id, old in over:
+            tx.execute(_DROP, [self.person_id, customer_id, old])
 
     def drop(self, tx: Transaction, form: str) -> None:
         """Take a draft away: it was sent, or is not wanted any more."""
-        tx.execute(
-            "DELETE FROM drafts WHERE person_id = ? AND customer_id = ? AND form = ?",
-            [self.person_id, self.customer_id, form],
-        )
+        tx.execute(_DROP, [self.person_id, self.customer_id, form])
 
 
-def _naive(at: datetime) -> datetime:
-    """UTC without a zone, as the column holds it."""
-    return at.astimezone(UTC).replace(tzinfo=None)
+_DROP = "DELETE FROM drafts WHERE person_id = $1 AND customer_id = $2 AND form = $3"
 
 
 # --- as JSON: what has no form of its own there is an object with its kind for its one name --------

@@ -17,6 +17,7 @@ import unicodedata
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from dpa_core.ledger import Conflict, Ledger, StoreError
 from dpa_core.locale import Label
 from dpa_core.subjects.common import FileRef, Refusal, Refusals
 
@@ -239,6 +240,32 @@ class FileStore:
         except OSError:
             return None
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
+
+
+class SharedFiles(FileStore):
+    """The files of a store that several servers share: beside the ledgers, in the database."""
+
+    def __init__(self, ledger: Ledger, limit: int = MAX_BYTES) -> None:
+        self._ledger = ledger
+        self.limit = limit
+
+    def put(self, name: str, content: bytes) -> FileRef:
+        """Keep a file; when this returns it is whole and on disk. Raises Refusal, StoreError."""
+        ref = checked(name, content, self.limit)
+        sql = "INSERT INTO attached_files (sha256, content) VALUES ($1, $2) ON CONFLICT (sha256) DO NOTHING"
+        try:
+            with self._ledger.transaction() as tx:
+                tx.execute(sql, [ref.sha256, content])
+        except Conflict as error:
+            if self.read(ref.sha256) is None:
+                raise StoreError("The file could not be kept. Nothing was recorded. Try again.") from error
+        return ref
+
+    def read(self, sha256: str) -> bytes | None:
+        """The content; None where it is missing or no longer what its digest says."""
+        rows = self._ledger.rows("SELECT content FROM attached_files WHERE sha256 = $1", [sha256])
+        content = bytes(rows[0][0]) if rows else b""
+        return content if rows and hashlib.sha256(content).hexdigest() == sha256 else None
 
 
 refuse = Refusals("files")

@@ -28,7 +28,7 @@ from dpa_core import logs, metrics
 from dpa_core.application import Application
 from dpa_core.ledger import StoreError, StoreInUse
 from dpa_core.operations import EXPECTED, OPERATIONS, NotDone, Operation, own_office
-from dpa_core.settings import data_folder
+from dpa_core.settings import data_folder, database_url
 
 log = logging.getLogger("dpa_desk")
 P = ParamSpec("P")
@@ -81,7 +81,7 @@ def patiently(step: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
 def _reach(folder: Path) -> tuple[ExitStack, Application | socket.socket]:
     """The server of a folder, or else its store, opened; and what closes it again."""
     stack = ExitStack()
-    server = connected(folder)
+    server = connected(folder) if database_url() is None else None  # a database takes commands itself
     if server is not None:
         return stack, stack.enter_context(server)
     return stack, stack.enter_context(own_office())
@@ -164,6 +164,9 @@ def listening(application: Application) -> Iterator[None]:
     Without the socket the server runs as well: a line in the log says why there is none.
     """
     folder = application.ledger.folder
+    if application.ledger.shared:  # commands write to the database themselves
+        yield
+        return
     try:
         with _short_path(folder) as path:
             # The store is ours alone, so a socket that lies there is of a server that was killed.

@@ -21,11 +21,11 @@ from dpa_core.access import Forbidden, Person, operator
 from dpa_core.agreement import AgreementError
 from dpa_core.application import ALL, AgreementMissing, Application, Waiting, demo_days
 from dpa_core.clock import Clock, DemoClock, end_of
-from dpa_core.ledger import Ledger, StoreError
+from dpa_core.ledger import StoreError
 from dpa_core.ledger.chain import as_record, canonical
 from dpa_core.ledger.home import UNFINISHED
 from dpa_core.locale import local_day
-from dpa_core.settings import STORE, SettingsError, data_folder, load_agreements
+from dpa_core.settings import STORE, SettingsError, load_agreements, open_ledger
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.snapshots.model import Snapshot
 from dpa_core.subjects import customers, grants
@@ -66,7 +66,7 @@ def own_office() -> Iterator[Application]:
     """The store under `$DPA_DATA_DIR`, opened by this process. Raises StoreInUse, StoreError, and what
     loading the agreements does."""
     agreements = load_agreements()
-    with Ledger.open(data_folder() / STORE, state_schema=STATE_SCHEMA) as store:
+    with open_ledger(STATE_SCHEMA) as store:
         days = demo_days(store)
         yield Application(store, agreements, Clock() if days is None else DemoClock(days))
 

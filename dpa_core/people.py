@@ -68,10 +68,16 @@ class People:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._entries: Remembered[Entry | None] = Remembered(_MOST)
-        self._ids: Remembered[str | None] = Remembered(_MOST)
-        self.changes = 0
-        """How often the directory changed since the start: part of a question about names."""
+        self._entries: Remembered[Entry | None] = Remembered(_MOST, shared=ledger.shared)
+        self._ids: Remembered[str | None] = Remembered(_MOST, shared=ledger.shared)
+        self._changes = 0
+
+    @property
+    def changes(self) -> int:
+        """Part of a question about names: another number once the directory may have changed."""
+        if self._ledger.shared:  # by another process, which says nothing here: never the same twice
+            self._changes += 1
+        return self._changes
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -84,12 +90,12 @@ class People:
         return self._entries.get(person_id, lambda: self._read_entry(person_id, self._ledger))
 
     def _read_entry(self, person_id: str, reader: Ledger | Transaction) -> Entry | None:
-        rows = reader.rows("SELECT ledger FROM people WHERE id = ?", [person_id])
+        rows = reader.rows("SELECT ledger FROM people WHERE id = $1", [person_id])
         if not rows:
             return None
         names = reader.rows(
-            "SELECT since, address, name, corrected_by FROM person_names WHERE person_id = ? "
-            "ORDER BY since, rowid",
+            "SELECT since, address, name, corrected_by FROM person_names WHERE person_id = $1 "
+            "ORDER BY since, number",
             [person_id],
         )
         known = tuple(Name(since.replace(tzinfo=UTC), *said) for since, *said in names)
@@ -104,7 +110,7 @@ class People:
         return self.entry(found, tx) if found else None
 
     def _read_id(self, address: str, reader: Ledger | Transaction) -> str | None:
-        rows = reader.rows("SELECT person_id FROM addresses WHERE address = ?", [address])
+        rows = reader.rows("SELECT person_id FROM addresses WHERE address = $1", [address])
         return rows[0][0] if rows else None
 
     def of_ledger(self, ledger_id: str) -> Entry | None:
@@ -113,7 +119,7 @@ class People:
         return self.entry(found) if found else None
 
     def _read_owner(self, ledger_id: str) -> str | None:
-        rows = self._ledger.rows("SELECT id FROM people WHERE ledger = ?", [ledger_id])
+        rows = self._ledger.rows("SELECT id FROM people WHERE ledger = $1", [ledger_id])
         return rows[0][0] if rows else None
 
     def who(self, actor: str, at: datetime | None = None) -> Name:
@@ -126,12 +132,12 @@ class People:
 
     def account(self, issuer: str, subject: str, tx: Transaction | None = None) -> Account | None:
         """What is known of an account; None where it never signed in."""
-        found = self._accounts("issuer = ? AND subject = ?", [issuer, subject], tx)
+        found = self._accounts("issuer = $1 AND subject = $2", [issuer, subject], tx)
         return found[0] if found else None
 
     def accounts_of(self, person_id: str) -> list[Account]:
         """Every account of a person, oldest first."""
-        return self._accounts("person_id = ?", [person_id])
+        return self._accounts("person_id = $1", [person_id])
 
     def unbound(self, tx: Transaction | None = None) -> list[Account]:
         """The accounts that wait for somebody's word, or were refused; oldest first."""
@@ -152,7 +158,7 @@ class People:
     def _hold(self, tx: Transaction, person_id: str) -> None:
         """Until the transaction ends, let nobody else write of this person: Conflict is raised in the second
         of two, also where the first has ended since the second began to read."""
-        tx.execute("UPDATE people SET writes = writes + 1 WHERE id = ?", [person_id])
+        tx.execute("UPDATE people SET writes = writes + 1 WHERE id = $1", [person_id])
 
     def add(
         self, tx: Transaction, name: Name, ledger_id: str | None = None, bits: int | None = None
@@ -161,8 +167,8 @@ class People:
         is made, random where none are given. Raises Conflict where the address is somebody's."""
         id = f"p_{secrets.randbits(64) if bits is None else bits:016x}"
         entry = Entry(id, ledger_id or PREFIX + id, (name,))
-        tx.execute("INSERT INTO people VALUES (?, ?, 0)", [id, entry.ledger])
-        tx.execute("INSERT INTO addresses VALUES (?, ?)", [name.address, id])
+        tx.execute("INSERT INTO people (id, ledger, writes) VALUES ($1, $2, 0)", [id, entry.ledger])
+        tx.execute("INSERT INTO addresses (address, person_id) VALUES ($1, $2)", [name.address, id])
         self.rename(tx, id, name)
         return entry
 
@@ -170,34 +176,36 @@ class People:
         """From a moment on, a person is known by another name; the address has to be its own."""
         self._hold(tx, person_id)
         tx.execute(
-            "INSERT INTO person_names VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO person_names (person_id, since, address, name, corrected_by, number) "
+            "VALUES ($1, $2, $3, $4, $5, (SELECT count(*) FROM person_names WHERE person_id = $1))",
             [person_id, name.since, name.address, name.name, name.corrected_by],
         )
 
     def move(self, tx: Transaction, entry: Entry, to: Name) -> None:
         """From a moment on, a person has another address. Raises Conflict where it is somebody's."""
-        tx.execute("DELETE FROM addresses WHERE person_id = ?", [entry.id])
-        tx.execute("INSERT INTO addresses VALUES (?, ?)", [to.address, entry.id])
+        tx.execute("DELETE FROM addresses WHERE person_id = $1", [entry.id])
+        tx.execute("INSERT INTO addresses (address, person_id) VALUES ($1, $2)", [to.address, entry.id])
         self.rename(tx, entry.id, to)
 
     def is_bound(self, tx: Transaction, person_id: str) -> bool:
         """Whether an account is bound to the person, so that nobody else can bind one meanwhile."""
         self._hold(tx, person_id)
-        rows = tx.rows("SELECT 1 FROM accounts WHERE person_id = ? AND status = 'bound'", [person_id])
+        rows = tx.rows("SELECT 1 FROM accounts WHERE person_id = $1 AND status = 'bound'", [person_id])
         return bool(rows)
 
     def put(self, tx: Transaction, account: Account) -> None:
         """An account as it stands from now on. Raises Conflict where another writer put it."""
         self._hold(tx, account.person_id)
         a = account
-        tx.execute("DELETE FROM accounts WHERE issuer = ? AND subject = ?", [a.issuer, a.subject])
+        tx.execute("DELETE FROM accounts WHERE issuer = $1 AND subject = $2", [a.issuer, a.subject])
         tx.execute(
-            "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO accounts (issuer, subject, person_id, address, name, status, since, decided_by) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             [a.issuer, a.subject, a.person_id, a.address, a.name, a.status, a.since, a.decided_by],
         )
 
     def written(self) -> None:
         """Read anew: a transaction that wrote to the directory has been committed."""
-        self.changes += 1
+        self._changes += 1
         self._entries.forget()
         self._ids.forget()

@@ -107,7 +107,8 @@ class CustomerReader:
         """
         rows = self._ledger.rows(
             "SELECT month_start, records, bytes FROM usage_figures "
-            "WHERE customer_id = ? AND data_type = ? AND month_start BETWEEN ? AND ? ORDER BY month_start",
+            "WHERE customer_id = $1 AND data_type = $2 AND month_start BETWEEN $3 AND $4 "
+            "ORDER BY month_start",
             [self._customer_id, data_type, EARLIEST, until],
         )
         return [(month, records, size) for month, records, size in rows]
@@ -115,7 +116,8 @@ class CustomerReader:
     def grants(self) -> list[tuple[str, grants.Grant]]:
         """Who has a role for this customer now: the ledger of the person's roles, and the grant."""
         rows = self._ledger.rows(
-            "SELECT customer_id, state FROM heads WHERE customer_id LIKE '@person:%' AND contains(state, ?)",
+            "SELECT customer_id, state FROM heads "
+            "WHERE customer_id LIKE '@person:%' AND strpos(state, $1) > 0",
             [f'"{self._customer_id}"'],
         )
         people = [(id, grants.State.model_validate_json(state)) for id, state in rows]

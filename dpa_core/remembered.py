@@ -22,10 +22,12 @@ _PARSED = 9
 class Remembered(Generic[T]):
     """What was read lately, by key. Safe to use from any thread.
 
-    Sound because one process writes the store: whoever writes says so here once it is committed.
+    Sound where one process writes the store: whoever writes says so here once it is committed. Where others
+    write it too (`shared`), nothing is kept.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, shared: bool = False) -> None:
+        self._shared = shared
         self._lock = threading.Lock()
         self._values: LRUCache[Hashable, T] = LRUCache(most)
         self._writes = 0
@@ -33,6 +35,8 @@ class Remembered(Generic[T]):
     def get(self, key: Hashable, read: Callable[[], T]) -> T:
         """The value known under this key, or else the one read now, which is kept unless something was
         written meanwhile: it may be older than that."""
+        if self._shared:
+            return read()
         with self._lock:
             if key in self._values:
                 return self._values[key]

@@ -59,18 +59,18 @@ class Sessions:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._known: Remembered[Session | None] = Remembered(_MOST)
+        self._known: Remembered[Session | None] = Remembered(_MOST, shared=ledger.shared)
 
     def find(self, session_id: str) -> Session | None:
         """A sign-in, whether it still counts or not; None where there is none."""
         return self._known.get(session_id, lambda: self._read(session_id))
 
     def _read(self, session_id: str) -> Session | None:
-        return next(iter(self._rows("id = ?", [session_id])), None)
+        return next(iter(self._rows("id = $1", [session_id])), None)
 
     def open_of(self, person_id: str, now: datetime) -> list[Session]:
         """The sign-ins of a person that count at a moment in UTC, newest first."""
-        found = self._rows("person_id = ? ORDER BY began DESC, id", [person_id])
+        found = self._rows("person_id = $1 ORDER BY began DESC, id", [person_id])
         return [s for s in found if s.is_open(now)]
 
     def _rows(self, where: str, values: list[str]) -> list[Session]:
@@ -87,7 +87,7 @@ class Sessions:
         secret = secrets.token_urlsafe(_SECRET_BYTES)
         s = replace(session, id=id_of(secret))
         tx.execute(
-            "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO sessions ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608
             [
                 s.id,
                 s.person_id,
@@ -106,12 +106,13 @@ class Sessions:
     def end(self, tx: Transaction, session_id: str, now: datetime) -> None:
         """From now (UTC) on, it counts no more. What the provider told is forgotten with it."""
         tx.execute(
-            "UPDATE sessions SET ended = ?, id_token = NULL WHERE id = ? AND ended IS NULL", [now, session_id]
+            "UPDATE sessions SET ended = $1, id_token = NULL WHERE id = $2 AND ended IS NULL",
+            [now, session_id],
         )
 
     def forget_before(self, tx: Transaction, moment: datetime) -> None:
         """Remove the sign-ins that were over at a moment in UTC."""
-        tx.execute("DELETE FROM sessions WHERE ends < ?", [moment])
+        tx.execute("DELETE FROM sessions WHERE ends < $1", [moment])
 
     def written(self) -> None:
         """Read anew: a transaction that wrote sign-ins has been committed."""

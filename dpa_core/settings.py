@@ -33,6 +33,7 @@ from dpa_core import logs
 from dpa_core.access_log import DAYS as ACCESS_LOG_DAYS
 from dpa_core.agreement import AGREEMENTS, Agreement, load_all
 from dpa_core.drafts import DAYS
+from dpa_core.ledger import Ledger
 from dpa_core.providers import Provider, contradictions
 
 STORE = "desk.duckdb"
@@ -57,8 +58,17 @@ class _Folders(BaseSettings):
 
     data_dir: Path = Field(default_factory=lambda: user_data_path("dpa-desk", appauthor=False))
     """Where state lives: by default the platform's user data folder."""
+    database_url: SecretStr | None = None
+    """A PostgreSQL database that several servers may share; without it, state lies in a file."""
     agreements_dir: Path | None = None
     """Agreements of the operator's own, one folder a version, beside the built-in ones."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("it is no address such as postgresql://dpa:password@host/dpa")
+        return url
 
     @classmethod
     def settings_customise_sources(
@@ -238,6 +248,23 @@ def _listed(text: str) -> tuple[str, ...]:
 def data_folder() -> Path:
     """Where state lives. Raises SettingsError with one line."""
     return _read(_Folders).data_dir
+
+
+def database_url() -> str | None:
+    """The PostgreSQL database where state lives; None where it lies in a file of the data folder. Raises
+    SettingsError with one line."""
+    url = _read(_Folders).database_url
+    return url.get_secret_value() if url else None
+
+
+def open_ledger(state_schema: int) -> Ledger:
+    """The store of the settings. `state_schema`: as `Ledger.open`. Raises SettingsError, StoreInUse,
+    StoreError."""
+    folder, url = data_folder(), database_url()
+    if url is None:
+        return Ledger.open(folder / STORE, state_schema=state_schema)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Ledger.at(url, folder)
 
 
 def load_agreements() -> dict[str, Agreement]:

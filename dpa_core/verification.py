@@ -42,18 +42,30 @@ def verify_file(
     Raises StoreError where the file cannot be read.
     """
     with Ledger.look(store) as ledger:
-        ledger.read_through()
         application = _application(ledger, files, agreements)
-        todo = parts(ledger)
-        total = sum(part.events for part in todo)
+        total = sum(part.events for part in parts(ledger))
         count = workers or (len(os.sched_getaffinity(0)) if total > ALONE else 1)
-        found = _side_by_side(todo, count, (store, files, agreements)) if count > 1 else None
-        done = 0
-        for part in todo:
-            yield from next(found) if found else application.verify_part(part)
-            done += part.events
-            progress(done, total)
-        yield from application.verify_rest()
+        opened = (store, files, agreements) if count > 1 else None
+        yield from verify_opened(application, progress, opened, count)
+
+
+def verify_opened(
+    application: Application,
+    progress: Progress = silent,
+    opened: tuple[Path, Path, Mapping[str, Agreement]] | None = None,
+    workers: int = 1,
+) -> Iterator[Fault]:
+    """The same of a store that is open. `opened`: the file, to be read by other processes too."""
+    ledger = application.ledger
+    ledger.read_through()
+    todo = parts(ledger)
+    total, done = sum(part.events for part in todo), 0
+    found = _side_by_side(todo, workers, opened) if opened else None
+    for part in todo:
+        yield from next(found) if found else application.verify_part(part)
+        done += part.events
+        progress(done, total)
+    yield from application.verify_rest()
 
 
 def _application(ledger: Ledger, files: Path, agreements: Mapping[str, Agreement]) -> Application:

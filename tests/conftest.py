@@ -32,6 +32,7 @@ from dpa_core.ledger.anchor import path_of
 from dpa_core.people import Name
 from dpa_core.subjects import customers, features, grants
 from dpa_core.subjects.subject import Body, Command, Context
+from tests import postgres as postgresql
 from tests.frozen import VERSION, frozen_agreements
 
 # How long an example takes says nothing on a busy machine.
@@ -132,6 +133,31 @@ def copy_store(closed: Path, folder: Path) -> Path:
 def store(_filled: Path, tmp_path: Path) -> Path:
     """A closed DuckDB file with the customers and people. Use it or `application`, not both at once."""
     return copy_store(_filled, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgresql.Server]:
+    """A PostgreSQL server for the tests of this process."""
+    with postgresql.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _empty(postgres: postgresql.Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with the tables of a store and nothing in them, to be copied."""
+    name = postgres.database()
+    Ledger.at(postgres.url(name), tmp_path_factory.mktemp("postgres")).close()
+    return name
+
+
+@pytest.fixture(params=["duckdb", "postgresql"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Ledger]:
+    """Opens an empty store of this test's own, each time the same: for what holds in either database."""
+    if request.param == "duckdb":
+        return lambda: Ledger.open(tmp_path / "desk.duckdb")
+    server, empty = request.getfixturevalue("postgres"), request.getfixturevalue("_empty")
+    url = server.url(server.database(empty))
+    return lambda: Ledger.at(url, tmp_path)
 
 
 @pytest.fixture

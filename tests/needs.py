@@ -28,6 +28,14 @@ def program(name: str, package: str = "") -> str:
     return path
 
 
+def debian_postgresql() -> Path:
+    """The folder of a PostgreSQL server's programs, which Debian keeps on no path; the newest version's."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    if not found:
+        _missing("PostgreSQL is not installed. Debian: apt-get install postgresql")
+    return found[-1]
+
+
 def npm_package(name: str, version: str) -> Path:
     """The folder of a package of npm."""
     folder = NPM_FOLDER / "node_modules" / name

@@ -63,4 +63,4 @@ def test_every_dependency_is_pinned_to_a_minor_version():
     groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
     for requirement in (r for group in groups for r in group if not r.startswith(PROJECT["name"])):
         pin = "==" if name(requirement) in EXACT else "~="
-        assert re.fullmatch(rf"[\w.-]+{pin}\d+\.\d+\.\d+(\.post\d+)?", requirement), requirement
+        assert re.fullmatch(rf"[\w.-]+(\[\w+\])?{pin}\d+\.\d+\.\d+(\.post\d+)?", requirement), requirement

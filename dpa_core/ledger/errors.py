@@ -21,6 +21,29 @@ class StoreInUse(StoreError):
         )
 
 
+class Conflict(Exception):
+    """Someone else wrote to this ledger since it was read. Nothing of this attempt is stored."""
+
+    def __init__(self, customer_id: str, expected_sequence: int) -> None:
+        super().__init__(f"{customer_id} has changed since sequence {expected_sequence}")
+        self.customer_id = customer_id
+        self.expected_sequence = expected_sequence
+
+
+class Interrupted(Conflict):
+    """The connection to the database broke before the commit. Nothing of this attempt is stored."""
+
+
+class CommitLost(StoreError):
+    """The connection to the database broke at the commit, and it cannot be found out what became of it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Whether this was recorded is not known: the connection to the database broke while it was being "
+            "written. Look at the page again before you repeat it."
+        )
+
+
 _SIGNS = {
     "not a valid DuckDB": "it is no database, or its beginning is damaged",
     "database file with version number": "another version of the database wrote it",

@@ -91,7 +91,7 @@ def accepted(ledger: Ledger, customer_id: str | None = None) -> list[Accepted]:
     """What was accepted of one ledger, or of all; oldest first."""
     rows: Sequence[tuple[Any, ...]] = ledger.rows(
         "SELECT recorded_at, actor, body, sequence FROM events WHERE customer_id = $1 AND kind = $2 "
-        "AND ($3 IS NULL OR (CAST(body AS JSON) ->> 'ledger') = $3) ORDER BY sequence",
+        "AND (CAST($3 AS VARCHAR) IS NULL OR (CAST(body AS JSON) ->> 'ledger') = $3) ORDER BY sequence",
         [STORE, _LOST, customer_id],
     )
     return [_accepted(at.replace(tzinfo=UTC), by, json.loads(body), entry) for at, by, body, entry in rows]

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 import pyarrow as pa
 
 from dpa_core.application import CustomerFile, ProviderFile
+from dpa_core.ledger import Values
 from dpa_core.locale import STOCKHOLM, day, deadline, deadline_hour, distance, gaps, last_day, local_day
 from dpa_core.subjects import registry
 from dpa_core.subjects.subject import Task
@@ -118,7 +119,7 @@ def in_order(tasks: Iterable[Task]) -> list[Task]:
 
 # --- all customers -------------------------------------------------------------------------------
 
-_STANDS = "(begins IS NULL OR begins <= ?) AND (ends IS NULL OR ? < ends)"
+_STANDS = "(begins IS NULL OR begins <= {now}) AND (ends IS NULL OR {now} < ends)"
 
 
 @dataclass(frozen=True)
@@ -142,11 +143,11 @@ def of_provider(
     Columns: customer_id, customer, subject, key, title, next_step, waits_for, clause, due (UTC), standing
     (`overdue`, `in_time`, `no_date`).
     """
-    bind = _Values()
+    bind = Values()
     sql = (
         f"{_worded(file, wanted or Wanted(), bind)} "  # noqa: S608  # of constants, values are bound
-        "SELECT customer_id, customer_name customer, subject, key, title, next_step, waits_for, clause, due, "
-        "standing FROM found ORDER BY due IS NULL, due, customer_name, key "
+        "SELECT customer_id, customer_name AS customer, subject, key, title, next_step, waits_for, clause, "
+        "due, standing FROM found ORDER BY due IS NULL, due, customer_name, key "
         f"LIMIT {bind(limit)} OFFSET {bind(offset)}"
     )
     return _in_utc(file.ledger.table(sql, bind.values))
@@ -154,7 +155,7 @@ def of_provider(
 
 def counted(file: ProviderFile, wanted: Wanted | None = None) -> pa.Table:
     """How much of it is due when: subject, standing, due (the hour, in UTC), open."""
-    bind = _Values()
+    bind = Values()
     sql = (
         f"{_worded(file, wanted or Wanted(), bind)} "  # noqa: S608  # of constants, values are bound
         "SELECT subject, standing, date_trunc('hour', due) AS due, count(*) AS open FROM found "
@@ -163,17 +164,17 @@ def counted(file: ProviderFile, wanted: Wanted | None = None) -> pa.Table:
     return _in_utc(file.ledger.table(sql, bind.values))
 
 
-def _worded(file: ProviderFile, wanted: Wanted, bind: _Values) -> str:
+def _worded(file: ProviderFile, wanted: Wanted, bind: Values) -> str:
     """The open tasks that are asked for, as the table `found` of a query, with their words."""
-    now = bind(_naive(file.now))
+    now = bind(file.now)
     overdue = f"due IS NOT NULL AND due <= {now}"
     subjects = bind(sorted(wanted.subjects) or [s.name for s in registry.ON_DESK])
-    where = [_STANDS.replace("?", now), f"list_contains({subjects}::VARCHAR[], subject)"]
+    where = [_STANDS.format(now=now), f"subject = ANY(CAST({subjects} AS VARCHAR[]))"]
     if wanted.waits_for:
         where.append(f"waits_for = {bind(wanted.waits_for)}")
     if text := wanted.text.strip().lower():
         part = bind(text)
-        where.append(f"(contains(lower(customer_name), {part}) OR contains(lower(title), {part}))")
+        where.append(f"(strpos(lower(customer_name), {part}) > 0 OR strpos(lower(title), {part}) > 0)")
     if wanted.overdue_only:
         where.append(overdue)
     return (
@@ -183,20 +184,7 @@ def _worded(file: ProviderFile, wanted: Wanted, bind: _Values) -> str:
     )
 
 
-class _Values:
-    """The values of a query, each bound to a name of its own."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def __call__(self, value: Any) -> str:
-        """The name under which a value is bound: `$v3`."""
-        name = f"v{len(self.values)}"
-        self.values[name] = value
-        return f"${name}"
-
-
-def _words_in_sql(bind: _Values) -> str:
+def _words_in_sql(bind: Values) -> str:
     """The title and next step of a row, as SQL over its codes and parameters: so they can be searched."""
 
     def case(column: str, templates: Iterable[tuple[str, str, str]]) -> str:
@@ -211,23 +199,22 @@ def _words_in_sql(bind: _Values) -> str:
     return f"{case('about', titles)} AS title, {case('step', steps)} AS next_step"
 
 
-def _filled(template: str, bind: _Values) -> str:
-    filled = f"{bind(template)}::VARCHAR"
+def _filled(template: str, bind: Values) -> str:
+    filled = f"CAST({bind(template)} AS VARCHAR)"
     for gap in gaps(template):
-        value = f"json_extract_string(parameters, {bind(f'$.{gap}')})"
+        value = f"CAST(parameters AS JSON) ->> CAST({bind(gap)} AS VARCHAR)"
         filled = f"replace({filled}, {bind(f'{{{gap}}}')}, {value})"
     return filled
 
 
 def load(file: ProviderFile) -> pa.Table:
     """How much waits for the provider, by subject: subject, open, overdue."""
-    now = _naive(file.now)
     sql = (
-        "SELECT subject, count(*) AS open, count(*) FILTER (WHERE due IS NOT NULL AND due <= ?) AS overdue "  # noqa: S608
-        f"FROM tasks WHERE waits_for = 'provider' AND {_STANDS} AND list_contains(?::VARCHAR[], subject) "
-        "GROUP BY subject ORDER BY subject"
+        "SELECT subject, count(*) AS open, count(*) FILTER (WHERE due IS NOT NULL AND due <= $1) AS overdue "  # noqa: S608
+        f"FROM tasks WHERE waits_for = 'provider' AND {_STANDS.format(now='$1')} "
+        "AND subject = ANY(CAST($2 AS VARCHAR[])) GROUP BY subject ORDER BY subject"
     )
-    return file.ledger.table(sql, [now, now, now, [s.name for s in registry.ON_DESK]])
+    return file.ledger.table(sql, [file.now, [s.name for s in registry.ON_DESK]])
 
 
 def from_rows(table: pa.Table) -> Iterator[tuple[str, Task]]:
@@ -264,8 +251,3 @@ def _in_utc(table: pa.Table) -> pa.Table:
         if name in _TIMES:
             table = table.set_column(at, name, table[name].cast(pa.timestamp("us", "UTC")))
     return table
-
-
-def _naive(at: datetime) -> datetime:
-    """UTC without a zone, as the column holds it."""
-    return at.astimezone(UTC).replace(tzinfo=None)

@@ -34,18 +34,18 @@ from dpa_core.agreement import AgreementError
 from dpa_core.application import Application, demo_days
 from dpa_core.clock import Clock
 from dpa_core.files import MAX_BYTES, MEGABYTE
-from dpa_core.ledger import Ledger, StoreError
+from dpa_core.ledger import StoreError
 from dpa_core.local_socket import app_version, listening
 from dpa_core.providers import Provider
 from dpa_core.settings import (
     ROOT,
-    STORE,
     Limits,
     Settings,
     SettingsError,
     data_folder,
     load_agreements,
     log_form,
+    open_ledger,
     read_settings,
     session_length,
     signing_key,
@@ -177,7 +177,7 @@ def serving(settings: Settings) -> dict[str, Any]:
     keys = key_ring(settings.data_dir, signing_key())
     for problem in keys.problems:
         log.warning("%s: %s", KEYS, problem)
-    ledger = Ledger.open(settings.data_dir / STORE, state_schema=STATE_SCHEMA)
+    ledger = open_ledger(STATE_SCHEMA)
     if demo_days(ledger) is not None:
         ledger.close()
         raise SettingsError(f"{settings.data_dir} holds demo data. Name another folder with DPA_DATA_DIR.")

@@ -130,16 +130,10 @@ def write(ledger: Ledger, rows: list[Event], heads: list[Head]) -> None:
     columns = {name: [getattr(row, name) for row in rows] for name in _EVENTS}
     columns["recorded_at"] = [row.recorded_at.replace(tzinfo=None) for row in rows]
     columns["body"] = [canonical(row.body) for row in rows]
-    with ledger._cursor() as cursor:
-        cursor.register("rows", pa.table(columns))
-        states = ((h.customer_id, CustomerState.model_validate_json(h.state)) for h in heads)
-        listed = [[id, *Facts.of(state).row()] for id, state in states]
-        listed = [row[:-1] for row in listed]  # none of them has had a review
-        cursor.register("facts_in", pa.table(dict(zip(_FACTS, zip(*listed, strict=True), strict=True))))
-        cursor.register("heads_in", pa.table({name: [getattr(h, name) for h in heads] for name in _HEADS}))
-        cursor.begin()
-        parts = (("events", _EVENTS, "rows"), ("heads", _HEADS, "heads_in"), ("facts", _FACTS, "facts_in"))
-        for table, names, source in parts:
-            columns_of = ", ".join(names)
-            cursor.execute(f"INSERT INTO {table} ({columns_of}) SELECT {columns_of} FROM {source}")
-        cursor.commit()
+    states = ((h.customer_id, CustomerState.model_validate_json(h.state)) for h in heads)
+    listed = [[id, *Facts.of(state).row()] for id, state in states]
+    listed = [row[:-1] for row in listed]  # none of them has had a review
+    with ledger.transaction() as tx:
+        tx.insert("events", pa.table(columns))
+        tx.insert("heads", pa.table({name: [getattr(h, name) for h in heads] for name in _HEADS}))
+        tx.insert("facts", pa.table(dict(zip(_FACTS, zip(*listed, strict=True), strict=True))))

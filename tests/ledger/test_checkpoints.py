@@ -22,7 +22,7 @@ def path(tmp_path):
 @pytest.fixture
 def ledger(path):
     with Ledger.open(path) as ledger:
-        ledger._checkpoints.stop()
+        ledger._database._checkpoints.stop()
         yield ledger
 
 
@@ -33,7 +33,7 @@ def timer():
 
 @pytest.fixture
 def looking(ledger, path, timer):
-    return Checkpoints(path.with_name("desk.duckdb.wal"), ledger._connection, timer)
+    return Checkpoints(path.with_name("desk.duckdb.wal"), ledger._database._connection, timer)
 
 
 def log_size(path):
@@ -101,8 +101,8 @@ def test_no_commit_works_in_what_others_wrote(ledger, path):
 
 def test_an_open_store_has_somebody_who_looks_and_a_closed_one_nobody(path):
     with Ledger.open(path) as ledger:
-        thread = ledger._checkpoints._thread
+        thread = ledger._database._checkpoints._thread
         assert thread.is_alive()
     assert not thread.is_alive()
     with Ledger.look(path) as ledger:
-        assert not ledger._checkpoints._thread.is_alive()
+        assert not ledger._database._checkpoints._thread.is_alive()

@@ -16,7 +16,13 @@ MIGRATIONS = Path(migrations.__file__).parent
 
 
 @pytest.fixture
-def ledger(tmp_path):
+def ledger(opened):
+    with opened() as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def file(tmp_path):
     with Ledger.open(tmp_path / "desk.duckdb") as ledger:
         yield ledger
 
@@ -54,11 +60,10 @@ def test_what_was_appended_comes_back_as_it_was(ledger):
     assert (head.sequence, head.digest, head.state) == (2, written[-1].digest, '{"a": 1}')
 
 
-def test_it_is_still_there_after_closing_and_opening(tmp_path):
-    path = tmp_path / "desk.duckdb"
-    with Ledger.open(path) as ledger:
+def test_it_is_still_there_after_closing_and_opening(opened):
+    with opened() as ledger:
         head = append(ledger)
-    with Ledger.open(path) as ledger:
+    with opened() as ledger:
         assert ledger.head("velo") == head
 
 
@@ -191,13 +196,13 @@ def test_figures_of_the_same_month_are_replaced_and_others_stay(ledger):
     january, february = BEGAN.date().replace(month=1, day=1), BEGAN.date().replace(day=1)
     put(("velo", "sms", january, 1, 1), ("velo", "sms", february, 2, 2))
     put(("velo", "sms", february, 20, 20), ("velo", "chats", february, 3, 3))
-    stored = ledger.rows("SELECT data_type, month_start, records FROM usage_figures ORDER BY ALL")
+    stored = ledger.rows("SELECT data_type, month_start, records FROM usage_figures ORDER BY 1, 2")
     assert stored == [("chats", february, 3), ("sms", january, 1), ("sms", february, 20)]
 
 
 def test_from_3_on_each_number_of_a_migration_is_there_once():
-    numbers = sorted(int(file.name.split("_")[0]) for file in MIGRATIONS.glob("*.sql"))
-    assert numbers == [1, 2, *range(2, len(numbers))]
+    numbers = [int(file.name.split("_")[0]) for file in MIGRATIONS.glob("*.sql")]
+    assert sorted(numbers) == [1, 2, *sorted(set(numbers) - {1})]
 
 
 @pytest.fixture
@@ -237,14 +242,14 @@ def test_a_store_of_a_newer_version_is_left_as_it_is_with_the_log_of_a_crash(new
     refused_untouched(crashed / newer.name)
 
 
-def test_opening_twice_runs_each_migration_once(tmp_path):
+def test_opening_twice_runs_each_migration_once(opened):
     for _ in range(2):
-        with Ledger.open(tmp_path / "desk.duckdb") as ledger:
+        with opened() as ledger:
             done = ledger.rows("SELECT name FROM migrations ORDER BY name")
     assert done == [(file.name,) for file in sorted(MIGRATIONS.glob("*.sql"))]
 
 
-def test_no_query_can_reach_files_or_change_settings(ledger, tmp_path):
+def test_no_query_can_reach_files_or_change_settings(file, tmp_path):
     (tmp_path / "secret.csv").write_text("a\n1\n")
     for sql in (
         f"SELECT * FROM '{tmp_path}/secret.csv'",
@@ -253,19 +258,19 @@ def test_no_query_can_reach_files_or_change_settings(ledger, tmp_path):
         "SET enable_external_access = true",
     ):
         with pytest.raises(StoreError, match="cannot be read or written"):
-            ledger.rows(sql)
+            file.rows(sql)
 
 
-def test_a_question_too_large_for_the_memory_is_refused_in_words_and_the_next_is_answered(ledger):
+def test_a_question_too_large_for_the_memory_is_refused_in_words_and_the_next_is_answered(file):
     with pytest.raises(StoreError, match=r"no memory left .* Try again in a moment"):
-        ledger.rows("SELECT list(repeat('x', 1000) || i) FROM range(1000000) AS t(i)")
-    assert ledger.rows("SELECT 1") == [(1,)]
+        file.rows("SELECT list(repeat('x', 1000) || i) FROM range(1000000) AS t(i)")
+    assert file.rows("SELECT 1") == [(1,)]
 
 
 def test_a_key_that_is_there_already_is_a_conflict_wherever_it_is_written(ledger):
     with pytest.raises(Conflict), ledger.transaction() as tx:
         for _ in range(2):
-            tx.execute("INSERT INTO addresses (address, person_id) VALUES (?, ?)", ["a@b.example", "anna"])
+            tx.execute("INSERT INTO addresses (address, person_id) VALUES ($1, $2)", ["a@b.example", "anna"])
 
 
 @pytest.mark.parametrize("content", [b"no database at all", b"\0" * 12_288])

@@ -15,7 +15,7 @@ from importlib.resources.abc import Traversable
 import duckdb
 
 
-def _files() -> list[Traversable]:
+def files() -> list[Traversable]:
     """The SQL files in the order in which they run."""
     files = (f for f in resources.files(__name__).iterdir() if f.name.endswith(".sql"))
     return sorted(files, key=lambda f: f.name)
@@ -27,7 +27,7 @@ def unknown(connection: duckdb.DuckDBPyConnection) -> list[str]:
     if not connection.execute(names).fetchone():  # a store that nothing has been written to yet
         return []
     done = {name for (name,) in connection.execute("SELECT name FROM migrations").fetchall()}
-    return sorted(done - {f.name for f in _files()})
+    return sorted(done - {f.name for f in files()})
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, then: Callable[[], None] = lambda: None) -> None:
@@ -41,7 +41,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, then: Callable[[], None] = la
     try:
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name VARCHAR PRIMARY KEY)")
         done = {name for (name,) in connection.execute("SELECT name FROM migrations").fetchall()}
-        missing = [file for file in _files() if file.name not in done]
+        missing = [file for file in files() if file.name not in done]
         for file in missing:
             connection.execute(file.read_text(encoding="utf-8"))
             connection.execute("INSERT INTO migrations (name) VALUES ($1)", [file.name])
