@@ -201,10 +201,9 @@ class AccessLog:
         except (StoreError, Conflict):
             log.exception("lines of the access log could not be written: %r", [line.kind for line in lines])
 
-    def remove_old(self, now: datetime) -> None:
-        """Remove the lines that are older, at a moment in UTC, than they are kept. Raises StoreError."""
-        with self._ledger.transaction() as tx:
-            tx.execute("DELETE FROM access_log WHERE happened < $1", [now - timedelta(days=self._days)])
+    def remove_old(self, tx: Transaction, now: datetime) -> None:
+        """Remove the lines that are older, at a moment in UTC, than they are kept."""
+        tx.execute("DELETE FROM access_log WHERE happened < $1", [now - timedelta(days=self._days)])
 
     # --- reading ---------------------------------------------------------------------------------
 

@@ -1061,7 +1061,8 @@ class Application:
 
     def forget_old_access(self) -> None:
         """Remove the lines of the access log that are older than the setting says. Raises StoreError."""
-        self._access_log.remove_old(self.clock.real_now())
+        now = self.clock.real_now()
+        self._until_written(lambda tx: self._access_log.remove_old(tx, now))
 
     def close(self) -> None:
         """Write what is only counted so far, and let the store go."""
