@@ -10,7 +10,10 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,6 +48,18 @@ BEGAN = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 """When the customers were opened and the roles given."""
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 """Where `clock` stands at the start of a test."""
+
+
+@pytest.fixture(autouse=True)
+def _logging_of_its_own() -> Iterator[None]:
+    """What a command or a server sets up in this process writes to where this test's output goes."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    hooks = sys.excepthook, threading.excepthook
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    sys.excepthook, threading.excepthook = hooks
+
 
 CUSTOMERS = {"nordfrakt": "Nordfrakt Logistik AB", "solsidan": "Solsidan AB", "fjallbank": "Fjällbank AB"}
 ROLES: dict[str, list[tuple[grants.Role, str | None]]] = {

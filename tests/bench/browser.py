@@ -22,13 +22,13 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from dpa_core.access import Identity
-from dpa_core.agreement import load_all
 from dpa_core.application import Application
 from dpa_core.clock import DemoClock
 from dpa_core.ledger import Ledger
 from dpa_core.settings import STORE
 from tests.bench import OPTIONS, stores
 from tests.bench.server import Server, serving
+from tests.frozen import frozen_agreements
 from tests.journeys.conftest import ANNA, FLAGS, IDLE, Visit
 from tests.ports import free_port
 
@@ -108,7 +108,7 @@ def _signed_in(store: Path) -> str:
     """The secret of Anna's sign-in."""
     with Ledger.open(store) as ledger:
         who = Identity("bench", "https://id.example", ANNA, ANNA, "Anna Lindqvist")
-        return Application(ledger, load_all(), DemoClock()).sign_in(who, "Measure")[0]
+        return Application(ledger, frozen_agreements(), DemoClock()).sign_in(who, "Measure")[0]
 
 
 def _rows(told: _Told) -> Iterator[tuple[str, float, float]]:

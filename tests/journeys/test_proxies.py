@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from playwright.sync_api import Browser, expect
 
+from dpa_core.ledger import move
 from tests.conftest import email
 from tests.journeys.conftest import ROOT, Visit, dpa_serving, until
 from tests.needs import program
@@ -127,7 +127,7 @@ def test_sign_in_pages_and_uploads_work_through_a_proxy(
     front, data = tmp_path / "front", tmp_path / "data"
     for folder in (front, data):
         folder.mkdir()
-    shutil.move(store, data)
+    move(store, data / store.name)
     command = proxy(front, port, behind)
     anna = entra.Account(email("anna"), claims={"email": email("anna"), "email_verified": True})
     with entra.serving([anna], public) as provider:

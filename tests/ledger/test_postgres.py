@@ -11,7 +11,7 @@ import pytest
 
 from dpa_core import access
 from dpa_core.access import Forbidden, SignInAgain
-from dpa_core.application import Application, Changed
+from dpa_core.application import Application, Changed, Folding
 from dpa_core.files import SharedFiles
 from dpa_core.ledger import Conflict, Ledger, StoreError, verify
 from dpa_core.ledger import postgres as module
@@ -244,4 +244,4 @@ def test_toggles_over_restarts_of_the_database_are_each_recorded_once(postgres, 
     assert len(acknowledged) == len(set(acknowledged))
     assert set(acknowledged) <= set(stored)
     assert all(said.startswith(("The database", "Whether", "Too many")) for said in refused)
-    assert list(verify(ledger, lambda id, events: ledger.head(id).state, STATE_SCHEMA)) == []
+    assert list(verify(ledger, Folding, STATE_SCHEMA)) == []

@@ -14,13 +14,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dpa_core.access import Identity
-from dpa_core.agreement import load_all
 from dpa_core.application import Application
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
 from dpa_core.settings import ROOT, STORE
 from dpa_core.web.collecting import collect_when_calm
 from dpa_core.web.streamlit_side import scripts_run
+from tests.frozen import frozen_agreements
 from tests.hostile.streamlit_client import Address, connect
 from tests.journeys.conftest import ANNA, DPA, data, prepared, serving  # noqa: F401  # fixtures
 from tests.ports import free_port
@@ -49,7 +49,7 @@ def signed_in(data: Path) -> str:  # noqa: F811
     """The secret of a sign-in that the server will find in its store."""
     with Ledger.open(data / STORE) as ledger:
         who = Identity("test", "https://id.example", "anna", ANNA, "Anna")
-        return Application(ledger, load_all(), Clock()).sign_in(who, "Test browser")[0]
+        return Application(ledger, frozen_agreements(), Clock()).sign_in(who, "Test browser")[0]
 
 
 STARTS = {
