@@ -164,7 +164,13 @@ def test_a_store_from_before_any_migration_shows_its_open_tasks(filled, tmp_path
         (open_tasks,) = connection.execute("SELECT count(*) FROM tasks").fetchone()
         late = [name for name in _STEPS if name >= step]
         text = "".join((Path(migrations.__file__).parent / name).read_text() for name in late)
-        for table in set(re.findall(r"CREATE TABLE (\w+)", text)):
+        made = set(re.findall(r"CREATE TABLE (\w+)", text))
+        if "DROP TABLE person_names;" in text and "CREATE TABLE people " not in text:
+            connection.execute("CREATE TABLE old AS SELECT * EXCLUDE (number) FROM person_names")
+            connection.execute("DROP TABLE person_names")
+            connection.execute("ALTER TABLE old RENAME TO person_names")
+            made.remove("person_names")
+        for table in made:
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         if "access_log_numbers" in text:
             connection.execute("DROP SEQUENCE access_log_numbers")
