@@ -213,7 +213,7 @@ class AccessLog:
         bind = Values()
         where = self._condition(search, bind)
         # Into these queries go constants of this class; what was searched for comes as their values.
-        sql = f"SELECT count(*) FROM access_log WHERE {where}"  # noqa: S608
+        sql = f"SELECT count(*) FROM access_log WHERE {where}"  # noqa: S608  # of constants
         ((total,),) = self._ledger.rows(sql, bind.values)
         if behind is not None:
             happened, number = bind(behind[0]), bind(behind[1])

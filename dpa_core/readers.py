@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from dpa_core.closed import ClosedItems
 from dpa_core.ledger import Accepted, Event, Fault, Ledger, accepted, check_chain
+from dpa_core.ledger.database import utc
 from dpa_core.subjects import grants, incidents
 from dpa_core.usage import EARLIEST
 
@@ -71,7 +72,7 @@ class CustomerReader:
     def _wanted(self, wanted: Entries, upto: int) -> tuple[str, list[Any]]:
         where = ["customer_id = $1", "sequence <= $2"]
         values: list[Any] = [self._customer_id, upto]
-        since = _naive(wanted.since) if wanted.since else None
+        since = utc(wanted.since) if wanted.since else None
         for condition, value in (
             ("kind = ANY(CAST({} AS VARCHAR[]))", wanted.kinds),
             ("actor = ANY(CAST({} AS VARCHAR[]))", wanted.actors),
@@ -196,12 +197,12 @@ class PortfolioReader:
         """How many customers have which features on under which version of the agreement: version,
         identifiers in order with commas between, number."""
         return self._rows(
-            f"SELECT agreement_version, features_on, count(*) FROM facts WHERE {self._mine} GROUP BY 1, 2",  # noqa: S608
+            f"SELECT agreement_version, features_on, count(*) FROM facts WHERE {self._mine} GROUP BY 1, 2",  # noqa: S608  # of constants
         )
 
     def never_reviewed(self) -> int:
         """How many of these customers were never reviewed."""
-        sql = f"SELECT count(*) FROM facts WHERE {self._mine} AND last_review IS NULL"  # noqa: S608
+        sql = f"SELECT count(*) FROM facts WHERE {self._mine} AND last_review IS NULL"  # noqa: S608  # of constants
         return int(self._ledger.rows(sql, self._values)[0][0])
 
     def page(
@@ -223,7 +224,7 @@ class PortfolioReader:
         """
         way = "DESC" if descending else "ASC"
         sql = (
-            f"WITH {_OPEN}, exposure AS (SELECT unnest(CAST($9 AS VARCHAR[])) AS agreement_version, "  # noqa: S608
+            f"WITH {_OPEN}, exposure AS (SELECT unnest(CAST($9 AS VARCHAR[])) AS agreement_version, "  # noqa: S608  # of constants
             "unnest(CAST($10 AS VARCHAR[])) AS features_on, unnest(CAST($11 AS INTEGER[])) AS number, "
             "unnest(CAST($12 AS INTEGER[])) AS outside) "
             "SELECT f.customer_id, f.name, f.agreement_version, f.features_on, f.last_review, w.next_due, "
@@ -244,7 +245,7 @@ class PortfolioReader:
     def found(self, text: str) -> int:
         """How many have a text, in lower case, in their name or identifier."""
         sql = (
-            f"SELECT count(*) FROM facts WHERE {self._mine} "  # noqa: S608
+            f"SELECT count(*) FROM facts WHERE {self._mine} "  # noqa: S608  # of constants
             "AND (strpos(sort_name, $3) > 0 OR strpos(customer_id, $3) > 0)"
         )
         return int(self._ledger.rows(sql, [*self._values, text])[0][0])
@@ -255,7 +256,7 @@ class PortfolioReader:
         """What has a date, what comes first coming first: customer, its name, subject, key of the task (or
         the incident, or empty), place in `live`, last moment in time."""
         sql = (
-            f"WITH {_OPEN} SELECT customer_id, f.name, o.subject, o.key, o.place, o.last "  # noqa: S608
+            f"WITH {_OPEN} SELECT customer_id, f.name, o.subject, o.key, o.place, o.last "  # noqa: S608  # of constants
             "FROM open_tasks AS o JOIN mine AS f USING (customer_id) WHERE o.last IS NOT NULL "
             "ORDER BY o.last, f.sort_name, customer_id, o.subject, o.key, o.place LIMIT $9"
         )
@@ -267,7 +268,7 @@ class PortfolioReader:
         """How much is open, and when it falls due: subject, what it is about, place in `live`, the hour
         (UTC; None: without a date), number."""
         sql = (
-            f"WITH {_OPEN} SELECT o.subject, o.code, o.place, date_trunc('hour', o.last) AS hour, count(*) "  # noqa: S608
+            f"WITH {_OPEN} SELECT o.subject, o.code, o.place, date_trunc('hour', o.last) AS hour, count(*) "  # noqa: S608  # of constants
             "FROM open_tasks AS o JOIN mine USING (customer_id) GROUP BY 1, 2, 3, 4"
         )
         return self._ledger.rows(sql, [*self._values, *_live(live, now)])
@@ -276,7 +277,7 @@ class PortfolioReader:
         """Open tasks by customer and key, as they lie beside the heads."""
         wanted = list(keys)
         sql = (
-            f"SELECT * FROM tasks WHERE {self._mine} AND customer_id = ANY(CAST($3 AS VARCHAR[])) "  # noqa: S608
+            f"SELECT * FROM tasks WHERE {self._mine} AND customer_id = ANY(CAST($3 AS VARCHAR[])) "  # noqa: S608  # of constants
             "AND key = ANY(CAST($4 AS VARCHAR[]))"
         )
         return self._ledger.table(sql, [*self._values, [c for c, _ in wanted], [k for _, k in wanted]])
@@ -299,12 +300,7 @@ def _live(live: Sequence[Live], now: datetime) -> list[Any]:
         [x.version for x in live],
         [x.change for x in live],
         [x.until_objected for x in live],
-        [_naive(x.last) if x.last else None for x in live],
+        [utc(x.last) if x.last else None for x in live],
         list(range(len(live))),
-        _naive(now),
+        utc(now),
     ]
-
-
-def _naive(at: datetime) -> datetime:
-    """UTC without a zone, as columns hold it."""
-    return at.astimezone(UTC).replace(tzinfo=None)

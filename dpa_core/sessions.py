@@ -87,7 +87,7 @@ class Sessions:
         secret = secrets.token_urlsafe(_SECRET_BYTES)
         s = replace(session, id=id_of(secret))
         tx.execute(
-            f"INSERT INTO sessions ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608
+            f"INSERT INTO sessions ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608  # of constants
             [
                 s.id,
                 s.person_id,

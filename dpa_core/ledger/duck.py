@@ -90,13 +90,13 @@ class DuckSession:
         columns = ", ".join(key)
         with self._incoming(rows):
             self.execute(
-                f"DELETE FROM {table} WHERE ({columns}) IN (SELECT ({columns}) FROM incoming)"  # noqa: S608
+                f"DELETE FROM {table} WHERE ({columns}) IN (SELECT ({columns}) FROM incoming)"  # noqa: S608  # of constants
             )
             self._insert(table, rows)
 
     def _insert(self, table: str, rows: pa.Table) -> None:
         columns = ", ".join(rows.column_names)
-        self.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming")  # noqa: S608
+        self.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming")  # noqa: S608  # of constants
 
     @contextmanager
     def _incoming(self, rows: pa.Table) -> Iterator[None]:
@@ -248,8 +248,7 @@ class DuckFile:
 
     def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of a query, in lists of some thousands, as at one moment."""
-        with _plain_errors():
-            cursor = self._connection.cursor()
+        with _plain_errors(), closing(self._connection.cursor()) as cursor:
             cursor.execute(sql, [utc(v) for v in values])
             while rows := cursor.fetchmany(self.MOST_ROWS):
                 yield rows

@@ -133,8 +133,8 @@ class PostgresSession:
         self.execute(f"CREATE TEMPORARY TABLE incoming (LIKE {table}) ON COMMIT DROP")
         self.insert("incoming", rows)
         names = ", ".join(rows.column_names)
-        self.execute(f"DELETE FROM {table} WHERE ({columns}) IN (SELECT {columns} FROM incoming)")  # noqa: S608
-        self.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming")  # noqa: S608
+        self.execute(f"DELETE FROM {table} WHERE ({columns}) IN (SELECT {columns} FROM incoming)")  # noqa: S608  # of constants
+        self.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming")  # noqa: S608  # of constants
         self.execute("DROP TABLE incoming")
 
 
@@ -233,12 +233,17 @@ class Postgres:
 
     def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of a query, in lists of some thousands, as at one moment."""
+        with self._one_moment() as connection, RawServerCursor(connection, "streamed") as cursor:
+            cursor.execute(sql, _values(values))
+            while rows := cursor.fetchmany(_MOST_ROWS):
+                yield rows
+
+    @contextmanager
+    def _one_moment(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection that reads, and sees one moment until the block ends."""
         connection = self._begun(self._reading, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
-            with RawServerCursor(connection, "streamed") as cursor:
-                cursor.execute(sql, _values(values))
-                while rows := cursor.fetchmany(_MOST_ROWS):
-                    yield rows
+            yield connection
         except psycopg.Error as error:
             if _away(error):
                 raise _unreachable() from error
@@ -254,23 +259,14 @@ class Postgres:
     def read_through(self) -> None:
         """Read every row of every table."""
         for (name,) in self.rows("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"):
-            for _ in self.stream(f'SELECT hashtext(CAST(t AS VARCHAR)) FROM "{name}" AS t'):  # noqa: S608
+            for _ in self.stream(f'SELECT hashtext(CAST(t AS VARCHAR)) FROM "{name}" AS t'):  # noqa: S608  # of constants
                 pass
 
     def copy_to(self, path: Path) -> None:
         """Write all that is committed now to a new DuckDB file, as at one moment."""
-        connection = self._begun(self._reading, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        try:
+        with self._one_moment() as connection:
             connection.execute("SET LOCAL statement_timeout = 0")
             new_copy(path, lambda table, columns: _whole(connection, table, columns))
-        except psycopg.Error as error:
-            if _away(error):
-                raise _unreachable() from error
-            _raise_plain(error)
-        finally:
-            with suppress(psycopg.Error):
-                connection.execute("ROLLBACK")
-            self._reading.putconn(connection)
 
 
 def _whole(connection: psycopg.Connection[Any], table: str, columns: Sequence[str]) -> Iterator[pa.Table]:

@@ -36,7 +36,7 @@ _LEAST, _MOST = -(2**63), 2**63 - 1
 """The ends of what a sequence's column can hold."""
 _PART = 50_000
 """Entries of one long ledger that are put in order at a time."""
-_INSERT_EVENT = f"INSERT INTO events ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"  # noqa: S608
+_INSERT_EVENT = f"INSERT INTO events ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"  # noqa: S608  # of constants
 _FINDING_OUT = 5
 """How often it is asked whether a commit that got no answer took place, where each answer is lost too."""
 
@@ -58,7 +58,7 @@ def _heads_of(customer_ids: Sequence[str]) -> tuple[str, Sequence[str]]:
     DuckDB."""
     keys = ", ".join(f"${n}" for n in range(1, len(customer_ids) + 1))
     return (
-        f"SELECT customer_id, sequence, digest, state, state_schema FROM heads WHERE customer_id IN ({keys})",  # noqa: S608
+        f"SELECT customer_id, sequence, digest, state, state_schema FROM heads WHERE customer_id IN ({keys})",  # noqa: S608  # of constants
         customer_ids,
     )
 
@@ -434,7 +434,7 @@ class Ledger:
     def events_named(self, customer_id: str, sequences: Iterable[int]) -> list[Event]:
         """Some of one ledger's events, in order; without those that there are not."""
         sql = (
-            f"SELECT {_COLUMNS} FROM events WHERE customer_id = $1 "  # noqa: S608
+            f"SELECT {_COLUMNS} FROM events WHERE customer_id = $1 "  # noqa: S608  # of constants
             "AND sequence = ANY(CAST($2 AS BIGINT[])) ORDER BY sequence"
         )
         return [_event(row) for row in self.rows(sql, [customer_id, list(sequences)])]
@@ -442,7 +442,7 @@ class Ledger:
     def events_of(self, customer_id: str, kind: str, upto: int) -> list[Event]:
         """One ledger's events of a kind, up to and with a sequence, newest first."""
         sql = (
-            f"SELECT {_COLUMNS} FROM events WHERE customer_id = $1 AND kind = $2 AND sequence <= $3 "  # noqa: S608
+            f"SELECT {_COLUMNS} FROM events WHERE customer_id = $1 AND kind = $2 AND sequence <= $3 "  # noqa: S608  # of constants
             "ORDER BY sequence DESC"
         )
         return [_event(row) for row in self.rows(sql, [customer_id, kind, upto])]

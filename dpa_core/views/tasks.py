@@ -178,7 +178,7 @@ def _worded(file: ProviderFile, wanted: Wanted, bind: Values) -> str:
     if wanted.overdue_only:
         where.append(overdue)
     return (
-        f"WITH worded AS (SELECT *, {_words_in_sql(bind)} FROM tasks), found AS (SELECT *, "  # noqa: S608
+        f"WITH worded AS (SELECT *, {_words_in_sql(bind)} FROM tasks), found AS (SELECT *, "  # noqa: S608  # of constants
         f"CASE WHEN due IS NULL THEN 'no_date' WHEN {overdue} THEN 'overdue' ELSE 'in_time' END AS standing "
         f"FROM worded WHERE {' AND '.join(where)})"
     )
@@ -210,7 +210,7 @@ def _filled(template: str, bind: Values) -> str:
 def load(file: ProviderFile) -> pa.Table:
     """How much waits for the provider, by subject: subject, open, overdue."""
     sql = (
-        "SELECT subject, count(*) AS open, count(*) FILTER (WHERE due IS NOT NULL AND due <= $1) AS overdue "  # noqa: S608
+        "SELECT subject, count(*) AS open, count(*) FILTER (WHERE due IS NOT NULL AND due <= $1) AS overdue "  # noqa: S608  # of constants
         f"FROM tasks WHERE waits_for = 'provider' AND {_STANDS.format(now='$1')} "
         "AND subject = ANY(CAST($2 AS VARCHAR[])) GROUP BY subject ORDER BY subject"
     )
