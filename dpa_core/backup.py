@@ -105,7 +105,7 @@ class Verified:
 
 
 @contextmanager
-def _plain_errors(what: str) -> Iterator[None]:
+def plain_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -127,7 +127,7 @@ def verify_store(progress: Progress = silent) -> Verified:
     if database_url() is not None:
         with open_ledger(STATE_SCHEMA) as ledger:
             application = Application(ledger, load_agreements(), Clock())
-            return _with_notes(ledger, list(verify_opened(application, progress)))
+            return with_notes(ledger, list(verify_opened(application, progress)))
     server = connected(data)
     if server is None:
         if not data.is_dir():
@@ -138,13 +138,13 @@ def verify_store(progress: Progress = silent) -> Verified:
             said = tuple(f"{doubt.why} {remedy(data)}" for doubt in doubtful.doubts)
             if doubtful.log is not None:
                 return Verified((*said, "The entries were not looked at."), 0, ())
-            found = _verified(data / STORE, data / FILES, progress)
+            found = verified(data / STORE, data / FILES, progress)
         finally:
             home.release()
         return replace(found, faults=(*said, *found.faults))
     server.close()
     with _copied(data) as copy:
-        return _verified(copy, data / FILES, progress)
+        return verified(copy, data / FILES, progress)
 
 
 def accept() -> tuple[Finding, Verified]:
@@ -193,13 +193,13 @@ def _copied(data: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _verified(store: Path, files: Path, progress: Progress = silent) -> Verified:
+def verified(store: Path, files: Path, progress: Progress = silent) -> Verified:
     found = list(verify_file(store, files, load_agreements(), progress))
     with Ledger.look(store) as ledger:
-        return _with_notes(ledger, found)
+        return with_notes(ledger, found)
 
 
-def _with_notes(ledger: Ledger, found: Sequence[Fault]) -> Verified:
+def with_notes(ledger: Ledger, found: Sequence[Fault]) -> Verified:
     counted = _counted(ledger, tuple(str(fault) for fault in found if not fault.note))
     notes = (*counted.notes, *(str(fault) for fault in found if fault.note))
     return replace(counted, notes=notes)
@@ -232,17 +232,19 @@ def make(folder: Path) -> Iterator[str]:
     """
     _in_a_file()
     data = data_folder().resolve()
-    with private_files(), _plain_errors("No backup was made"):
+    with private_files(), plain_errors("No backup was made"):
         target = _new_folder(folder, data)
         store = target / _STORE
         store.mkdir()
         with _copied(data) as copy:
             shutil.move(copy, store / STORE)
         copied = [_described(target, store / STORE)]
-        copied += [_copy(path, target, f"{_STORE}/{FILES}/{name}") for name, path in _attached(data / FILES)]
+        copied += [
+            copied_file(path, target, f"{_STORE}/{FILES}/{name}") for name, path in attached(data / FILES)
+        ]
         if has_keys := (data / KEYS).exists():
-            copied.append(_copy(data / KEYS, target, _KEY_FILE))
-        found = _verified(store / STORE, store / FILES)
+            copied.append(copied_file(data / KEYS, target, _KEY_FILE))
+        found = verified(store / STORE, store / FILES)
         if found.faults:
             why = f"The copy in {target} is not sound, so it is no backup:"
             raise BackupError("\n".join([why, *found.faults]))
@@ -278,14 +280,14 @@ def _new_folder(folder: Path, data: Path) -> Path:
     return target
 
 
-def _attached(files: Path) -> Iterator[tuple[str, Path]]:
+def attached(files: Path) -> Iterator[tuple[str, Path]]:
     """The attached files, by name within their folder; none that is still being written."""
     for path in sorted(files.glob("??/" + "?" * 64)):
         if path.is_file() and not path.is_symlink():
             yield path.relative_to(files).as_posix(), path
 
 
-def _copy(source: Path, target: Path, name: str) -> _File:
+def copied_file(source: Path, target: Path, name: str) -> _File:
     """Copy a file into a folder under a name, on disk when this returns."""
     path = target / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -329,7 +331,7 @@ def restore(folder: Path, keys: Path | None = None, *, replace: bool = False) ->
     server = connected(data)
     if server is not None:
         server.close()
-    with _plain_errors("Nothing was restored"):
+    with plain_errors("Nothing was restored"):
         try:
             if server is not None:
                 raise StoreInUse
@@ -346,7 +348,7 @@ def restore(folder: Path, keys: Path | None = None, *, replace: bool = False) ->
                     f"{more} Nothing was restored. To put the backup in its place all the same, add "
                     f"--replace; what is there is kept aside in {data}."
                 )
-            aside = _swap(staging, data)
+            aside = swap(staging, data)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
             home.release()
@@ -430,10 +432,10 @@ def _stage(backup: Path, manifest: Manifest, key_file: Path | None, staging: Pat
     for file in manifest.files:
         if file.name == _KEY_FILE:
             if key_file is not None:
-                _copy(key_file, staging, KEYS)
+                copied_file(key_file, staging, KEYS)
         else:
             name = file.name.removeprefix(f"{_STORE}/")
-            copied = _copy(backup / file.name, staging, name)
+            copied = copied_file(backup / file.name, staging, name)
             if copied.sha256 != file.sha256:
                 wrong.append(f"{file.name} has other content (SHA-256 differs)")
     _refuse(backup, wrong)
@@ -441,7 +443,7 @@ def _stage(backup: Path, manifest: Manifest, key_file: Path | None, staging: Pat
         # Brought to the present shape, and what is derived from the ledgers made anew.
         with Ledger.open(staging / STORE, state_schema=STATE_SCHEMA) as ledger:
             Application(ledger, load_agreements(), Clock())
-        found = _verified(staging / STORE, staging / FILES)
+        found = verified(staging / STORE, staging / FILES)
     except StoreError as error:
         why = str(error).replace(str(staging), str(backup / _STORE))
         raise BackupError(f"{why} Nothing was restored.") from error
@@ -476,7 +478,7 @@ def _more_than(staging: Path, data: Path) -> str | None:
     return None
 
 
-def _swap(staging: Path, data: Path) -> Path | None:
+def swap(staging: Path, data: Path) -> Path | None:
     """Put what was staged in place of what is there; gives where that is kept, None where there was nothing.
 
     The new anchor comes first and the database last: whoever is stopped in between leaves a folder that says

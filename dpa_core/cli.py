@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NoReturn, get_args
 import typer
 from typer._click.exceptions import ClickException
 
-from dpa_core import backup, locale, manifest, operations
+from dpa_core import backup, locale, manifest, operations, store_copy
 from dpa_core.access import Forbidden
 from dpa_core.agreement import AgreementError, TextError, compare
 from dpa_core.application import AgreementMissing, Waiting
@@ -59,6 +59,7 @@ customer = typer.Typer(invoke_without_command=True, help="The customers; without
 usage = typer.Typer(no_args_is_help=True, help="Monthly usage figures.")
 returned = typer.Typer(no_args_is_help=True, help="Files of a data return and their manifest.")
 snapshot = typer.Typer(no_args_is_help=True, help="Configuration snapshots.")
+store = typer.Typer(no_args_is_help=True, help="Where everything is kept.")
 for name, group in (
     ("agreement", agreement),
     ("ledger", ledger),
@@ -67,6 +68,7 @@ for name, group in (
     ("usage", usage),
     ("return", returned),
     ("snapshot", snapshot),
+    ("store", store),
 ):
     app.add_typer(group, name=name)
 
@@ -191,6 +193,25 @@ def restore_backup(
     """Check a backup, then put it in the place of the store, which is kept aside. Stop the server first."""
     for line in backup.restore(folder, keys, replace=replace):
         _say(line)
+
+
+@store.command("copy")
+def copy_store(
+    to: Annotated[
+        str,
+        typer.Option(
+            envvar="DPA_COPY_TO",
+            show_envvar=True,
+            metavar="PLACE",
+            help="postgresql://user:password@host/database, which is empty; or a folder without a store.",
+        ),
+    ],
+) -> None:
+    """Copy the whole store elsewhere, from a file into PostgreSQL or back, and verify what arrived. A server
+    on a file is stopped first; one in PostgreSQL may go on, and what it writes meanwhile is not copied."""
+    with _progress("Rows") as progress:
+        said = list(store_copy.copy(to, progress))
+    _say(*said)
 
 
 # --- agreement -----------------------------------------------------------------------------------

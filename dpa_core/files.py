@@ -219,7 +219,12 @@ class FileStore:
     def put(self, name: str, content: bytes) -> FileRef:
         """Keep a file; when this returns it is whole and on disk. Raises Refusal, OSError."""
         ref = checked(name, content, self.limit)
-        path = self._path(ref.sha256)
+        self.keep(ref.sha256, content)
+        return ref
+
+    def keep(self, sha256: str, content: bytes) -> None:
+        """Keep what was checked before, by its SHA-256. Raises OSError."""
+        path = self._path(sha256)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
@@ -231,7 +236,6 @@ class FileStore:
                 unfinished.rename(path)
             finally:
                 unfinished.unlink(missing_ok=True)
-        return ref
 
     def read(self, sha256: str) -> bytes | None:
         """The content; None where it is missing or no longer what its digest says."""

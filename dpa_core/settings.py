@@ -66,7 +66,7 @@ class _Folders(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
-        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        if url and not is_postgresql(url.get_secret_value()):
             raise ValueError("it is no address such as postgresql://dpa:password@host/dpa")
         return url
 
@@ -250,6 +250,11 @@ def data_folder() -> Path:
     return _read(_Folders).data_dir
 
 
+def is_postgresql(place: str) -> bool:
+    """Whether that is the address of a PostgreSQL database."""
+    return place.startswith(("postgresql://", "postgres://"))
+
+
 def database_url() -> str | None:
     """The PostgreSQL database where state lives; None where it lies in a file of the data folder. Raises
     SettingsError with one line."""
@@ -264,7 +269,7 @@ def open_ledger(state_schema: int) -> Ledger:
     if url is None:
         return Ledger.open(folder / STORE, state_schema=state_schema)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Ledger.at(url, folder)
+    return Ledger.at(url, folder, state_schema=state_schema)
 
 
 def load_agreements() -> dict[str, Agreement]:

@@ -109,7 +109,7 @@ from dpa_core import backup, cli
 name = sys.argv.pop(1)
 def kill(*_, **__):
     os.kill(os.getpid(), 9)
-owner = {"move": backup.shutil, "_copy": backup, "_verified": backup, "_put": backup, "_swap": backup}[name]
+owner = {"move": backup.shutil, "copied_file": backup, "verified": backup, "_put": backup, "swap": backup}[name]
 setattr(owner, name, kill)
 cli.main()
 """
@@ -122,7 +122,7 @@ def run_and_kill(step, *words):
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-@pytest.mark.parametrize("step", ["move", "_copy", "_verified", "_put"])
+@pytest.mark.parametrize("step", ["move", "copied_file", "verified", "_put"])
 def test_a_backup_that_was_killed_is_none(dpa, data, target, step):
     run_and_kill(step, "backup", target)
     assert "is no backup, or one that was not finished" in refused(dpa("restore", target))
@@ -131,7 +131,7 @@ def test_a_backup_that_was_killed_is_none(dpa, data, target, step):
     assert not list(data.glob("unfinished-*"))
 
 
-@pytest.mark.parametrize("step", ["_verified", "_swap"])
+@pytest.mark.parametrize("step", ["verified", "swap"])
 def test_a_restore_that_was_killed_leaves_the_store_as_it_was(dpa, data, target, step):
     assert dpa("backup", target)[0] == 0
     before = entries(data / STORE)

@@ -35,6 +35,18 @@ class Session(Protocol):
     def replace(self, table: str, key: Sequence[str], rows: pa.Table) -> None:
         """Add many rows, in place of those that have the same values in the columns of `key`."""
 
+    def tables(self) -> list[str]:
+        """The names of all tables, in order."""
+
+    def read(self, sql: str) -> Iterator[pa.Table]:
+        """The rows of a query, some thousands at a time; nothing else is asked before all are taken."""
+
+    def take_its_time(self) -> None:
+        """Let what follows in this transaction take as long as it needs."""
+
+    def number_from(self, sequence: str, number: int) -> None:
+        """Let a sequence go on with a number."""
+
 
 class Database(Protocol):
     """A store's tables. Every method is safe to call from any thread, and raises StoreError where the

@@ -98,6 +98,23 @@ class DuckSession:
         columns = ", ".join(rows.column_names)
         self.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming")  # noqa: S608  # of constants
 
+    def tables(self) -> list[str]:
+        """The names of all tables, in order."""
+        return sorted(name for name, _ in self.rows(_OWN_TABLES))
+
+    def read(self, sql: str) -> Iterator[pa.Table]:
+        """The rows of a query, some thousands at a time."""
+        for batch in self._cursor.execute(sql).to_arrow_reader(_COPIED_ROWS):
+            yield pa.Table.from_batches([batch])
+
+    def take_its_time(self) -> None:
+        """Nothing ends what takes long here."""
+
+    def number_from(self, sequence: str, number: int) -> None:
+        """Let a sequence go on with a number."""
+        self.execute(f"DROP SEQUENCE {sequence}")
+        self.execute(f"CREATE SEQUENCE {sequence} START {number}")
+
     @contextmanager
     def _incoming(self, rows: pa.Table) -> Iterator[None]:
         self._cursor.register("incoming", rows)
@@ -322,26 +339,16 @@ _COPIED_ROWS = 50_000
 """Rows held in memory at once while a table is copied."""
 
 
-def new_copy(path: Path, rows: Callable[[str, Sequence[str]], Iterator[pa.Table]]) -> None:
-    """A new database file with every table of the present shape, closed as by `Ledger.close`. `rows`: gives
-    those of a table, by its name and columns. Raises StoreError."""
+def new_copy(path: Path, fill: Callable[[DuckSession], None]) -> None:
+    """A new database file of the present shape, closed as by `Ledger.close`. `fill`: puts the rows in, in the
+    one transaction that makes it a store. Raises StoreError."""
     with _plain_errors(), duckdb.connect(str(path)) as target:
         migrate(target)
         _confine(target)
         target.begin()
-        for name in _tables(target):
-            described = target.execute(f'SELECT * FROM "{name}" LIMIT 0').description  # noqa: S608  # of ours
-            session = DuckSession(target)
-            for part in rows(name, [column[0] for column in described]):
-                session.insert(name, part)
+        fill(DuckSession(target))
         _say_closed(target)
         target.commit()
-
-
-def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The tables that hold what people did: not those about the file itself."""
-    own = connection.execute(_OWN_TABLES).fetchall()
-    return sorted(name for name, _ in own if name not in ("migrations", "openings"))
 
 
 def _copy(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection) -> None:

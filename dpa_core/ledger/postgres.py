@@ -20,12 +20,15 @@ from psycopg import RawCursor, RawServerCursor, errors
 from psycopg.types.string import StrDumperVarchar
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from dpa_core.ledger.copying import copy_tables, without_nul
 from dpa_core.ledger.database import Place, utc
 from dpa_core.ledger.duck import new_copy
 from dpa_core.ledger.errors import CommitLost, Conflict, Interrupted, StoreError
 from dpa_core.ledger.migrations import files
 
 T = TypeVar("T")
+
+_TABLES = 'SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename COLLATE "C"'
 
 PATIENCE = 10.0
 """Seconds for which a database that is away, such as one that restarts, is waited for."""
@@ -85,7 +88,7 @@ def _raise_plain(error: psycopg.Error) -> NoReturn:
 
 def _values(values: Sequence[Any]) -> list[Any]:
     """Values as columns hold them. PostgreSQL's texts have no NUL: what is searched with one is not there."""
-    return [v.replace("\0", "\ufffd") if isinstance(v, str) else utc(v) for v in values]
+    return [without_nul(v) if isinstance(v, str) else utc(v) for v in values]
 
 
 class PostgresSession:
@@ -137,20 +140,49 @@ class PostgresSession:
         self.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming")  # noqa: S608  # of constants
         self.execute("DROP TABLE incoming")
 
+    def tables(self) -> list[str]:
+        """The names of all tables, in order."""
+        return [name for (name,) in self.rows(_TABLES)]
+
+    def read(self, sql: str) -> Iterator[pa.Table]:
+        """The rows of a query, some thousands at a time."""
+        try:
+            with RawServerCursor(self._connection, "read") as cursor:
+                cursor.execute(sql)
+                described = list(cursor.description or ())
+                while rows := cursor.fetchmany(_MOST_ROWS):
+                    yield _columns(described, rows)
+        except psycopg.Error as error:
+            _raise_plain(error)
+
+    def take_its_time(self) -> None:
+        """Let what follows in this transaction take as long as it needs."""
+        self.script(
+            "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; "
+            "SET LOCAL idle_in_transaction_session_timeout = 0"
+        )
+
+    def number_from(self, sequence: str, number: int) -> None:
+        """Let a sequence go on with a number. Not undone with the transaction: numbers may have gaps."""
+        self.rows("SELECT setval(CAST(CAST($1 AS VARCHAR) AS regclass), $2, false)", [sequence, number])
+
 
 class Postgres:
     """A database of a PostgreSQL server."""
 
     shared = True
 
-    def __init__(self, url: str) -> None:
-        """Connect, and bring the tables to the present shape. Raises StoreError."""
+    def __init__(self, url: str, state_schema: int | None = None) -> None:
+        """Connect, and bring the tables to the present shape. `state_schema`: the newest shape of folded
+        states that whoever connects knows. Raises StoreError."""
         self._reading, self._writing = _pool(url), _pool(url)
         try:
             # Whoever waited for another that makes the tables has to see them then.
             with self._transaction("BEGIN ISOLATION LEVEL READ COMMITTED") as session:
+                session.take_its_time()
                 _check(session)
                 _migrate(session)
+                _refuse_newer_states(session, state_schema)
         except Conflict as error:
             self.close()
             raise _unreachable() from error
@@ -258,25 +290,15 @@ class Postgres:
 
     def read_through(self) -> None:
         """Read every row of every table."""
-        for (name,) in self.rows("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"):
+        for (name,) in self.rows(_TABLES):
             for _ in self.stream(f'SELECT hashtext(CAST(t AS VARCHAR)) FROM "{name}" AS t'):  # noqa: S608  # of constants
                 pass
 
     def copy_to(self, path: Path) -> None:
         """Write all that is committed now to a new DuckDB file, as at one moment."""
-        with self._one_moment() as connection:
-            connection.execute("SET LOCAL statement_timeout = 0")
-            new_copy(path, lambda table, columns: _whole(connection, table, columns))
-
-
-def _whole(connection: psycopg.Connection[Any], table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Every row of a table, some thousands at a time."""
-    names = ", ".join(columns)
-    with RawServerCursor(connection, "copied") as cursor:
-        cursor.execute(f"SELECT {names} FROM {table}")  # noqa: S608  # of our migrations
-        described = list(cursor.description or ())
-        while rows := cursor.fetchmany(_MOST_ROWS):
-            yield _columns(described, rows)
+        with self.transaction() as source:
+            source.take_its_time()
+            new_copy(path, lambda target: copy_tables(source, target, lambda _done, _of: None))
 
 
 def _arrow(cursor: RawCursor[Any]) -> pa.Table:
@@ -346,3 +368,13 @@ def _migrate(session: PostgresSession) -> None:
         session.execute("INSERT INTO migrations (name) VALUES ($1)", [file.name])
     if missing:  # what is derived from the ledgers is made anew before it is used
         session.execute("UPDATE heads SET state_schema = 0")
+
+
+def _refuse_newer_states(session: PostgresSession, known: int | None) -> None:
+    """Raise StoreError where a newer version has folded states that this one cannot read."""
+    ((newest,),) = session.rows("SELECT coalesce(max(state_schema), 0) FROM heads")
+    if known is not None and newest > known:
+        raise StoreError(
+            "The database was written by a newer version of DPA Desk. Nothing in it was changed. Start that "
+            "version."
+        )

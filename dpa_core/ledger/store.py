@@ -303,15 +303,15 @@ class Ledger:
         return cls(DuckFile.look(path), path.parent, read_only=True)
 
     @classmethod
-    def at(cls, url: str, folder: Path) -> Ledger:
+    def at(cls, url: str, folder: Path, *, state_schema: int | None = None) -> Ledger:
         """Connect to a database of a PostgreSQL server, and bring its tables to the present shape.
 
-        `url`: `postgresql://user:password@host/database`; `folder`: where this server keeps its own files.
-        Raises StoreError.
+        `url`: `postgresql://user:password@host/database`; `folder`: where this server keeps its own files;
+        `state_schema`: as `open`. Raises StoreError.
         """
         from dpa_core.ledger.postgres import Postgres  # a store in a file needs none of it
 
-        return cls(Postgres(url), folder)
+        return cls(Postgres(url, state_schema), folder)
 
     def __enter__(self) -> Ledger:
         return self
@@ -350,6 +350,14 @@ class Ledger:
         self._heads.wrote(transaction.written)
         self._database.reached(transaction.reached)
         _count(transaction, time.perf_counter() - began)
+
+    @contextmanager
+    def whole(self) -> Iterator[Session]:
+        """A transaction over all tables as at one moment, which may take as long as it needs: to copy the
+        store, out of it or into it. Of what it writes nothing is remembered and no anchor is carried on."""
+        with self._database.transaction() as session:
+            session.take_its_time()
+            yield session
 
     def _find_out(self, appended: Sequence[Event], lost: CommitLost) -> None:
         """Return where events whose commit got no answer are stored; raise Conflict where they are not, and
