@@ -35,6 +35,9 @@ class Session(Protocol):
     def replace(self, table: str, key: Sequence[str], rows: pa.Table) -> None:
         """Add many rows, in place of those that have the same values in the columns of `key`."""
 
+    def alone(self, job: int) -> bool:
+        """Whether no other process is at a job, by its number: until the transaction ends, none will be."""
+
 
 class Database(Protocol):
     """A store's tables. Every method is safe to call from any thread, and raises StoreError where the

@@ -98,6 +98,10 @@ class DuckSession:
         columns = ", ".join(rows.column_names)
         self.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming")  # noqa: S608  # of constants
 
+    def alone(self, job: int) -> bool:
+        """Yes: no other process has the file."""
+        return True
+
     @contextmanager
     def _incoming(self, rows: pa.Table) -> Iterator[None]:
         self._cursor.register("incoming", rows)

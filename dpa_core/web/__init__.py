@@ -272,7 +272,7 @@ def _app(
     async def lifespan(_: Any) -> AsyncIterator[None]:
         streamlit.config.set_option(_LOOKS_AFTER_RUNS, False)  # whatever files and environment say
         beside = [
-            asyncio.create_task(daily(opened.application.forget_old_access)),
+            asyncio.create_task(daily(opened.application.tidy)),
             asyncio.create_task(collect_when_calm(_warm_up, streamlit_side.scripts_run)),
             asyncio.create_task(watch_lag()),
         ]

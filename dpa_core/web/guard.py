@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from cachetools import TTLCache
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers as RequestHeaders
 from starlette.exceptions import HTTPException
@@ -53,6 +54,8 @@ _UPLOAD_COST = 64 * 1024
 """Bytes that the smallest upload counts for."""
 _DRAINED_WITHIN = 20
 """Seconds that a refused upload may go on arriving before it is cut off."""
+_MOST_SEEN, _SEEN_FOR = 20_000, 1.0
+"""Sign-ins that are remembered between two files of a page, and the seconds for which they are."""
 _HOUR, _MINUTE = 3600.0, 60.0
 
 
@@ -197,6 +200,8 @@ class Guard:
         self._uploads = Allowance(self._limits.uploads_per_hour_mb * 1e6, _HOUR)
         self._sign_ins = Allowance(self._limits.sign_ins_per_minute, _MINUTE)
         self._owners = Owners()
+        self._just_seen: TTLCache[str, Session | None] = TTLCache(_MOST_SEEN, _SEEN_FOR)
+        """Sign-ins by their secret, for the files of a page alone, which come by the dozen."""
         self._arriving: Counter[str] = Counter()
         """Bytes of uploads on their way, by person."""
         # What it calls after it found out who sent the request. uvicorn and Starlette type ASGI apart.
@@ -337,6 +342,15 @@ class Guard:
             logs.know(session=session.id[: logs.SHORT], person=session.person_id)
         return session
 
+    async def _lately(self, secret: str) -> Session | None:
+        """The sign-in that a cookie names, as it was within the last second: enough for what is nobody's.
+        Raises Refused."""
+        try:
+            return self._just_seen[secret]
+        except KeyError:  # or too long ago
+            session = self._just_seen[secret] = await self._session(secret)
+            return session
+
     def _is_known(self, session: Session | None) -> bool:
         """Whether a sign-in counts, or did until time ended it: such a one may see the page that says so,
         where what was being typed still stands. Nobody's data comes with it."""
@@ -351,7 +365,7 @@ class Guard:
         allowed = streamlit_side.methods_of(part)
         if asked.method not in allowed:
             raise Refused(405, "This cannot be done here.", allow=", ".join(sorted(allowed)))
-        session = await self._session(self._secret(asked))
+        session = await (self._lately if part is Part.FILES else self._session)(self._secret(asked))
         if part is Part.FILES and self._is_known(session):
             await self.app(scope, _Body(asked, receive, _LARGEST).receive, send)
         elif session is None or not self.application.is_open(session):
