@@ -36,6 +36,7 @@ from dpa_core.settings import Limits
 from dpa_core.web import health, plain, relay, streamlit_side, wellformed
 from dpa_core.web.cookies import SessionCookie
 from dpa_core.web.headers import Headers
+from dpa_core.web.leaving import WORDS, Leaving
 from dpa_core.web.limits import Allowance, Connections, TooMany, network_of
 from dpa_core.web.public import PublicAddress
 from dpa_core.web.sign_in import CALLBACK, LOGIN, LOGOUT, SIGN_IN
@@ -46,6 +47,8 @@ log = logging.getLogger("dpa_desk")
 _SIGNING_IN = (SIGN_IN, LOGIN, CALLBACK, LOGOUT)
 _PROXIED = "dpa_desk.proxied"
 """In a scope: whether a proxy passed the request on whose word counts."""
+_BEFORE_A_PAGE = frozenset({"/_stcore/health", "/_stcore/host-config"})
+"""What a page asks for before it connects again: a server that leaves is not the one to connect to."""
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = _READS | {"POST", "PUT", "PATCH", "DELETE"}
 _LARGEST = 1024 * 1024
@@ -187,6 +190,7 @@ class Guard:
         *,
         limits: Limits | None = None,
         trusted_proxies: str = "127.0.0.1,::1",
+        leaving: Leaving | None = None,
     ) -> None:
         self.app = app
         self.application = application
@@ -195,6 +199,7 @@ class Guard:
         self._own = list(own)
         self._own_app = ExceptionMiddleware(Router(self._own), {HTTPException: _not_answered})
         self._headers = Headers(self.public, cookie.secure)
+        self._leaving = leaving or Leaving(streamlit_side.scripts_run)
         self._limits = limits or Limits()
         self._connections = Connections(self._limits)
         self._uploads = Allowance(self._limits.uploads_per_hour_mb * 1e6, _HOUR)
@@ -254,6 +259,9 @@ class Guard:
             await self._own_app(asked.scope, receive, send)
             return
         self._check_address(asked)
+        anew = asked.is_websocket or asked.opens_a_page or asked.path in _BEFORE_A_PAGE
+        if anew and self._leaving.is_told():
+            raise Refused(503, WORDS, retry_after="1")
         if asked.is_websocket:
             await self._websocket(asked, receive, send)
             return
@@ -446,10 +454,11 @@ class Guard:
             counts=lambda: self._still_counts(secret),
             begun=lambda streamlits: self._owners.remember(streamlits, person),
             away=SIGN_IN,
+            closes=self._leaving.pages_close,
         )
         address = network_of(asked.scope.get("client"))
         try:
-            with self._connections.counted(session.id, person, address):
+            with self._connections.counted(session.id, person, address), self._leaving.page():
                 scope = self._as_public(asked, self._protocols(asked, person))
                 await self.app(scope, passed.receive, passed.send)
         except TooMany as many:
