@@ -21,8 +21,8 @@ class Leaving:
     """Whether the server leaves, and what it still waits for. Used from the event loop alone.
 
     `at_work`: whether the script runs for anybody. `seconds`: the time that all of it may take. `notice`: how
-    long pages stay open after the server was told, so that the proxy knows before they connect again. `timer`:
-    seconds that never go back.
+    long pages stay open after the server was told, so that the proxy knows before they connect again.
+    `timer`: seconds that never go back.
     """
 
     def __init__(
