@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from dpa_core.access_log import Search
 from dpa_core.application import Application
 from dpa_core.downloads import LIFETIME, MAX_OPEN, File, Gone
+from dpa_core.web.cookies import SessionCookie
+from dpa_core.web.guard import Guard
+from dpa_core.web.sign_in import SignIn
 from tests.conftest import SettableClock, at_the_same_time, email, sign_in
 
 FILE = File("Åkeri “Nord”.pdf", "application/pdf", b"%PDF-1.7 \0\xff")
@@ -129,3 +142,101 @@ def test_old_lines_are_left_to_the_server_that_is_at_it(servers: Two, clock: Set
 
 def lines(server: Application) -> int:
     return int(server.ledger.rows("SELECT count(*) FROM access_log")[0][0])
+
+
+# --- what a visit leaves ---------------------------------------------------------------------------------
+
+
+def test_what_one_typed_or_attached_at_one_server_is_there_at_another(servers: Two) -> None:
+    one, other = servers
+    secret, anna = sign_in(one, "anna")
+    one.keep_draft(anna, "nordfrakt", "assistance.request", {"title": "Voicebot"})
+    ref = one.attach(anna, "nordfrakt", "letter.pdf", b"%PDF-1.4\n%%EOF\n")
+    there = other.person_of(other.session(secret))
+    draft = other.draft(there, "nordfrakt", "assistance.request")
+    assert draft is not None
+    assert draft.content == {"title": "Voicebot"}
+    assert other.files.read(ref.sha256) == b"%PDF-1.4\n%%EOF\n"
+    other.drop_draft(there, "nordfrakt", "assistance.request")
+    assert one.draft(anna, "nordfrakt", "assistance.request") is None
+
+
+# --- who is asked for at each request --------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_the_loop(servers: Two, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was asked of the database where everybody's requests wait for it."""
+    asked: list[str] = []
+    rows = servers[0].ledger.rows
+
+    def watched(sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        with suppress(RuntimeError):
+            asyncio.get_running_loop()
+            asked.append(sql)
+        return rows(sql, values)
+
+    monkeypatch.setattr(servers[0].ledger, "rows", watched)
+    return asked
+
+
+def guarded(server: Application, **options: Any) -> TestClient:
+    """A browser in which Anna has signed in, before a server that stands on PostgreSQL."""
+    cookie = SessionCookie(secure=False)
+    sign_in_routes = SignIn(
+        server,
+        cookie,
+        (),
+        public_url="http://desk.example",
+        secret="c" * 32,
+        contact="privacy@people.example",
+    ).routes()
+
+    async def shown(_: Request) -> Response:
+        return PlainTextResponse("shown")
+
+    guard = Middleware(
+        Guard,
+        application=server,
+        cookie=cookie,
+        own=own,
+        public_url="http://desk.example",
+        **options,
+    )
+    app = Starlette(routes=[Route("/{path:path}", shown)], middleware=[guard])
+    cookies = {cookie.name: sign_in(server, "anna")[0]}
+    return TestClient(app, base_url="http://desk.example", cookies=cookies, follow_redirects=False)
+
+
+@pytest.mark.parametrize("path", ["/features", "/favicon.png", "/sign-in", "/oauth2callback", "/auth/logout"])
+def test_no_request_waits_for_the_database_where_all_would_wait(
+    servers: Two, on_the_loop: list[str], path: str
+) -> None:
+    browser = guarded(servers[0])
+    assert browser.get(path).status_code < 400
+    assert on_the_loop == []
+
+
+def test_a_sign_in_ended_at_another_server_counts_at_the_next_request(servers: Two) -> None:
+    one, other = servers
+    browser = guarded(one)
+    assert browser.get("/features").text == "shown"
+    assert browser.get("/static/app.js").text == "shown"
+    session = other.session(browser.cookies["dpa_session"])
+    assert session is not None
+    other.sign_out(session)
+    assert browser.get("/features").status_code == 401
+
+
+def test_the_files_of_a_page_ask_once_for_a_second(servers: Two) -> None:
+    one, other = servers
+    seconds = [0.0]
+    browser = guarded(one, timer=lambda: seconds[0])
+    assert browser.get("/static/app.js").text == "shown"
+    session = other.session(browser.cookies["dpa_session"])
+    assert session is not None
+    other.sign_out(session)
+    seconds[0] = 0.9
+    assert browser.get("/static/app.js").text == "shown"
+    seconds[0] = 1.0
+    assert browser.get("/static/app.js").status_code == 401

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -191,7 +192,9 @@ class Guard:
         limits: Limits | None = None,
         trusted_proxies: str = "127.0.0.1,::1",
         leaving: Leaving | None = None,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`timer`: seconds that never go back."""
         self.app = app
         self.application = application
         self.cookie = cookie
@@ -205,7 +208,7 @@ class Guard:
         self._uploads = Allowance(self._limits.uploads_per_hour_mb * 1e6, _HOUR)
         self._sign_ins = Allowance(self._limits.sign_ins_per_minute, _MINUTE)
         self._owners = Owners()
-        self._just_seen: TTLCache[str, Session | None] = TTLCache(_MOST_SEEN, _SEEN_FOR)
+        self._just_seen: TTLCache[str, Session | None] = TTLCache(_MOST_SEEN, _SEEN_FOR, timer)
         """Sign-ins by their secret, for the files of a page alone, which come by the dozen."""
         self._arriving: Counter[str] = Counter()
         """Bytes of uploads on their way, by person."""
