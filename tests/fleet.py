@@ -338,8 +338,8 @@ def begin(url: str, folder: Path) -> None:
 
 
 @contextmanager
-def running(proxy: Proxy, database: Database, folder: Path) -> Iterator[Fleet]:
-    """Two servers behind a proxy until the block ends."""
+def running(proxy: Proxy, database: Database, folder: Path, **more: str) -> Iterator[Fleet]:
+    """Two servers behind a proxy until the block ends. `more`: settings."""
     fleet = Fleet(free_port(), database.url(database.database()))
     begin(fleet.url, folder)
     anna = entra.Account(email("anna"), claims={"email": email("anna"), "email_verified": True})
@@ -353,6 +353,7 @@ def running(proxy: Proxy, database: Database, folder: Path) -> Iterator[Fleet]:
             "DPA_OIDC_CLIENT_SECRET": SECRET,
             "DPA_COOKIE_SECRET": "c" * 40,
             "DPA_SNAPSHOT_KEY": KEY,
+            **more,
         }
         for name in ("one", "other"):
             member = Member(folder / name, settings)

@@ -183,7 +183,7 @@ def on_the_loop(servers: Two, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def guarded(server: Application, **options: Any) -> TestClient:
     """A browser in which Anna has signed in, before a server that stands on PostgreSQL."""
     cookie = SessionCookie(secure=False)
-    sign_in_routes = SignIn(
+    own = SignIn(
         server,
         cookie,
         (),

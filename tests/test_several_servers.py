@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests import fleet
 from tests.conftest import email
@@ -183,3 +185,26 @@ def turned_away(desk: Fleet, leaving: fleet.Member) -> None:
     page = somebody.ask("/sign-in", leaving)
     assert (page.status, "is being replaced" in page.text) == (503, True)
     assert somebody.ask("/sign-in").status == 200
+
+
+def test_a_server_that_leaves_ends_in_time_where_a_step_hangs(postgres: Server, tmp_path: Path) -> None:
+    with fleet.running(fleet.haproxy, postgres, tmp_path, DPA_DRAIN_SECONDS="1") as desk:
+        anna = desk.person()
+        anna.sign_in(email("anna"))
+        before = desk.entries()
+
+        async def visit() -> None:
+            async with anna.page(desk.members[0]) as page:
+                await page.open("features")
+                await page.toggle()
+                await page.acknowledge()
+                with held(desk):
+                    confirming = asyncio.create_task(page.confirm())
+                    await asyncio.to_thread(waits, desk)
+                    desk.members[0].send(signal.SIGTERM)
+                    with pytest.raises(ConnectionClosed):
+                        await confirming
+                    assert await asyncio.to_thread(desk.members[0].ends) == -signal.SIGTERM
+
+        asyncio.run(visit())
+        assert desk.entries() == before

@@ -70,9 +70,12 @@ def measure() -> list[tuple[str, float, float]]:
     """Rows: what, figure, limit."""
     with TemporaryDirectory() as folder, Ledger.open(Path(folder) / "desk.duckdb") as ledger:
         found = {"": _of(ledger)}
-    with TemporaryDirectory() as folder, postgres.running() as server:
-        with Ledger.at(server.url(server.database()), Path(folder)) as ledger:
-            found[", on PostgreSQL"] = _of(ledger)
+    with (
+        TemporaryDirectory() as folder,
+        postgres.running() as server,
+        Ledger.at(server.url(server.database()), Path(folder)) as ledger,
+    ):
+        found[", on PostgreSQL"] = _of(ledger)
     what = "a small file of Streamlit's through the guard, against without"
     return [(what + store, ratio, LIMIT) for store, ratio in found.items()]
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 import pytest
+import uvicorn
 
+from dpa_core import web
 from dpa_core.web.leaving import Leaving
 
 
@@ -84,3 +87,20 @@ def test_it_is_over_in_any_case_when_its_time_is(steps: Steps) -> None:
         assert not leaving.is_over()
         steps.seconds = 20
         assert leaving.is_over()
+
+
+def test_a_server_told_once_lets_its_pages_go_and_told_twice_stops_at_once(steps: Steps) -> None:
+    leaving = steps.leaving()
+    server = web._Server(uvicorn.Config("none:none"), leaving)
+    server.started = True
+    with leaving.page():
+        server.handle_exit(signal.SIGTERM, None)
+        assert (leaving.is_told(), server.should_exit) == (True, False)
+        server.handle_exit(signal.SIGTERM, None)
+        assert server.should_exit
+
+
+def test_a_server_that_has_not_begun_yet_stops_at_once(steps: Steps) -> None:
+    server = web._Server(uvicorn.Config("none:none"), steps.leaving())
+    server.handle_exit(signal.SIGTERM, None)
+    assert server.should_exit
