@@ -46,7 +46,7 @@ from dpa_core.access_log import OF_A_CUSTOMER, PAGE, AccessLog, Found, Kind, Lin
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.closed import ClosedItems
-from dpa_core.downloads import Downloads, File
+from dpa_core.downloads import Downloads, File, SharedDownloads
 from dpa_core.drafts import DAYS, Content, Draft, Drafts
 from dpa_core.files import MAX_BYTES, FileStore, SharedFiles
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
@@ -79,6 +79,8 @@ P = ParamSpec("P")
 
 ALL = 10_000_000
 """More customers than there are."""
+_TIDYING = 1
+"""The job of `tidy`, of which several servers do it one at a time."""
 _ATTEMPTS = 200
 _PAUSE = (0.0025, 0.0075)
 """Seconds between attempts, about what another's commit takes; no two wait alike, so as not to meet again."""
@@ -476,7 +478,7 @@ class Application:
         self._access_log = AccessLog(ledger, access_log_days)
         self._openings = 0
         """How many customers were opened since the start: the directory of before counts no more."""
-        self._downloads = Downloads()
+        self._downloads = SharedDownloads(self._until_written) if ledger.shared else Downloads()
         if not ledger.read_only and (outdated := ledger.outdated(STATE_SCHEMA)):
             self._derive_anew(outdated)
         self._enter_in_directory()
@@ -1059,10 +1061,18 @@ class Application:
                 f"The file cannot be handed over, as the access log cannot be written. {error}"
             ) from error
 
-    def forget_old_access(self) -> None:
-        """Remove the lines of the access log that are older than the setting says. Raises StoreError."""
+    def tidy(self) -> None:
+        """Remove the lines of the access log that are older than the setting says, and files that nobody
+        came to fetch. Of servers that share the store, one at a time does it; the others need not. Raises
+        StoreError."""
         now = self.clock.real_now()
-        self._until_written(lambda tx: self._access_log.remove_old(tx, now))
+
+        def write(tx: Transaction) -> None:
+            if tx.alone(_TIDYING):
+                self._access_log.remove_old(tx, now)
+
+        self._until_written(write)
+        self._downloads.forget_old(self.clock.now())
 
     def close(self) -> None:
         """Write what is only counted so far, and let the store go."""

@@ -26,7 +26,7 @@ from dpa_core.ledger import Ledger, chain, move
 from dpa_core.locale import local_day
 from dpa_core.people import Name
 from dpa_core.providers import Provider
-from dpa_core.settings import ROOT, STORE, SettingsError, data_folder
+from dpa_core.settings import ROOT, STORE, SettingsError, data_folder, database_url
 from dpa_core.subjects import (
     assistance,
     audits,
@@ -94,7 +94,12 @@ def personas() -> tuple[Persona, ...]:
 
 def open_application(agreements: Mapping[str, Agreement], session: timedelta = SESSION) -> Application:
     """The demo's application, its store filled if it is empty. Raises SettingsError where the store holds
-    real data, StoreError where it cannot be opened."""
+    real data or is one for several servers, StoreError where it cannot be opened."""
+    if database_url():
+        raise SettingsError(
+            "DPA_DATABASE_URL: the demo is one server with a file of its own, its date and its identity "
+            "provider in memory. Take that setting away to run it."
+        )
     file = data_folder() / STORE
     if not file.exists():
         _make(file, agreements)

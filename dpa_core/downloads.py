@@ -6,10 +6,17 @@ Standard: Art. 32(1)(b) GDPR (confidentiality), CWE-862 (missing authorisation).
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, TypeVar
+
+from dpa_core.ledger import Transaction
+
+T = TypeVar("T")
 
 LIFETIME = timedelta(minutes=1)
 MAX_OPEN = 10
@@ -49,7 +56,7 @@ class Gone(Exception):
 
 
 class Downloads:
-    """The links that are open in this process."""
+    """The links of a store that one server has for itself: in its memory."""
 
     def __init__(self) -> None:
         self._links: dict[str, Link] = {}
@@ -79,3 +86,71 @@ class Downloads:
         if now >= link.expires_at:
             raise Gone
         return link
+
+    def forget_old(self, now: datetime) -> None:
+        """Let the files of links go that were never followed and work no more at a moment in UTC."""
+        with self._lock:
+            self._links = {t: link for t, link in self._links.items() if now < link.expires_at}
+
+
+class Writer(Protocol):
+    """Writes to the store, and again where another one wrote the same rows meanwhile. Raises StoreError."""
+
+    def __call__(self, write: Callable[[Transaction], T], /) -> T:
+        """What was written, once it is committed."""
+
+
+class SharedDownloads(Downloads):
+    """The links of a store that several servers share: in the database, so that any of them hands over what
+    another has offered. The token itself is kept nowhere."""
+
+    def __init__(self, until_written: Writer) -> None:
+        self._until_written = until_written
+
+    def offer(self, file: File, customer_id: str | None, session_id: str, now: datetime) -> str:
+        """Make a link to a file and return its token. Raises StoreError."""
+        token = secrets.token_urlsafe(32)
+
+        def write(tx: Transaction) -> None:
+            tx.execute("DELETE FROM downloads WHERE expires_at <= $1", [now])
+            tx.execute(
+                "DELETE FROM downloads WHERE id IN (SELECT id FROM downloads WHERE session_id = $1 "
+                "ORDER BY offered DESC, id LIMIT 1000 OFFSET $2)",
+                [session_id, MAX_OPEN - 1],
+            )
+            tx.execute(
+                "INSERT INTO downloads (id, session_id, customer_id, name, media_type, content, offered, "
+                "expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                [
+                    _id_of(token), session_id, customer_id, file.name, file.media_type, file.content, now,
+                    now + LIFETIME,
+                ],
+            )  # fmt: skip
+
+        self._until_written(write)
+        return token
+
+    def take(self, token: str, session_id: str, now: datetime) -> Link:
+        """Take a link out, so that it never works again, at no server. Raises Gone, StoreError.
+
+        Another sign-in is refused without using the link up.
+        """
+        sql = (
+            "DELETE FROM downloads WHERE id = $1 AND session_id = $2 "
+            "RETURNING name, media_type, content, customer_id, expires_at"
+        )
+        rows = self._until_written(lambda tx: tx.rows(sql, [_id_of(token), session_id]))
+        for name, media_type, content, customer_id, until in rows:
+            expires_at = until.replace(tzinfo=UTC)
+            if now < expires_at:
+                return Link(File(name, media_type, bytes(content)), customer_id, session_id, expires_at)
+        raise Gone
+
+    def forget_old(self, now: datetime) -> None:
+        """Let the files of links go that were never followed and work no more at a moment in UTC. Raises
+        StoreError."""
+        self._until_written(lambda tx: tx.execute("DELETE FROM downloads WHERE expires_at <= $1", [now]))
+
+
+def _id_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -163,6 +163,8 @@ class Settings(_Sessions, _Signing, _Logging, Limits):
     """Days for which a line of the access log is kept."""
     contact: str = "privacy@connectel.se"
     """Whom to ask for access."""
+    drain_seconds: int = Field(default=20, ge=1, le=600)
+    """Seconds that open pages have to go to another server, once this one is told to stop."""
     metrics_address: str = ""
     """Where Prometheus finds the metrics, as 127.0.0.1:9464; empty: nowhere."""
 

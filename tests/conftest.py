@@ -165,6 +165,40 @@ def _empty(postgres: postgresql.Server, tmp_path_factory: pytest.TempPathFactory
     return name
 
 
+@pytest.fixture
+def url(postgres: postgresql.Server, _empty: str) -> str:
+    """The address of an empty store of this test's own, for as many servers as it likes."""
+    return postgres.url(postgres.database(_empty))
+
+
+@pytest.fixture
+def ledgers(url: str, tmp_path: Path) -> Iterator[tuple[Ledger, Ledger]]:
+    """The store as two servers have it open."""
+    with Ledger.at(url, tmp_path) as one, Ledger.at(url, tmp_path) as other:
+        yield one, other
+
+
+@pytest.fixture
+def servers(
+    ledgers: tuple[Ledger, Ledger], agreement: Agreement, clock: SettableClock
+) -> tuple[Application, Application]:
+    """Two servers with Nordfrakt, its admin Anna, and the privacy officer Eva."""
+    begin_desk(Application(ledgers[0], {VERSION: agreement}, SettableClock(BEGAN)))
+    one, other = (Application(ledger, {VERSION: agreement}, clock) for ledger in ledgers)
+    return one, other
+
+
+def begin_desk(application: Application) -> None:
+    """Enter Nordfrakt, its admin Anna, and the privacy officer Eva."""
+    operator = access.operator(BEGAN)
+    with application.ledger.transaction() as tx:
+        for name in ("anna", "eva"):
+            application.people.add(tx, Name(BEGAN, email(name), name.title()))
+    application.open_customer(operator, customers.OpenCustomer("nordfrakt", CUSTOMERS["nordfrakt"]))
+    application.change_access(operator, grants.GrantAccess(email("anna"), "customer_admin", "nordfrakt"))
+    application.change_access(operator, grants.GrantAccess(email("eva"), "privacy_officer", None))
+
+
 @pytest.fixture(params=["duckdb", "postgresql"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Ledger]:
     """Opens an empty store of this test's own, each time the same: for what holds in either database."""

@@ -321,10 +321,10 @@ def test_lines_are_removed_when_they_are_as_old_as_the_setting_says(
     sign_in(application, "anna")
     clock.pass_days(DAYS)
     sign_in(application, "bo")
-    application.forget_old_access()
+    application.tidy()
     assert len(lines(application, "signed_in")) == 2
     clock.at += timedelta(microseconds=1)
-    application.forget_old_access()
+    application.tidy()
     assert len(lines(application, "signed_in")) == 1
 
 

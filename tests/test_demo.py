@@ -126,6 +126,14 @@ def test_a_store_that_another_command_made_and_left_empty_becomes_the_demo(folde
     application.ledger.close()
 
 
+def test_the_demo_is_one_server_and_says_so_where_a_database_for_several_is_set(folder, monkeypatch):
+    monkeypatch.setenv("DPA_DATABASE_URL", "postgresql://dpa:secret-word@127.0.0.1/dpa")
+    with pytest.raises(SettingsError, match="DPA_DATABASE_URL: the demo is one server") as refused:
+        demo.open_application(AGREEMENTS)
+    assert "secret-word" not in str(refused.value)
+    assert not folder.exists()
+
+
 def test_the_demo_refuses_a_store_with_real_data_and_leaves_it_alone(folder, store):
     folder.mkdir()
     real = folder / STORE

@@ -10,6 +10,7 @@ import pytest
 
 from dpa_core import ROOT
 from dpa_core.settings import Settings
+from dpa_core.web import ENDS_WITHIN
 from tests.needs import program
 
 UNIT = ROOT / ".deploy" / "dpa-desk.service"
@@ -54,3 +55,9 @@ def test_it_names_settings_that_there_are() -> None:
     named = set(re.findall(r"^Environment=DPA_(\w+)=", UNIT.read_text(), re.M))
     assert named == {"DATA_DIR", "LOG_FORMAT"}
     assert {name.lower() for name in named} <= set(Settings.model_fields)
+
+
+def test_it_waits_longer_than_a_server_takes_to_leave() -> None:
+    (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", UNIT.read_text(), re.M)
+    takes = int(Settings.model_fields["drain_seconds"].default) + ENDS_WITHIN
+    assert takes + ENDS_WITHIN <= int(seconds)  # and lets the store go

@@ -47,6 +47,9 @@ class Session(Protocol):
     def number_from(self, sequence: str, number: int) -> None:
         """Let a sequence go on with a number."""
 
+    def alone(self, job: int) -> bool:
+        """Whether no other process is at a job, by its number: until the transaction ends, none will be."""
+
 
 class Database(Protocol):
     """A store's tables. Every method is safe to call from any thread, and raises StoreError where the

@@ -37,6 +37,8 @@ MOST_CONNECTIONS = 10
 _MOST_ROWS = 5_000
 _MIGRATING = 0x44504121
 """The advisory lock under which one process at a time brings the tables to the present shape."""
+_JOBS = 0x44504122
+"""With the number of a job, the advisory lock of what one process at a time does."""
 _EACH_CONNECTION = (
     "SET TimeZone = 'UTC'; SET statement_timeout = '30s'; SET lock_timeout = '10s'; "
     "SET idle_in_transaction_session_timeout = '60s'; SET synchronous_commit = on"
@@ -165,6 +167,11 @@ class PostgresSession:
     def number_from(self, sequence: str, number: int) -> None:
         """Let a sequence go on with a number. Not undone with the transaction: numbers may have gaps."""
         self.rows("SELECT setval(CAST(CAST($1 AS VARCHAR) AS regclass), $2, false)", [sequence, number])
+
+    def alone(self, job: int) -> bool:
+        """Whether no other transaction has this job's advisory lock; this one has it until it ends then."""
+        ((got,),) = self.rows("SELECT pg_try_advisory_xact_lock($1, $2)", [_JOBS, job])
+        return bool(got)
 
 
 class Postgres:

@@ -106,6 +106,10 @@ class Transaction:
         """Add many rows, whose columns have the table's names. Raises Conflict."""
         self._session.insert(table, rows)
 
+    def alone(self, job: int) -> bool:
+        """Whether no other transaction, of any process, is at this job: until this one ends, none will be."""
+        return self._session.alone(job)
+
     def head(self, customer_id: str) -> Head | None:
         """The head of one ledger, by key; None where it has no event yet."""
         return self.heads(customer_id).get(customer_id)

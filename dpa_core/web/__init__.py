@@ -13,8 +13,10 @@ import secrets
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -27,6 +29,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 from streamlit.web.bootstrap import load_config_options
+from uvicorn.config import STARTUP_FAILURE
 
 from dpa_core import logs, metrics
 from dpa_core.access import Forbidden, SignInAgain
@@ -58,6 +61,7 @@ from dpa_core.web.cookies import SessionCookie
 from dpa_core.web.daily import daily
 from dpa_core.web.guard import Guard
 from dpa_core.web.lag import watch_lag
+from dpa_core.web.leaving import NOTICE, Leaving
 from dpa_core.web.routes import routes
 from dpa_core.web.sign_in import SignIn
 from dpa_core.web.static_files import Files
@@ -68,6 +72,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dpa_desk")
 
+ENDS_WITHIN = 5
+"""Seconds in which answers under way end at the latest, once no page is open any more."""
 UVICORN: dict[str, Any] = {
     "proxy_headers": False,  # the guard believes them, by the settings
     "server_header": False,
@@ -78,6 +84,7 @@ UVICORN: dict[str, Any] = {
     # It would take time with each message, 300 KB with each page, and tell the length of secrets.
     "ws_per_message_deflate": False,
     "ws_max_size": 1024 * 1024,  # what all fields of a page hold
+    "timeout_graceful_shutdown": ENDS_WITHIN,
 }
 """How the server below is set up."""
 
@@ -94,6 +101,8 @@ class Site:
     """Holds the secret of a sign-in."""
     personas: tuple[Persona, ...] = ()
     """The demo's invented people; none in production."""
+    leaving: Leaving = field(default_factory=partial(Leaving, streamlit_side.scripts_run))
+    """Whether the server was told to stop."""
 
     def leave_for(self, path: str) -> None:
         """Have the browser of this run leave Streamlit's page for a path of the same server."""
@@ -143,9 +152,34 @@ def run(parts: dict[str, Any], options: dict[str, Any]) -> None:
     app = st.App(ROOT / "app.py", **parts)
     load_config_options(options)
     address, port = options["server.address"], options["server.port"]
-    uvicorn.run(
+    serve = uvicorn.Config(
         app, host=address, port=port, access_log=False, log_level="warning", log_config=None, **UVICORN
     )
+    server = _Server(serve, site().leaving)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise SystemExit(STARTUP_FAILURE)
+
+
+class _Server(uvicorn.Server):
+    """A server that, told to stop, lets its pages go first; told twice, it stops at once."""
+
+    def __init__(self, config: uvicorn.Config, leaving: Leaving) -> None:
+        super().__init__(config)
+        self._leaving = leaving
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Told by the system, at any moment of the main thread's."""
+        if self._leaving.is_told() or not self.started:
+            super().handle_exit(sig, frame)
+        else:
+            self._captured_signals.append(sig)
+            self._leaving.begin()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to stop."""
+        return await super().on_tick(counter) or self._leaving.is_over()
 
 
 def one_log(form: logs.Form) -> None:
@@ -195,7 +229,10 @@ def serving(settings: Settings) -> dict[str, Any]:
         settings.access_log_days,
     )
     url = str(settings.public_url).rstrip("/")
-    opened = Site(application, settings.contact, keys, SessionCookie(secure=url.startswith("https:")))
+    # A page of a store in a file has no other server to go to.
+    leaving = Leaving(streamlit_side.scripts_run, settings.drain_seconds, NOTICE if ledger.shared else 0)
+    cookie = SessionCookie(secure=url.startswith("https:"))
+    opened = Site(application, settings.contact, keys, cookie, leaving=leaving)
     secret = settings.cookie_secret.get_secret_value()
     return _app(
         opened,
@@ -272,7 +309,7 @@ def _app(
     async def lifespan(_: Any) -> AsyncIterator[None]:
         streamlit.config.set_option(_LOOKS_AFTER_RUNS, False)  # whatever files and environment say
         beside = [
-            asyncio.create_task(daily(opened.application.forget_old_access)),
+            asyncio.create_task(daily(opened.application.tidy)),
             asyncio.create_task(collect_when_calm(_warm_up, streamlit_side.scripts_run)),
             asyncio.create_task(watch_lag()),
         ]
@@ -295,7 +332,8 @@ def _app(
         contact=opened.contact,
         personas=opened.personas,
     )
-    own = [*routes(opened.application, opened.keys, opened.cookie), *sign_in.routes()]
+    front = routes(opened.application, opened.keys, opened.cookie, opened.leaving.is_told)
+    own = [*front, *sign_in.routes()]
     return {
         "middleware": [
             Middleware(
@@ -306,6 +344,7 @@ def _app(
                 public_url=public_url,
                 limits=limits,
                 trusted_proxies=trusted_proxies,
+                leaving=opened.leaving,
             ),
             Middleware(Files),
         ],

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from cachetools import TTLCache
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers as RequestHeaders
 from starlette.exceptions import HTTPException
@@ -35,6 +37,7 @@ from dpa_core.settings import Limits
 from dpa_core.web import health, plain, relay, streamlit_side, wellformed
 from dpa_core.web.cookies import SessionCookie
 from dpa_core.web.headers import Headers
+from dpa_core.web.leaving import WORDS, Leaving
 from dpa_core.web.limits import Allowance, Connections, TooMany, network_of
 from dpa_core.web.public import PublicAddress
 from dpa_core.web.sign_in import CALLBACK, LOGIN, LOGOUT, SIGN_IN
@@ -45,6 +48,8 @@ log = logging.getLogger("dpa_desk")
 _SIGNING_IN = (SIGN_IN, LOGIN, CALLBACK, LOGOUT)
 _PROXIED = "dpa_desk.proxied"
 """In a scope: whether a proxy passed the request on whose word counts."""
+_BEFORE_A_PAGE = frozenset({"/_stcore/health", "/_stcore/host-config"})
+"""What a page asks for before it connects again: a server that leaves is not the one to connect to."""
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = _READS | {"POST", "PUT", "PATCH", "DELETE"}
 _LARGEST = 1024 * 1024
@@ -53,6 +58,8 @@ _UPLOAD_COST = 64 * 1024
 """Bytes that the smallest upload counts for."""
 _DRAINED_WITHIN = 20
 """Seconds that a refused upload may go on arriving before it is cut off."""
+_MOST_SEEN, _SEEN_FOR = 20_000, 1.0
+"""Sign-ins that are remembered between two files of a page, and the seconds for which they are."""
 _HOUR, _MINUTE = 3600.0, 60.0
 
 
@@ -184,7 +191,10 @@ class Guard:
         *,
         limits: Limits | None = None,
         trusted_proxies: str = "127.0.0.1,::1",
+        leaving: Leaving | None = None,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`timer`: seconds that never go back."""
         self.app = app
         self.application = application
         self.cookie = cookie
@@ -192,11 +202,14 @@ class Guard:
         self._own = list(own)
         self._own_app = ExceptionMiddleware(Router(self._own), {HTTPException: _not_answered})
         self._headers = Headers(self.public, cookie.secure)
+        self._leaving = leaving or Leaving(streamlit_side.scripts_run)
         self._limits = limits or Limits()
         self._connections = Connections(self._limits)
         self._uploads = Allowance(self._limits.uploads_per_hour_mb * 1e6, _HOUR)
         self._sign_ins = Allowance(self._limits.sign_ins_per_minute, _MINUTE)
         self._owners = Owners()
+        self._just_seen: TTLCache[str, Session | None] = TTLCache(_MOST_SEEN, _SEEN_FOR, timer)
+        """Sign-ins by their secret, for the files of a page alone, which come by the dozen."""
         self._arriving: Counter[str] = Counter()
         """Bytes of uploads on their way, by person."""
         # What it calls after it found out who sent the request. uvicorn and Starlette type ASGI apart.
@@ -249,6 +262,9 @@ class Guard:
             await self._own_app(asked.scope, receive, send)
             return
         self._check_address(asked)
+        anew = asked.is_websocket or asked.opens_a_page or asked.path in _BEFORE_A_PAGE
+        if anew and self._leaving.is_told():
+            raise Refused(503, WORDS, retry_after="1")
         if asked.is_websocket:
             await self._websocket(asked, receive, send)
             return
@@ -337,6 +353,15 @@ class Guard:
             logs.know(session=session.id[: logs.SHORT], person=session.person_id)
         return session
 
+    async def _lately(self, secret: str) -> Session | None:
+        """The sign-in that a cookie names, as it was within the last second: enough for what is nobody's.
+        Raises Refused."""
+        try:
+            return self._just_seen[secret]
+        except KeyError:  # or too long ago
+            session = self._just_seen[secret] = await self._session(secret)
+            return session
+
     def _is_known(self, session: Session | None) -> bool:
         """Whether a sign-in counts, or did until time ended it: such a one may see the page that says so,
         where what was being typed still stands. Nobody's data comes with it."""
@@ -351,7 +376,7 @@ class Guard:
         allowed = streamlit_side.methods_of(part)
         if asked.method not in allowed:
             raise Refused(405, "This cannot be done here.", allow=", ".join(sorted(allowed)))
-        session = await self._session(self._secret(asked))
+        session = await (self._lately if part is Part.FILES else self._session)(self._secret(asked))
         if part is Part.FILES and self._is_known(session):
             await self.app(scope, _Body(asked, receive, _LARGEST).receive, send)
         elif session is None or not self.application.is_open(session):
@@ -432,10 +457,11 @@ class Guard:
             counts=lambda: self._still_counts(secret),
             begun=lambda streamlits: self._owners.remember(streamlits, person),
             away=SIGN_IN,
+            closes=self._leaving.pages_close,
         )
         address = network_of(asked.scope.get("client"))
         try:
-            with self._connections.counted(session.id, person, address):
+            with self._connections.counted(session.id, person, address), self._leaving.page():
                 scope = self._as_public(asked, self._protocols(asked, person))
                 await self.app(scope, passed.receive, passed.send)
         except TooMany as many:

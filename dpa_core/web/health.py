@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dpa_core.ledger import StoreError
+from dpa_core.web.leaving import WORDS
 
 LIVE, READY = "/livez", "/healthz"
 PATHS = frozenset({LIVE, READY})
@@ -54,11 +55,13 @@ class Readiness:
             self._asking = None
 
 
-def routes(check: Callable[[], None]) -> list[BaseRoute]:
-    """The two routes."""
+def routes(check: Callable[[], None], leaves: Callable[[], bool] = lambda: False) -> list[BaseRoute]:
+    """The two routes. `leaves`: whether the server was told to stop, so that nobody is sent to it."""
     readiness = Readiness(check)
 
     async def ready(_: Request) -> Response:
+        if leaves():
+            return JSONResponse({"status": "leaving", "why": WORDS}, status_code=503)
         if why := await readiness.why_not():
             return JSONResponse({"status": "unavailable", "why": why}, status_code=503)
         return JSONResponse({"status": "ok"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -18,8 +19,13 @@ from dpa_core.web import health, plain
 from dpa_core.web.cookies import SessionCookie
 
 
-def routes(application: Application, keys: KeyRing, cookie: SessionCookie) -> list[BaseRoute]:
-    """The routes, for the front of the server."""
+def routes(
+    application: Application,
+    keys: KeyRing,
+    cookie: SessionCookie,
+    leaves: Callable[[], bool] = lambda: False,
+) -> list[BaseRoute]:
+    """The routes, for the front of the server. `leaves`: whether it was told to stop."""
 
     def download(request: Request) -> Response:
         if request.method != "GET":  # a HEAD would use the link up
@@ -48,7 +54,7 @@ def routes(application: Application, keys: KeyRing, cookie: SessionCookie) -> li
         return JSONResponse(json_schema(), media_type="application/schema+json")
 
     return [
-        *health.routes(application.ledger.check_writable),
+        *health.routes(application.ledger.check_writable, leaves),
         Route("/.well-known/jwks.json", jwks, methods=["GET"]),
         Route("/.well-known/dpa-snapshot-1.schema.json", schema, methods=["GET"]),
         Route("/download/{token}", download, methods=["GET"]),

@@ -110,7 +110,7 @@ class SignIn:
         wanted = local(query.get("next", ""))
         if elsewhere := self._home(request, wanted):
             return elsewhere
-        session = self._session(request)
+        session = await self._session(request)
         if not query and (left := self._left(request)) != START:
             return RedirectResponse(with_next(SIGN_IN, left), status_code=302)
         cause = _cause(request)
@@ -176,8 +176,10 @@ class SignIn:
             return START
         return local(left.path + (f"?{left.query}" if left.query else ""))
 
-    def _session(self, request: Request) -> Session | None:
-        return self.application.session(request.cookies.get(self.cookie.name, ""))
+    async def _session(self, request: Request) -> Session | None:
+        """The sign-in that the browser has. Raises StoreError."""
+        # Not here: who asks a database server waits for it, and everybody else with them.
+        return await run_in_threadpool(self.application.session, request.cookies.get(self.cookie.name, ""))
 
     # --- there and back ---------------------------------------------------------------------------
 
@@ -217,7 +219,7 @@ class SignIn:
             request.session.clear()
         connection = self.connections.get(str(begun["provider"])) if begun else None
         if begun is None or connection is None:
-            if self.application.is_open(self._session(request)):  # the way back pressed, or loaded anew
+            if self.application.is_open(await self._session(request)):  # the way back pressed, or loaded anew
                 return RedirectResponse("/", status_code=302)
             return self._failed(Refused("not_begun_here", "no such sign-in is under way"), None, "/")
         wanted = local(str(begun["next"]))
@@ -302,7 +304,7 @@ class SignIn:
 
     async def _end(self, request: Request) -> Session | None:
         """End the session that the browser has; how it was before. Raises StoreError."""
-        session = self._session(request)
+        session = await self._session(request)
         if session is not None and self.application.is_open(session):
             await run_in_threadpool(self.application.sign_out, session, _came_from(request))
         return session

@@ -80,6 +80,17 @@ def scripts_run() -> bool:
     return any(thread.name.startswith("ScriptRunner.") for thread in threading.enumerate())
 
 
+def is_at_work(session_id: str) -> bool:
+    """Whether the script runs for one of Streamlit's sessions, or what it drew is not sent yet."""
+    if not runtime.exists():
+        return False
+    manager: Any = runtime.get_instance()._session_mgr
+    active = manager.get_active_session_info(session_id)
+    if active is None:
+        return False
+    return active.session._scriptrunner is not None or not active.session._browser_queue.is_empty
+
+
 def session_in(data: bytes) -> str:
     """The identifier of Streamlit's session in the message that begins one; empty in any other."""
     message = ForwardMsg.FromString(data)

@@ -42,7 +42,8 @@ def resume(scope: Scope, stood: Standing) -> Sequence[Said]:
         actions.turned(stood.rounds)
     mine = _mine(scope, stood)
     sent = _sent(stood)
-    said = [*_why(stood, fresh), *_became(sent, mine)]
+    several = scope.application.ledger.shared
+    said = [*_why(stood, fresh, several=several), *_became(sent, mine)]
     if sent and mine:
         actions.done_with(scope, *sent)
     elif stood.open and stood.dialog:
@@ -92,15 +93,17 @@ def _mine(scope: Scope, stood: Standing) -> list[Markdown]:
     return said
 
 
-def _why(stood: Standing, fresh: bool) -> list[Said]:
-    """Why the page was drawn anew; nothing where this session knew it all along."""
+def _why(stood: Standing, fresh: bool, *, several: bool) -> list[Said]:
+    """Why the page was drawn anew; nothing where this session knew it all along. `several`: whether there may
+    be other servers."""
     if not fresh:
         return []
-    why = (
-        "The server was restarted."
-        if stood.process != connection.process()
-        else "The connection was lost for a while."
-    )
+    if stood.process == connection.process():
+        why = "The connection was lost for a while."
+    elif several:
+        why = "This page goes on at another server, or at the same one after a restart."
+    else:
+        why = "The server was restarted."
     kept = "What you typed is here, and nothing of it was sent by itself."
     return [Said(md("**Connected again.** {} {}", why, kept), "again")]
 

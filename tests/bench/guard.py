@@ -19,6 +19,7 @@ from dpa_core.ledger import Ledger
 from dpa_core.web.cookies import SessionCookie
 from dpa_core.web.guard import Guard
 from dpa_core.web.headers import SHELL
+from tests import postgres
 from tests.frozen import frozen_agreements
 
 TURNS, ROUNDS = 50, 15
@@ -68,6 +69,16 @@ async def _ratio(application: Application, file: str) -> float:
 def measure() -> list[tuple[str, float, float]]:
     """Rows: what, figure, limit."""
     with TemporaryDirectory() as folder, Ledger.open(Path(folder) / "desk.duckdb") as ledger:
-        application = Application(ledger, frozen_agreements(), Clock())
-        ratio = asyncio.run(_ratio(application, "/favicon.png"))
-    return [("a small file of Streamlit's through the guard, against without", ratio, LIMIT)]
+        found = {"": _of(ledger)}
+    with (
+        TemporaryDirectory() as folder,
+        postgres.running() as server,
+        Ledger.at(server.url(server.database()), Path(folder)) as ledger,
+    ):
+        found[", on PostgreSQL"] = _of(ledger)
+    what = "a small file of Streamlit's through the guard, against without"
+    return [(what + store, ratio, LIMIT) for store, ratio in found.items()]
+
+
+def _of(ledger: Ledger) -> float:
+    return asyncio.run(_ratio(Application(ledger, frozen_agreements(), Clock()), "/favicon.png"))

@@ -54,6 +54,8 @@ class Visitor:
     socket: ClientConnection
     customer: str
     page: str = ""
+    session: str = ""
+    """The identifier of Streamlit's session, once it has begun."""
     received: int = 0
     """Bytes of messages."""
     _held: dict[str, WidgetState] = field(default_factory=dict)
@@ -124,7 +126,9 @@ class Visitor:
                 self.received += len(data)
                 message = ForwardMsg.FromString(data)
                 kind = message.WhichOneof("type")
-                if kind == "delta":
+                if kind == "new_session":
+                    self.session = message.new_session.initialize.session_id
+                elif kind == "delta":
                     self._drawn(message.delta)
                 elif kind == "script_finished":
                     if message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:

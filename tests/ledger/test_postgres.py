@@ -11,16 +11,14 @@ import pytest
 
 from dpa_core import access
 from dpa_core.access import Forbidden, SignInAgain
-from dpa_core.application import Application, Changed, Folding
+from dpa_core.application import Changed, Folding
 from dpa_core.files import SharedFiles
 from dpa_core.ledger import Conflict, Ledger, StoreError, verify
 from dpa_core.ledger import postgres as module
 from dpa_core.ledger.postgres import Postgres
-from dpa_core.people import Name
 from dpa_core.subjects import customers, grants
 from dpa_core.subjects.registry import STATE_SCHEMA
-from tests.conftest import BEGAN, SettableClock, at_the_same_time, carry_out, email, sign_in, switch
-from tests.frozen import VERSION
+from tests.conftest import BEGAN, at_the_same_time, carry_out, email, sign_in, switch
 from tests.ledger.test_store import append, rows
 from tests.postgres import Server
 
@@ -28,27 +26,6 @@ from tests.postgres import Server
 @pytest.fixture
 def url(postgres: Server, _empty: str) -> str:
     return postgres.url(postgres.database(_empty))
-
-
-@pytest.fixture
-def ledgers(url, tmp_path):
-    """The store as two servers have it open."""
-    with Ledger.at(url, tmp_path) as one, Ledger.at(url, tmp_path) as other:
-        yield one, other
-
-
-@pytest.fixture
-def servers(ledgers, agreement, clock):
-    """Two servers with Nordfrakt, its admin Anna, and the privacy officer Eva."""
-    begin = Application(ledgers[0], {VERSION: agreement}, SettableClock(BEGAN))
-    operator = access.operator(BEGAN)
-    with ledgers[0].transaction() as tx:
-        for name in ("anna", "eva"):
-            begin.people.add(tx, Name(BEGAN, email(name), name.title()))
-    begin.open_customer(operator, customers.OpenCustomer("nordfrakt", "Nordfrakt Logistik AB"))
-    begin.change_access(operator, grants.GrantAccess(email("anna"), "customer_admin", "nordfrakt"))
-    begin.change_access(operator, grants.GrantAccess(email("eva"), "privacy_officer", None))
-    return tuple(Application(ledger, {VERSION: agreement}, clock) for ledger in ledgers)
 
 
 def test_what_one_server_wrote_counts_on_another_at_once(servers):
