@@ -18,6 +18,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from dpa_core.ledger import Ledger
+from dpa_core.locale.refusals import refusal_codes, refusal_words
 from tests.bench.fleet import Fleet
 from tests.bench.visitor import Failed, Visitor, Who, connected
 
@@ -179,3 +180,22 @@ def compared(ledger: Ledger, story: Story) -> tuple[list[str], list[str]]:
     lost = [reason for reason, where in story.acknowledged.items() if stored.get(reason) != where]
     twice = [reason for reason, times in Counter(row[0] for row in rows).items() if times > 1]
     return lost, twice
+
+
+_SENTENCES = (
+    "The database server cannot be reached just now.",
+    "Whether this was recorded is not known:",
+    "Too many people write here at once.",
+    "The database took too long.",
+)
+"""How what the store refuses begins."""
+
+
+def not_in_words(story: Story) -> list[str]:
+    """What was said in red that is neither in the catalogue of refusals nor a sentence of the store's."""
+    words = [
+        refusal_words(f"{of}.{code}")[0] for of in ("application", "features") for code in refusal_codes(of)
+    ]
+    patterns = [re.sub(r"\\\{.*?\\\}", ".+", re.escape(message)) for message in words]
+    known = re.compile("|".join([*map(re.escape, _SENTENCES), *patterns]))
+    return [said for said in story.errors if not known.match(re.sub(r"\\(.)|\*\*.*?:\*\* ", r"\1", said))]

@@ -32,7 +32,9 @@ from tests.hostile.streamlit_client import STREAM, cookie
 PATIENCE = 60
 """Seconds after which a step counts as failed."""
 _SWITCH, _ACKNOWLEDGE, _CONFIRM, _REASON = "Switch ", "I acknowledge", "Confirm instruction", "Reason"
-_RECORDED = re.compile(r"Recorded (?:as|before the connection was lost:\*\*|by you meanwhile:\*\*) entry ([\d,]+)")
+_RECORDED = re.compile(
+    r"Recorded (?:as|before the connection was lost:\*\*|by you meanwhile:\*\*) entry ([\d,]+)"
+)
 """What the page says of a step that is on record, with the number of its entry."""
 _RED_BOX = "Streamlit’s own box of an exception: "
 
@@ -164,7 +166,11 @@ class Visitor:
         if not self._away:
             self._losses += 1
             stood = {"open": self.in_dialog, "pressed": self._pressed, "loss": self._losses, "files": {}}
-            self._away = {**self._standing, **stood, "keys": sorted({_key(w.id) for w in self._widgets.values()})}
+            self._away = {
+                **self._standing,
+                **stood,
+                "keys": sorted({_key(w.id) for w in self._widgets.values()}),
+            }
         for _ in range(2):  # at once, and when it is connected
             self._told += 1
             told = json.dumps({"standing": {**self._away, "told": self._told}})
