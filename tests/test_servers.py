@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.fleet import Fleet, signed_in
+from tests.bench.fleet import Fleet
 from tests.bench.servers import under_trouble
 from tests.bench.tab import compared, not_in_words
 from tests.postgres import Server

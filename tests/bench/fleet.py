@@ -22,6 +22,7 @@ from dpa_core.application import Application
 from dpa_core.clock import Clock
 from dpa_core.ledger import Ledger
 from dpa_core.subjects import customers, grants
+from tests.bench.server import Server
 from tests.bench.visitor import Who
 from tests.journeys import forked
 from tests.journeys.conftest import DPA, nothing_went_wrong, until_it_answers
@@ -53,6 +54,8 @@ class Fleet:
     """Which of them answer."""
     processes: dict[int, BaseProcess] = field(default_factory=dict)
     starts: int = 0
+    cpu: float = 0.0
+    """Seconds of processor time that those took which were killed."""
 
     def __post_init__(self) -> None:
         self.places = [Place(free_port()) for _ in range(self.number)]
@@ -96,6 +99,8 @@ class Fleet:
         """As the kernel does it: no word to anybody."""
         self.up.discard(n)
         process = self.processes.pop(n)
+        if process.is_alive() and process.pid:
+            self.cpu += Server(self.places[n].port, process.pid).cpu()
         process.kill()
         await asyncio.to_thread(process.join, 30)
         nothing_went_wrong(self._log(n))

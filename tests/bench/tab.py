@@ -85,7 +85,7 @@ class Tab:
                     return
             except Failed as failed:
                 last = str(failed)
-                assert self.visitor is not None  # noqa: S101  # it said so
+                assert self.visitor is not None  # it said so
                 self.story.errors.update(self.visitor.errors)
                 if any(_UNKNOWN in said for said in self.visitor.errors):
                     self.story.unknown.append(reason)
