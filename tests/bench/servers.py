@@ -42,7 +42,7 @@ def measure() -> list[tuple[str, float, float]]:
             faults, verdict = 1, error.stdout + error.stderr
     print(f"{len(story.acknowledged):,} of {toggles:,} acknowledged in {took:.0f} s, {verdict}")
     print(
-        f"{fleet.starts} starts; {story.losses} connections lost; {len(story.unknown)} not known to the page; "
+        f"{fleet.starts} starts; {story.losses} connections lost; {len(story.unknown)} not known; "
         f"CPU {fleet.cpu:.0f} s of the servers, {time.process_time():.0f} s of those who visit"
     )
     for said, times in (story.errors + story.resumed).most_common():
