@@ -65,6 +65,11 @@ def _away(error: psycopg.Error) -> bool:
 
 
 def _unreachable() -> StoreError:
+    """Says nothing of what was stored: a look may come after a step that is on record."""
+    return StoreError("The database server cannot be reached just now. Try again in a moment.")
+
+
+def _not_begun() -> StoreError:
     return StoreError(
         "The database server cannot be reached just now. Nothing of this step was stored. Try again in a "
         "moment."
@@ -78,7 +83,7 @@ def _raise_plain(error: psycopg.Error) -> NoReturn:
     if _away(error):
         raise Interrupted("this step", -1) from error
     if isinstance(error, errors.QueryCanceled):
-        raise StoreError("The database took too long. Nothing was stored. Try again in a moment.") from error
+        raise StoreError("The database took too long. Try again in a moment.") from error
     if isinstance(error, (errors.DiskFull, errors.ReadOnlySqlTransaction)):
         raise StoreError(
             "The database could not be written: its disk is full, or it is a copy that is only read. Nothing "
@@ -234,7 +239,7 @@ class Postgres:
             try:
                 connection: psycopg.Connection[Any] = pool.getconn(timeout=max(0.1, until - time.monotonic()))
             except PoolTimeout as error:
-                raise _unreachable() from error
+                raise self._away_from(pool) from error
             try:
                 connection.execute(begin)
                 return connection
@@ -243,7 +248,10 @@ class Postgres:
                 if not _away(error):
                     _raise_plain(error)
                 if time.monotonic() >= until:
-                    raise _unreachable() from error
+                    raise self._away_from(pool) from error
+
+    def _away_from(self, pool: ConnectionPool[Any]) -> StoreError:
+        return _not_begun() if pool is self._writing else _unreachable()
 
     def _read(self, ask: Callable[[RawCursor[Any]], T]) -> T:
         """An answer; asked again where the connection breaks, as reading changes nothing."""

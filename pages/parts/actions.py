@@ -550,24 +550,29 @@ def _record(form: Form, make: Make) -> _Told | Changed:
         receipt = scope.application.carry_out(before.person, before.customer_id, command, seen)
     except Changed as changed:
         return changed
-    after = _quietly(lambda: scope.application.open(before.person, before.customer_id)) or before
-    events = after.reader.events(after=seen, upto=receipt.sequence)
-    mine = [i.what for i in history.in_words(events, after)]
-    following = what_follows(before, after, form.about)
-    return _Told(mine, f"entry {receipt.sequence:,}", [*_added(form, receipt), *following])
+
+    def look() -> _Told:
+        after = _allowed(lambda: scope.application.open(before.person, before.customer_id)) or before
+        events = after.reader.events(after=seen, upto=receipt.sequence)
+        mine = [i.what for i in history.in_words(events, after)]
+        return _Told(mine, "", what_follows(before, after, form.about))
+
+    return _with_receipt(form, receipt, f"entry {receipt.sequence:,}", look)
 
 
 def _govern(form: Form, command: Command) -> _Told:
     application, person = form.scope.application, form.file.person
     before, seen = application.open_provider(person), form.seen.get(PROVIDER, 0)
     receipt = application.govern(person, command, seen)
-    after = _quietly(lambda: application.open_provider(person)) or before
-    events = [e for e in after.ledger.events(PROVIDER, after=seen) if e.sequence <= receipt.sequence]
+
+    def look() -> _Told:
+        after = _allowed(lambda: application.open_provider(person)) or before
+        events = [e for e in after.ledger.events(PROVIDER, after=seen) if e.sequence <= receipt.sequence]
+        what = [registry.describe(e, after.agreement) for e in events]
+        return _Told(what, "", what_follows_for_all(before, after, form.about))
+
     number = f"entry {receipt.sequence:,} of the provider’s own record"
-    following = what_follows_for_all(before, after, form.about)
-    return _Told(
-        [registry.describe(e, after.agreement) for e in events], number, [*_added(form, receipt), *following]
-    )
+    return _with_receipt(form, receipt, number, look)
 
 
 def _change_access(form: Form, command: grants.ChangeAccess) -> _Told:
@@ -583,9 +588,24 @@ def _added(form: Form, receipt: Receipt) -> list[str]:
     return [said] if said else []
 
 
-def _quietly(look: Callable[[], T]) -> T | None:
-    """A look at how things stand after a step. A step may take the right to look, and stays recorded."""
-    with contextlib.suppress(Forbidden, SignInAgain, StoreError):
+def _with_receipt(form: Form, receipt: Receipt, number: str, look: Callable[[], _Told]) -> _Told:
+    """What is said of a step that is recorded. `look`: at what it brought about; the step stays recorded also
+    where the store cannot be read any more by then."""
+    added = _added(form, receipt)
+    try:
+        told = look()
+    except StoreError:
+        told = _Told([_NOT_READ], "", [_LATER])
+    return replace(told, number=number, following=[*added, *told.following])
+
+
+_NOT_READ = "it cannot be read back just now"
+_LATER = "Load the page anew in a moment to see it and what follows."
+
+
+def _allowed(look: Callable[[], T]) -> T | None:
+    """A look at how things stand after a step; None where the step took the right to look."""
+    with contextlib.suppress(Forbidden, SignInAgain):
         return look()
     return None
 

@@ -10,7 +10,7 @@ from tests.bench import OPTIONS
 
 PARTS = [
     "toggles", "pages", "guard", "desk", "growth", "access_log", "metrics", "snapshots", "load", "browser",
-    "memory", "kill", "verify", "start",
+    "memory", "kill", "verify", "start", "servers",
 ]  # fmt: skip
 
 

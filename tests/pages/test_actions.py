@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import date
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -14,6 +15,7 @@ from dpa_core.application import SESSION, Application, StoreError
 from dpa_core.settings import ROOT
 from dpa_core.subjects import assistance, incidents, objections, retention
 from dpa_core.subjects.grants import RevokeAccess
+from pages.parts import actions
 from tests.conftest import NOW, People, SettableClock, carry_out, email, sign_in
 from tests.pages import LISTED, alone, confirm, labels, receipt, visit
 from tests.test_requests import AUDIT, BREACH, HELP, TALVOX, act, announce, govern
@@ -149,6 +151,41 @@ def test_a_store_that_is_full_is_said_in_its_words(
     assert at.error[0].value.replace("\\", "") == STORE_FULL
     if where == "dialog":
         assert at.text_area[-1].value == "We move house"
+
+
+@pytest.mark.parametrize("whose", ["customer", "provider"])
+def test_a_store_that_goes_away_right_after_a_step_takes_no_receipt_away(
+    application: Application, people: People, asked: int, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    if whose == "customer":
+        at = proposing(visit("audits", application, people.anna, "nordfrakt"))
+        door, label, told = "carry_out", "Propose", f"entry {asked + 1}:"
+    else:
+        govern(application, people.eva, TALVOX)
+        at = press(visit("notices", application, people.eva, "nordfrakt"), "Publish")
+        door, label, told = "govern", "Publish to all customers", "entry 2 of the provider"
+    send, record, rows = getattr(application, door), actions._record, application.ledger.rows
+
+    def gone(*_: object) -> None:
+        raise StoreError("The database server cannot be reached just now.")
+
+    def sent(*given: Any) -> Any:
+        receipt = send(*given)
+        monkeypatch.setattr(application.ledger, "rows", gone)
+        return receipt
+
+    def recorded(*given: Any) -> Any:
+        try:
+            return record(*given)
+        finally:
+            monkeypatch.setattr(application.ledger, "rows", rows)
+
+    monkeypatch.setattr(application, door, sent)
+    monkeypatch.setattr(actions, "_record", recorded)
+    at = confirm(at, label)
+    assert told in receipt(at)
+    assert "cannot be read back just now" in receipt(at)
+    assert not at.error
 
 
 # --- the receipt ---------------------------------------------------------------------------------
