@@ -7,13 +7,13 @@ from functools import partial
 
 import streamlit as st
 
-from dpa_core.agreement import Feature, SubProcessor
+from dpa_core.agreement import Agreement, Feature, SubProcessor
 from dpa_core.application import Receipt
 from dpa_core.subjects import features
 from pages.parts import actions, consequences, show, words
 from pages.parts.drafts import Draft
 from pages.parts.scope import Scope
-from pages.parts.words import md, note, say
+from pages.parts.words import md, say
 
 STAGED, LAST = "features.staged", "features.last"
 """The draft of what is staged, and in the session state the switch that opened the dialog."""
@@ -118,13 +118,7 @@ def _card(card: Card, scope: Scope, staged: dict[str, bool]) -> None:
     feature, agreement = card.feature, file.agreement
     with st.container(border=True, key=f"card_{feature.id}"):
         show.heading(feature.name, _status(card, staged))
-        st.markdown(words.plain(feature.purpose))
-        for s in card.sub_processors:
-            where = show.places(s, agreement)
-            icon = words.icon(":material/public:" if show.outside(s, agreement) else ":material/location_on:")
-            say("{} **{}** · {} · {}", icon, s.name, where, show.mechanisms(s, agreement))
-        if feature.source_note:
-            note(":material/info: {}", feature.source_note)
+        st.markdown(_described(feature, card.sub_processors, agreement))
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             key = f"switch_{feature.id}"
             # The switch always shows what is staged, or else what stands, whatever was clicked before.
@@ -138,6 +132,21 @@ def _card(card: Card, scope: Scope, staged: dict[str, bool]) -> None:
             )
             if card.since:
                 st.caption(words.plain(card.since))
+
+
+def _described(
+    feature: Feature, sub_processors: tuple[SubProcessor, ...], agreement: Agreement
+) -> words.Markdown:
+    """What the feature is for and whom it engages, as one element: a browser draws every one of a page anew
+    each time a step begins or ends."""
+    parts = [words.plain(feature.purpose)]
+    for s in sub_processors:
+        icon = words.icon(":material/public:" if show.outside(s, agreement) else ":material/location_on:")
+        places, mechanisms = show.places(s, agreement), show.mechanisms(s, agreement)
+        parts.append(md("{} **{}** · {} · {}", icon, s.name, places, mechanisms))
+    if feature.source_note:
+        parts.append(md(":small[:material/info: {}]", feature.source_note))
+    return words.lines(parts, "\n\n")
 
 
 def _status(card: Card, staged: dict[str, bool]) -> show.Status:
