@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from dpa_core import closed
+from dpa_core import closed, deriving
 from dpa_core.application import Application
 from dpa_core.ledger import Ledger
 from dpa_core.subjects import (
@@ -301,3 +301,20 @@ def test_what_rules_need_of_settled_requests_stays(settled):
     assert (counted.number > 0, len(counted.last)) == (True, audits.NAMED_AT_MOST)
     assert state.data_return.deleted == {"voice_audio": (NOW + timedelta(days=3999)).date()}
     assert state.reviews.last is not None
+
+
+def test_several_processes_make_an_older_store_anew_as_one_does(store, agreement, clock, monkeypatch, caplog):
+    monkeypatch.setattr(deriving, "ALONE", 0)
+    monkeypatch.setattr(deriving, "BATCH", 1)
+    monkeypatch.setattr(deriving, "_TELL", 1)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    caplog.set_level("INFO", "dpa_desk")
+    tables = ("heads", "facts", "answers", "tasks", "closed", "folds", "roles")
+    with Ledger.open(store) as ledger:
+        before = [ledger.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in tables]
+        with ledger.transaction() as tx:
+            tx.execute("UPDATE heads SET state_schema = 5 WHERE customer_id <> '@demo'")
+        application = Application(ledger, {VERSION: agreement}, clock)
+        assert [ledger.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in tables] == before
+        assert application.verify() == []
+    assert "3 of 3 ledgers" in caplog.text
