@@ -24,7 +24,7 @@ import pyarrow as pa
 from cachetools import LRUCache
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from dpa_core import addresses, closed, facts, metrics
+from dpa_core import addresses, closed, deriving, facts, metrics
 from dpa_core.access import (
     ENDED,
     EXPIRED,
@@ -46,6 +46,7 @@ from dpa_core.access_log import OF_A_CUSTOMER, PAGE, AccessLog, Found, Kind, Lin
 from dpa_core.agreement import Agreement
 from dpa_core.clock import Clock, DemoClock
 from dpa_core.closed import ClosedItems
+from dpa_core.deriving import TaskRow, task_row
 from dpa_core.downloads import Downloads, File, SharedDownloads
 from dpa_core.drafts import DAYS, Content, Draft, Drafts
 from dpa_core.files import MAX_BYTES, FileStore, SharedFiles
@@ -62,7 +63,7 @@ from dpa_core.sessions import Session, Sessions, id_of
 from dpa_core.subjects import customers, grants, incidents, policies, registry, sub_processors
 from dpa_core.subjects.common import PROCESSOR, FileRef, Record, Refusal, Refusals, Side
 from dpa_core.subjects.registry import STATE_SCHEMA, CustomerState, ProviderState
-from dpa_core.subjects.subject import Action, Body, Command, Context, Task
+from dpa_core.subjects.subject import Action, Body, Command, Context
 from dpa_core.subjects.texts import MAX_TITLE, checked_text
 from dpa_core.usage import EARLIEST, UsageChange, UsageChoice
 
@@ -388,19 +389,6 @@ def _tell(events: Iterable[Event]) -> None:
         log.info("recorded %s, entry %s: %s", where, event.sequence, event.kind)
 
 
-TaskRow = tuple[str | int | datetime | None, ...]
-"""An open task in the order of the columns of `replace_tasks`."""
-
-
-def task_row(task: Task, customer_name: str) -> TaskRow:
-    """An open task as the ledger keeps it beside the heads, in `replace_tasks`' order."""
-    t = task
-    return (
-        customer_name, t.key, t.subject, t.about, t.step, json.dumps(t.parameters, ensure_ascii=False),
-        t.waits_for, t.clause, t.due, t.begins, t.ends, t.opened_at, t.by, t.entry,
-    )  # fmt: skip
-
-
 @dataclass(frozen=True)
 class Waiting:
     """An account that opens nothing, as it waits for somebody's word or was refused.
@@ -486,20 +474,27 @@ class Application:
     def _derive_anew(self, ids: Sequence[str]) -> None:
         """Make the folded states and open tasks of ledgers anew: a version of another shape wrote them.
 
-        In batches, so that a store of any size does it in little memory, and goes on where it was stopped.
+        In batches, so that it goes on where it was stopped.
         A ledger that cannot be folded is left as it is; `dpa ledger verify` says what is wrong with it.
         """
         own = self._folded(PROVIDER)
         provider = ProviderState.model_validate_json(own) if own else ProviderState()
-        with_past = frozenset(closed.with_past(self.ledger))
-        for start in range(0, len(ids), _BATCH):
-            batch = ids[start : start + _BATCH]
-            derive = partial(self._derive_batch, ids=batch, provider=provider, with_past=with_past)
-            self._until_written(derive)
+        others = [id for id in ids if id.startswith("@")]
+        for start in range(0, len(others), _BATCH):
+            batch = others[start : start + _BATCH]
+            self._until_written(partial(self._derive_others, ids=batch, provider=provider))
+        if customers := [id for id in ids if not id.startswith("@")]:
+            basis = deriving.Basis(self.agreements, provider, self.clock.now())
+            deriving.every(self.ledger, customers, basis, self._put_derived)
 
-    def _derive_batch(
-        self, tx: Transaction, ids: Sequence[str], provider: ProviderState, with_past: frozenset[str]
-    ) -> None:
+    def _put_derived(self, found: Sequence[deriving.Derived]) -> None:
+        for one in found:
+            if one.missing_version:
+                raise AgreementMissing(one.missing_version)
+        self._until_written(lambda tx: deriving.put(tx, found))
+
+    def _derive_others(self, tx: Transaction, ids: Sequence[str], provider: ProviderState) -> None:
+        """The ledgers that are no customer's: the provider's own, people's, the demo clock's."""
         for id in ids:
             state = self._folded(id)
             if state is None:
@@ -508,21 +503,8 @@ class Application:
             if id == PROVIDER:
                 self._put_provider_tasks(tx, provider, self.clock.now())
                 facts.put_told(tx, ProviderState(), provider)
-            elif not id.startswith("@"):
-                parsed = CustomerState.model_validate_json(state)
-                facts.put(tx, id, None, parsed)
-                self._put_tasks(tx, id, parsed, provider, self.clock.now())
-                if id in with_past:
-                    self._put_past(tx, id)
-
-    def _put_past(self, tx: Transaction, customer_id: str) -> None:
-        """What has left a customer's state, and the states that are kept of its past, made anew."""
-        closed.forget(tx, customer_id)
-        before = 0
-        for sequence, state, left in closed.past(self.ledger.events(customer_id)):
-            closed.put(tx, customer_id, left)
-            closed.keep_fold(tx, customer_id, before, sequence, state.model_dump_json(), STATE_SCHEMA)
-            before = sequence
+            elif id.startswith(PREFIX):
+                facts.put_roles(tx, id, None, grants.State.model_validate_json(state))
 
     def _folded(self, ledger_id: str) -> str | None:
         """The state of a ledger, folded from its events; None, and a line in the log, where it can't be."""
@@ -725,7 +707,7 @@ class Application:
         by = Person(grants.GROUPS_AT + provider, "", provider, (), is_operator=True)
         head = tx.head(entry.ledger)
         state = self._grants(head)
-        held = {(g.role, g.customer_id) for g in state.grants}
+        held, held_before = {(g.role, g.customer_id) for g in state.grants}, state
         lost = {(g.role, g.customer_id) for g in state.grants if g.by == by.id} - wanted
         known = {c for _, c in wanted if c and not c.startswith("@") and tx.head(c)}
         new = {(role, c) for role, c in wanted - held if c is None or c in known}
@@ -738,6 +720,7 @@ class Application:
             state = registry.fold_person(events, state)
             head = tx.append(head, events, state.model_dump_json(), STATE_SCHEMA)
             self._note_role(tx, by, entry, step)
+        facts.put_roles(tx, entry.ledger, held_before, state)
 
     def _note_role(self, tx: Transaction, by: Person, entry: Entry, step: grants.ChangeAccess) -> None:
         """Write to the access log who gave or took which role of whom."""
@@ -982,6 +965,7 @@ class Application:
             events = by.sign(entry.ledger, head, bodies)
             new = registry.fold_person(events, state)
             tx.append(head, events, self._parsed_grants.written(new, new.model_dump_json()), STATE_SCHEMA)
+            facts.put_roles(tx, entry.ledger, state, new)
             self._note_role(tx, person, entry, command)
             return events
 
@@ -1136,13 +1120,20 @@ class Application:
         now: datetime,
         as_of: datetime | None,
     ) -> CustomerFile:
+        side, provider = looking_side(person, customer_id), self._provider_at(as_of)
+        context = self._context(customer_id, state, provider, sequence, now, side)
+
+        def find(shelf: str, id: int) -> Record | None:
+            known = self._closed(customer_id, sequence)
+            return self._queries.get(
+                ("closed", customer_id, sequence, shelf, id), lambda: known.find(shelf, id)
+            )
+
         return CustomerFile(
             person=person,
             customer_id=customer_id,
-            state=state,
-            context=self._context(
-                customer_id, state, self._provider_at(as_of), sequence, now, looking_side(person, customer_id)
-            ),
+            state=registry.as_looked_at(state, context, find),
+            context=context,
             as_of=as_of,
             people=self.people,
             reader=CustomerReader(self.ledger, customer_id),
@@ -1623,6 +1614,8 @@ class Application:
             self.ledger, self._provider(head)
         ):
             yield Fault(PROVIDER, head.sequence if head else 0, _LISTED)
+        for id in facts.roles_unfit(self.ledger, PREFIX, STATE_SCHEMA):
+            yield Fault(id, 0, _LISTED)
         for sql, why in _OF_NOBODY:
             for (id,) in self.ledger.rows(sql):
                 yield Fault(str(id), 0, why)

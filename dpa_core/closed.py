@@ -40,12 +40,6 @@ def keep_fold(tx: Transaction, customer_id: str, before: int, sequence: int, sta
         tx.execute(sql, [customer_id, sequence, state, schema])
 
 
-def forget(tx: Transaction, customer_id: str) -> None:
-    """Take all of a customer's rows out, before they are made anew."""
-    tx.execute("DELETE FROM closed WHERE customer_id = $1", [customer_id])
-    tx.execute("DELETE FROM folds WHERE customer_id = $1", [customer_id])
-
-
 class ClosedItems:
     """What had left one customer's state by an entry of its ledger."""
 

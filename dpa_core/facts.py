@@ -12,8 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dpa_core.ledger import Ledger, Transaction
-from dpa_core.subjects import incidents
+from dpa_core.subjects import grants, incidents
 from dpa_core.subjects.registry import CustomerState, ProviderState
+
+OBJECTIONS = "objections.objections"
+"""The shelf of the objections that have left customers' states."""
 
 Answer = tuple[str, int, int, bool]
 """Subject, which change or incident, the last notice acknowledged, and whether the customer has decided."""
@@ -33,8 +36,8 @@ class Facts:
     """What it has said to what the provider told it."""
 
     @classmethod
-    def of(cls, state: CustomerState) -> Facts:
-        """The facts of a customer's folded state."""
+    def of(cls, state: CustomerState, over: Iterable[int] = ()) -> Facts:
+        """The facts of a customer's folded state. `over`: the changes to which objections have left it."""
         last, handling = state.reviews.last, state.incidents.handling
         return cls(
             state.customer.name,
@@ -43,7 +46,7 @@ class Facts:
             last.held_at if last else None,
             frozenset(
                 {
-                    *(("objections", change, 0, True) for change in state.objections.objections),
+                    *(("objections", change, 0, True) for change in (*state.objections.objections, *over)),
                     *(("incidents", id, h.seen, h.decision != "undecided") for id, h in handling.items()),
                 }
             ),
@@ -85,10 +88,17 @@ _PUT_TOLD = (
 )
 
 
-def put(tx: Transaction, customer_id: str, before: CustomerState | None, state: CustomerState) -> None:
+def put(
+    tx: Transaction,
+    customer_id: str,
+    before: CustomerState | None,
+    state: CustomerState,
+    over: Iterable[int] = (),
+) -> None:
     """Write what has changed of a customer's facts. `before`: the state they were written for; None: none
-    was, or it is not known what stands there. Nothing is ever taken back from the answers."""
-    old, new = Facts.of(before) if before else None, Facts.of(state)
+    was, or it is not known what stands there. `over`: the changes to which objections have left the state.
+    Nothing is ever taken back from the answers."""
+    old, new = Facts.of(before) if before else None, Facts.of(state, over)
     row = [customer_id, *new.row()]
     if old is None or (old.row() != new.row() and not tx.execute(_CHANGE, row)):
         tx.execute(_PUT, row)
@@ -105,6 +115,36 @@ def put_told(tx: Transaction, before: ProviderState, state: ProviderState) -> No
             tx.execute(_PUT_TOLD, [list(notice.customers), id, own, notice.at, notice.number])
 
 
+def _for_customers(state: grants.State | None) -> set[str]:
+    return {g.customer_id for g in state.grants if g.customer_id} if state else set()
+
+
+def put_roles(tx: Transaction, ledger_id: str, before: grants.State | None, state: grants.State) -> None:
+    """Write for which customers a person has a role. `before`: the state these were written for; None: it is
+    not known what stands there."""
+    old, new = _for_customers(before), _for_customers(state)
+    if before is None:
+        tx.execute("DELETE FROM roles WHERE ledger = $1", [ledger_id])
+    for customer_id in sorted(old - new):
+        tx.execute("DELETE FROM roles WHERE customer_id = $1 AND ledger = $2", [customer_id, ledger_id])
+    for customer_id in sorted(new - old):
+        tx.execute("INSERT INTO roles (customer_id, ledger) VALUES ($1, $2)", [customer_id, ledger_id])
+
+
+def roles_unfit(ledger: Ledger, prefix: str, state_schema: int) -> list[str]:
+    """The ledgers of people (by how their names begin) whose rows of `roles` are not those that their states
+    stand for."""
+    there: dict[str, set[str]] = defaultdict(set)
+    for id, customer_id in ledger.stream("SELECT ledger, customer_id FROM roles", []):
+        there[id].add(customer_id)
+    sql = "SELECT customer_id, state FROM heads WHERE starts_with(customer_id, $1) AND state_schema = $2"
+    wrong = []
+    for id, text in ledger.stream(sql, [prefix, state_schema]):
+        if there.pop(id, set()) != _for_customers(grants.State.model_validate_json(text)):
+            wrong.append(id)
+    return sorted([*wrong, *there])
+
+
 def unfit(
     ledger: Ledger, states: Iterable[tuple[str, CustomerState]], first: str, last: str
 ) -> Iterator[str]:
@@ -114,8 +154,11 @@ def unfit(
     said: dict[str, set[Answer]] = defaultdict(set)
     for id, *answer in ledger.rows(_ANSWERS, [first, last]):
         said[id].add(tuple(answer))
+    over: dict[str, list[int]] = defaultdict(list)
+    for id, change in ledger.rows(_OVER, [first, last, OBJECTIONS]):
+        over[id].append(change)
     for id, state in states:
-        facts = Facts.of(state)
+        facts = Facts.of(state, over[id])
         row, answers = rows.pop(id, None), said.pop(id, set())
         if row != facts.row() or answers != facts.answers:
             yield id
@@ -126,6 +169,7 @@ _ROWS = (
     "SELECT customer_id, name, sort_name, agreement_version, features_on, features, last_review FROM facts "
     "WHERE customer_id BETWEEN $1 AND $2"
 )
+_OVER = "SELECT customer_id, id FROM closed WHERE customer_id BETWEEN $1 AND $2 AND shelf = $3"
 _ANSWERS = (
     "SELECT customer_id, subject, about, seen, decided FROM answers WHERE customer_id BETWEEN $1 AND $2"
 )

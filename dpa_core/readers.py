@@ -116,12 +116,10 @@ class CustomerReader:
 
     def grants(self) -> list[tuple[str, grants.Grant]]:
         """Who has a role for this customer now: the ledger of the person's roles, and the grant."""
-        rows = self._ledger.rows(
-            "SELECT customer_id, state FROM heads "
-            "WHERE customer_id LIKE '@person:%' AND strpos(state, $1) > 0",
-            [f'"{self._customer_id}"'],
-        )
-        people = [(id, grants.State.model_validate_json(state)) for id, state in rows]
+        sql = "SELECT ledger FROM roles WHERE customer_id = $1 ORDER BY ledger"
+        ids = [id for (id,) in self._ledger.rows(sql, [self._customer_id])]
+        heads = self._ledger.heads(*ids)
+        people = [(id, grants.State.model_validate_json(heads[id].state)) for id in ids if id in heads]
         return [(id, g) for id, p in people for g in p.grants if g.customer_id == self._customer_id]
 
 

@@ -35,8 +35,6 @@ _OUTCOME: dict[assistance.Outcome, show.Look] = {
     "withdrawn": (":material/undo:", "gray"),
 }
 
-PAGE = 10
-"""Requests that are over shown at once."""
 LATEST = 200
 """Instructions that are listed to be flagged; older ones are flagged by their number."""
 _REQUESTS, _FLAGS = "assistance.requests", "assistance.flags"
@@ -63,16 +61,14 @@ def page(scope: Scope) -> None:
 def read(scope: Scope) -> Data:
     """All that the page shows."""
     file, state = scope.file, scope.file.state.assistance
-    requests, flags = file.closed.number(_REQUESTS), file.closed.number(_FLAGS)
-    asked, flagged = (file.customer_id, file.as_of, requests), (file.customer_id, file.as_of, flags)
-    over = paging.number(_REQUESTS, requests, PAGE, asked)
-    answered = paging.number(_FLAGS, flags, PAGE, flagged)
+    over, requests = paging.over(file, _REQUESTS, Request)
+    answered, flags = paging.over(file, _FLAGS, Flag)
     return Data(
         sorted(state.requests.values(), key=lambda r: -r.id),
-        file.closed.page(_REQUESTS, Request, PAGE, over * PAGE),
+        over,
         requests,
         [(f, _in_words(f, file)) for f in sorted(state.flags.values(), key=lambda f: -f.id)],
-        [(f, _in_words(f, file)) for f in file.closed.page(_FLAGS, Flag, PAGE, answered * PAGE)],
+        [(f, _in_words(f, file)) for f in answered],
         flags,
     )
 
@@ -122,12 +118,12 @@ def _what_is_over(scope: Scope, data: Data) -> None:
         st.subheader("Closed and withdrawn", anchor=False)
     for request in data.over:
         _card(scope, request)
-    paging.draw(_REQUESTS, data.requests_over, PAGE, "request")
+    paging.draw(_REQUESTS, data.requests_over, paging.OVER, "request")
     if data.answered:
         st.subheader("Flags answered", anchor=False)
     for flag, what in data.answered:
         _flag(scope, flag, what)
-    paging.draw(_FLAGS, data.flags_answered, PAGE, "flag")
+    paging.draw(_FLAGS, data.flags_answered, paging.OVER, "flag")
 
 
 def _flag(scope: Scope, flag: Flag, what: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from dpa_core.subjects import audits, dates
 from dpa_core.subjects.audits import Audit
 from dpa_core.subjects.subject import Command
 from dpa_core.subjects.texts import checked_text
-from pages.parts import actions, show, steps, words
+from pages.parts import actions, paging, show, steps, words
 from pages.parts.scope import Scope
 from pages.parts.words import md, note, say
 
@@ -31,6 +31,16 @@ _LOOKS: dict[audits.Status, show.Look] = {
 }
 _WHO = {"self": "We ourselves", "mandated": "An auditor we mandate"}
 _HOW = {"on_site": "On site", "remote": "Remote"}
+_AUDITS = "audits.audits"
+
+
+@dataclass(frozen=True)
+class Data:
+    """The open audits, newest first, and a page of those to which nothing more can happen."""
+
+    open: list[Audit]
+    over: list[Audit]
+    number_over: int
 
 
 def page(scope: Scope) -> None:
@@ -38,12 +48,13 @@ def page(scope: Scope) -> None:
     draw(scope, read(scope))
 
 
-def read(scope: Scope) -> list[Audit]:
-    """The audits, newest first."""
-    return sorted(scope.file.state.audits.audits.values(), key=lambda a: -a.id)
+def read(scope: Scope) -> Data:
+    """All that the page shows."""
+    open_ones = sorted(scope.file.state.audits.audits.values(), key=lambda a: -a.id)
+    return Data(open_ones, *paging.over(scope.file, _AUDITS, Audit))
 
 
-def draw(scope: Scope, found: list[Audit]) -> None:
+def draw(scope: Scope, data: Data) -> None:
     """What it shows."""
     file, agreement = scope.file, scope.file.agreement
     notice = agreement.term("audit_notice")
@@ -55,6 +66,7 @@ def draw(scope: Scope, found: list[Audit]) -> None:
     )
     if not file.allows("respond"):
         show.read_only(file)
+    found = data.open or data.over
     if file.allows("instruct"):
         soonest = audits.earliest(agreement, file.now)
         say(":material/event: Earliest first day from today: **{}**", words.day(soonest))
@@ -62,8 +74,13 @@ def draw(scope: Scope, found: list[Audit]) -> None:
             _request(scope, soonest)
     if not found:
         st.markdown(":material/task_alt: No audit has been asked for.")
-    for audit in found:
+    for audit in data.open:
         _card(scope, audit)
+    if data.over:
+        st.subheader("Closed, refused and withdrawn", anchor=False)
+    for audit in data.over:
+        _card(scope, audit)
+    paging.draw(_AUDITS, data.number_over, paging.OVER, "audit")
     show.clauses((audits.CLAUSE, audits.SUB_PROCESSOR_CLAUSE, "Sch. 3 1.2", audits.COST_CLAUSE), agreement)
 
 
@@ -155,7 +172,10 @@ def _consequences(command: audits.RequestAudit, form: actions.Form) -> str:
         st.markdown(":material/how_to_reg: The provider has to accept the auditor you mandate.")
     if not result.cause_required:
         return ""
-    numbers = words.listed([f"audit {a.id}" for a in result.same_year])
+    named = [f"audit {id}" for id in result.same_year.last]
+    if more := result.same_year.number - len(named):
+        named.append(f"{more:,} more")
+    numbers = words.listed(named)
     say(
         ":material/info: {} has its audit already ({}). A further one needs a reasonable cause.",
         command.first.year,
@@ -260,7 +280,7 @@ def _step(scope: Scope, audit: Audit, name: str, offer: _Offer) -> None:
     dialog = actions.Dialog(
         audits.title(audit, scope.file.agreement),
         offer.confirm,
-        lambda form: offer.fields(form.file.state.audits.audits[audit.id], form),
+        lambda form: offer.fields(form.file.state.audits.audits.get(audit.id, audit), form),
         about=f"audits/{audit.id}",
     )
     actions.button(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from dpa_core.subjects import data_return, dates
 from dpa_core.subjects.data_return import GROUNDS, WISHES, Item, Order
 from dpa_core.subjects.subject import Command
 from dpa_core.views.data_return import deletion_certificate
-from pages.parts import actions, download, show, steps, uploads, words
+from pages.parts import actions, download, paging, show, steps, uploads, words
 from pages.parts.scope import Scope
 from pages.parts.uploads import Chosen
 from pages.parts.words import md, note, say
@@ -32,19 +32,32 @@ _LOOKS: dict[data_return.Status, show.Look] = {
 }
 
 
+_ORDERS = "data_return.orders"
+
+
+@dataclass(frozen=True)
+class Data:
+    """The open orders, newest first, and a page of those to which nothing more can happen."""
+
+    open: list[Order]
+    over: list[Order]
+    number_over: int
+
+
 def page(scope: Scope) -> None:
     """The page."""
     draw(scope, read(scope))
 
 
-def read(scope: Scope) -> list[Order]:
-    """The orders, newest first, the assumed deletion among them once its time has come."""
+def read(scope: Scope) -> Data:
+    """All that the page shows, the assumed deletion among the open orders once its time has come."""
     file = scope.file
     found = data_return.orders(file.state.data_return, file.agreement, file.now)
-    return sorted(found.values(), key=lambda o: (o.at, o.id), reverse=True)
+    open_ones = sorted(found.values(), key=lambda o: (o.at, o.id), reverse=True)
+    return Data(open_ones, *paging.over(file, _ORDERS, Order))
 
 
-def draw(scope: Scope, orders: list[Order]) -> None:
+def draw(scope: Scope, data: Data) -> None:
     """What it shows."""
     file, agreement = scope.file, scope.file.agreement
     show.header(
@@ -56,8 +69,9 @@ def draw(scope: Scope, orders: list[Order]) -> None:
     if not file.allows("respond"):
         show.read_only(file)
     _end(scope)
+    nothing = not data.open and not data.over
     if file.allows("instruct"):
-        with st.expander("Order a return or deletion", icon=":material/add:", expanded=not orders):
+        with st.expander("Order a return or deletion", icon=":material/add:", expanded=nothing):
             _order_form(scope)
     if file.allows("respond"):
         with st.container(horizontal=True):
@@ -66,10 +80,15 @@ def draw(scope: Scope, orders: list[Order]) -> None:
                     scope, "Record the end of the agreement", "data_return.terminate", _TERMINATION
                 )
             actions.button(scope, "Record a lawful exception", "data_return.except", _EXCEPTION)
-    if not orders:
+    if nothing:
         st.markdown(":material/task_alt: Nothing was ordered.")
-    for order in orders:
+    for order in data.open:
         _card(scope, order)
+    if data.over:
+        st.subheader("Returned, deleted and withdrawn", anchor=False)
+    for order in data.over:
+        _card(scope, order)
+    paging.draw(_ORDERS, data.number_over, paging.OVER, "order")
     _kept(scope)
     show.clauses((data_return.CLAUSE, data_return.COST_CLAUSE), agreement)
 

@@ -20,11 +20,12 @@ from dpa_core.subjects.common import SIDES
 from dpa_core.subjects.subject import Task
 from dpa_core.views import tasks
 from dpa_core.views.snapshots import on_file
-from pages.parts import actions, proposals, show, snapshot, what_if, words
+from pages.parts import actions, paging, proposals, show, snapshot, what_if, words
 from pages.parts.drafts import Draft
 from pages.parts.scope import RUNNING, Scope
 from pages.parts.words import md, note, say
 
+_HELD = "reviews.held"
 STEP, NOTES, ACTIONS, BEGAN = (f"review.{k}" for k in ("step", "notes", "actions", "began"))
 
 
@@ -52,10 +53,14 @@ def _list(scope: Scope) -> None:
         st.subheader("Proposals waiting for an answer", anchor=False)
         proposals.waiting(scope)
     st.subheader("Reviews held", anchor=False)
-    if not file.state.reviews.held:
+    earlier, number = paging.over(file, _HELD, reviews.Review)
+    if file.state.reviews.last:
+        _held(scope, file.state.reviews.last)
+    else:
         st.markdown("No review was held yet.")
-    for review in reversed(file.state.reviews.held):
+    for review in earlier:
         _held(scope, review)
+    paging.draw(_HELD, number, paging.OVER, "earlier review")
     show.clauses(("3.1(i)",), file.agreement)
 
 

@@ -1,14 +1,26 @@
 """Requests to which nothing more can happen leave the state, and nothing of them is lost."""
 
+import hashlib
+from datetime import timedelta
+
 import pytest
 
-from dpa_core import closed
+from dpa_core import closed, deriving
 from dpa_core.application import Application
 from dpa_core.ledger import Ledger
-from dpa_core.subjects import assistance, registry
-from dpa_core.subjects.common import Refusal
+from dpa_core.subjects import (
+    assistance,
+    audits,
+    customers,
+    data_return,
+    objections,
+    registry,
+    reviews,
+    snapshots,
+)
+from dpa_core.subjects.common import FileRef, Refusal
 from dpa_core.subjects.registry import SHELVES, CustomerState
-from tests.conftest import NOW, VERSION, carry_out, email
+from tests.conftest import NOW, VERSION, carry_out, email, recorded
 from tests.ledger.test_events import EVENTS, by_ledger
 from tests.pages import shown, visit
 from tests.test_requests import act
@@ -211,3 +223,98 @@ def test_every_shelf_names_a_field_of_its_subject():
     for name in SHELVES:
         subject, field = name.split(".")
         assert getattr(getattr(CustomerState(), subject), field) == {}
+
+
+# --- every kind -----------------------------------------------------------------------------------
+
+
+def drafts_settled(first, turn):
+    """One request of every kind, from its first event to the one that settles it; `first`: the entry that the
+    first event becomes."""
+    day = (NOW + timedelta(days=turn)).date()
+    ref = FileRef(name="report.pdf", size=1, media_type="", sha256="ab" * 32)
+    out = []
+
+    def note(body):
+        out.append(body)
+        return first + len(out) - 1
+
+    asked = note(
+        assistance.Requested(
+            request_kind="security",
+            title="T",
+            text="Please",
+            rights=(),
+            received_on=None,
+            files=(),
+            cost_acknowledged=False,
+        )
+    )
+    note(assistance.Closed(request=asked, outcome="closed", reason=""))
+    flag = note(assistance.Flagged(instruction=1, opinion="Unlawful"))
+    note(assistance.FlagAnswered(flag=flag, outcome="confirmed", reason="It is not"))
+    plan = audits.Plan(first=day, last=day)
+    told = {"sub_processor": None, "ground": "", "auditor": "", "scope": "All", "on_site": True}
+    audit = note(audits.Requested(**told, contact="Anna", cause="A", plan=plan, cost_acknowledged=True))
+    note(audits.Accepted(audit=audit))
+    note(audits.ReportFiled(audit=audit, report=ref, findings=()))
+    ordered = {"wish": "deletion", "categories": ("voice_audio",), "reason": "", "cost_acknowledged": True}
+    order = note(data_return.Ordered(**ordered))
+    deleted = {"categories": ("voice_audio",), "on": day, "kept": (), "assumed": False}
+    note(data_return.Deleted(order=order, **deleted))
+    note(objections.Objected(change=turn + 1, grounds="No assessment", files=()))
+    note(objections.ObjectionWithdrawn(change=turn + 1, reason=""))
+    note(reviews.Held(notes="All well", actions=()))
+    proposal = note(reviews.Saved(changes={"voice": True}, reason=""))
+    note(reviews.ProposalRejected(proposal=proposal, reason=""))
+    digest = hashlib.sha256(str(turn).encode()).hexdigest()
+    note(snapshots.Taken(as_at=day, moment=NOW, sequence=1, digest=digest))
+    return out
+
+
+def folded_after(turns):
+    """The state after so many requests of every kind, all settled, and all that has left it."""
+    events = recorded([customers.Opened(name="Nordfrakt", agreement_version=VERSION)])
+    for turn in range(turns):
+        bodies = drafts_settled(len(events) + 1, turn)
+        events += recorded(bodies, NOW + timedelta(days=turn), after=len(events))
+    return registry.fold_open(events)
+
+
+@pytest.fixture(scope="module")
+def settled():
+    return folded_after(4000)
+
+
+def test_a_head_is_no_larger_after_four_thousand_settled_requests_of_every_kind(settled, application):
+    state, left = settled
+    heads = application.ledger.rows("SELECT state FROM heads WHERE customer_id NOT LIKE '@%'")
+    demo = max(len(text) for (text,) in heads)
+    assert len(state.model_dump_json()) <= 2 * demo
+    assert {c.shelf for c in left} == set(SHELVES)
+
+
+def test_what_rules_need_of_settled_requests_stays(settled):
+    state, _ = settled
+    year = max(state.audits.over)
+    counted = audits.in_year(state.audits, year)
+    assert (counted.number > 0, len(counted.last)) == (True, audits.NAMED_AT_MOST)
+    assert state.data_return.deleted == {"voice_audio": (NOW + timedelta(days=3999)).date()}
+    assert state.reviews.last is not None
+
+
+def test_several_processes_make_an_older_store_anew_as_one_does(store, agreement, clock, monkeypatch, caplog):
+    monkeypatch.setattr(deriving, "ALONE", 0)
+    monkeypatch.setattr(deriving, "BATCH", 1)
+    monkeypatch.setattr(deriving, "_TELL", 1)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    caplog.set_level("INFO", "dpa_desk")
+    tables = ("heads", "facts", "answers", "tasks", "closed", "folds", "roles")
+    with Ledger.open(store) as ledger:
+        before = [ledger.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in tables]
+        with ledger.transaction() as tx:
+            tx.execute("UPDATE heads SET state_schema = 5 WHERE customer_id <> '@demo'")
+        application = Application(ledger, {VERSION: agreement}, clock)
+        assert [ledger.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in tables] == before
+        assert application.verify() == []
+    assert "3 of 3 ledgers" in caplog.text

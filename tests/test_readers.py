@@ -58,3 +58,24 @@ def test_a_portfolios_reader_is_about_its_customers(filled, ids):
     keys = filled.ledger.rows("SELECT customer_id, key FROM tasks")
     found = reader.tasks(keys)["customer_id"].to_pylist()
     assert set(found) == mine - {"fjallbank"}
+
+
+def test_who_has_a_role_is_read_by_key_and_no_other_persons_head(filled, people, monkeypatch):
+    read = []
+    heads = filled.ledger.heads
+    monkeypatch.setattr(filled.ledger, "heads", lambda *ids: read.extend(ids) or heads(*ids))
+    found = CustomerReader(filled.ledger, "nordfrakt").grants()
+    assert sorted(set(read)) == sorted({ledger for ledger, _ in found})
+    assert len(read) < len(
+        filled.ledger.rows("SELECT 1 FROM heads WHERE starts_with(customer_id, '@person:')")
+    )
+
+
+@pytest.mark.parametrize(
+    "change", ["DELETE FROM roles", "INSERT INTO roles VALUES ('fjallbank', '@person:x')"]
+)
+def test_the_rows_that_say_who_has_a_role_are_verified(filled, change):
+    assert filled.verify() == []
+    with filled.ledger.transaction() as tx:
+        tx.execute(change)
+    assert filled.verify()

@@ -354,7 +354,7 @@ def test_the_certificate_is_an_accessible_pdf_and_always_the_same(application, p
     file, number = deleted(application, people)
 
     def made():
-        order = application.open(people.anna, "nordfrakt").state.data_return.orders[number]
+        order = application.open(people.anna, "nordfrakt").closed.find("data_return.orders", number)
         return documents.deletion_certificate(order, file.name, file.agreement, "0" * 64)
 
     pdf = made().content

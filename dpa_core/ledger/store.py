@@ -76,6 +76,11 @@ def _event(row: Sequence[Any]) -> Event:
     return Event(customer_id, sequence, at, actor, behalf, version, kind, body, previous, digest)
 
 
+def event_of(row: Sequence[Any]) -> Event:
+    """The event of a row as `Ledger.stored` gives it. Raises StoreError where its body is no JSON."""
+    return _event(row)
+
+
 class Transaction:
     """Reads and writes that become durable together, or not at all."""
 
@@ -188,6 +193,23 @@ class Transaction:
         )
         for row in rows:
             self.written[customer_id] = Head(*row)
+
+    def replace_states(self, states: Sequence[tuple[str, str]], state_schema: int) -> list[str]:
+        """Put states folded anew (ledger, JSON) in place of those of another shape, and say of which ledgers.
+        One that somebody else has made anew meanwhile is left as it is."""
+        rows = self._session.rows(
+            "UPDATE heads SET state = made.state, state_schema = $1 FROM (SELECT "
+            "unnest(CAST($2 AS VARCHAR[])) AS id, unnest(CAST($3 AS VARCHAR[])) AS state) AS made "
+            "WHERE heads.customer_id = made.id AND heads.state_schema <> $1 "
+            "RETURNING heads.customer_id, heads.sequence, heads.digest, heads.state, heads.state_schema",
+            [state_schema, [id for id, _ in states], [state for _, state in states]],
+        )
+        self.written |= {row[0]: Head(*row) for row in rows}
+        return [row[0] for row in rows]
+
+    def replace(self, table: str, key: Sequence[str], rows: pa.Table) -> None:
+        """Add many rows, in place of those that have the same values in the columns of `key`."""
+        self._session.replace(table, key, rows)
 
     def replace_usage(self, figures: pa.Table) -> None:
         """Put monthly figures in, over those of the same customer, data type and month.

@@ -628,8 +628,8 @@ ASSISTANCE = Subject(
         "close": "Close it, or ask further",
     },
     shelves=(
-        Shelf("flags", Flag, lambda flag: flag.outcome != "open"),
-        Shelf("requests", Request, lambda request: not STAGES[request.status].steps),
+        Shelf("flags", Flag, lambda flag, _: flag.outcome != "open"),
+        Shelf("requests", Request, lambda request, _: not STAGES[request.status].steps),
     ),
     touches=touches,
     files=files,

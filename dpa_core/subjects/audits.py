@@ -15,7 +15,7 @@ from dpa_core.agreement import Agreement
 from dpa_core.locale import Label, Value, worded
 from dpa_core.subjects import dates
 from dpa_core.subjects.common import FileRef, Moment, Record, RecordedEvent, Refusal, Refusals, Side, side_of
-from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
+from dpa_core.subjects.subject import Body, Command, Context, Shelf, Stage, Steps, Subject, Task, rules
 from dpa_core.subjects.texts import MAX_TITLE, checked_reason, checked_text
 
 CLAUSE = "3.1(xii)"
@@ -23,6 +23,8 @@ SUB_PROCESSOR_CLAUSE = "Sch. 2 1.4"
 COST_CLAUSE = "3.1(xiii)"
 MAX_DAYS = 10
 """Business days one audit may take; a provider's setting, as the agreement names none."""
+NAMED_AT_MOST = 20
+"""Audits over of a calendar year that are named; the rest are counted."""
 
 
 # --- state ---------------------------------------------------------------------------------------
@@ -94,10 +96,22 @@ class Audit(Record):
         return not self.withdrawn and not self.refusal
 
 
+class Over(Record):
+    """The audits of a calendar year that used it up and are closed: how many, and the last of them."""
+
+    number: int = 0
+    last: tuple[int, ...] = ()
+
+    def and_one(self, id: int) -> Over:
+        """With one more."""
+        return Over(number=self.number + 1, last=(*self.last, id)[-NAMED_AT_MOST:])
+
+
 class State(Record):
-    """Every audit ever asked for, by identifier."""
+    """The audits by identifier, and how many are closed by calendar year; years gone by count no more."""
 
     audits: dict[int, Audit] = {}
+    over: dict[int, Over] = {}
 
 
 def status(audit: Audit, now: datetime) -> Status:
@@ -117,6 +131,11 @@ def status(audit: Audit, now: datetime) -> Status:
     return "under_way" if now < dates.end_of(audit.plan.last) else "report_due"
 
 
+def settled(audit: Audit) -> bool:
+    """Whether nothing more can happen to it, whatever the time."""
+    return status(audit, dates.start_of(audit.plan.first)) in _SETTLED
+
+
 def earliest(agreement: Agreement, asked: datetime) -> date:
     """The first day an audit asked for at `asked` may begin: after the notice, on a business day.
 
@@ -126,13 +145,16 @@ def earliest(agreement: Agreement, asked: datetime) -> date:
     return dates.business_day_from(dates.local_day(asked) + timedelta(days=notice))
 
 
-def in_year(state: State, year: int, but: int | None = None) -> tuple[Audit, ...]:
-    """The audits that use up a calendar year's, by the dates agreed or still proposed. Clause: 3.1(xii)"""
-    return tuple(
-        a
+def in_year(state: State, year: int, but: int | None = None) -> Over:
+    """The audits that use up a calendar year's, by the dates agreed or still proposed: one of the years to
+    come, or the present one. Clause: 3.1(xii)"""
+    open_ones = [
+        a.id
         for a in state.audits.values()
-        if a.id != but and a.counts and year in {p.first.year for p in (a.plan, a.proposed) if p}
-    )
+        if a.id != but and not settled(a) and year in {p.first.year for p in (a.plan, a.proposed) if p}
+    ]
+    over = state.over.get(year, Over())
+    return Over(number=over.number + len(open_ones), last=tuple(sorted((*over.last, *open_ones))))
 
 
 # --- events --------------------------------------------------------------------------------------
@@ -158,7 +180,7 @@ class Requested(
     def apply(self, state: State, event: RecordedEvent) -> State:
         told = self.told("cost_acknowledged")
         new = Audit(id=event.sequence, requested_at=event.recorded_at, by=event.actor, **told)
-        return State(audits=state.audits | {new.id: new})
+        return state.but(audits=state.audits | {new.id: new})
 
     def names(self, agreement: Agreement) -> dict[str, Value]:
         return {"audited": _audited(self, agreement), "who": f" by {self.auditor}" if self.auditor else ""}
@@ -170,7 +192,17 @@ class _Step(Body):
     audit: int
 
     def _set(self, state: State, **fields: object) -> State:
-        return State(audits=state.audits | {self.audit: state.audits[self.audit].but(**fields)})
+        return state.but(audits=state.audits | {self.audit: state.audits[self.audit].but(**fields)})
+
+    def _count(self, state: State, event: RecordedEvent) -> State:
+        """The state with the audit among those of its year that are over, once it is closed."""
+        audit = state.audits[self.audit]
+        if not settled(audit):
+            return state
+        year = audit.plan.first.year
+        over = state.over | {year: state.over.get(year, Over()).and_one(audit.id)}
+        present = dates.local_day(event.recorded_at).year  # notice is given ahead: no rule asks further back
+        return state.but(over={y: counted for y, counted in over.items() if y >= present})
 
 
 class Accepted(_Step, kind="audits.accepted", words="Accepted audit {audit:id}"):
@@ -232,9 +264,8 @@ class ReportFiled(
             Finding(number=n, title=f.title, remedy_by=f.remedy_by)
             for n, f in enumerate(self.findings, start=1)
         )
-        return self._set(
-            state, report=self.report, report_at=event.recorded_at, proposed=None, findings=findings
-        )
+        filed = {"report": self.report, "report_at": event.recorded_at, "proposed": None}
+        return self._count(self._set(state, **filed, findings=findings), event)
 
 
 class FindingClosed(
@@ -250,7 +281,7 @@ class FindingClosed(
         findings = tuple(
             f.but(**closed) if f.number == self.finding else f for f in state.audits[self.audit].findings
         )
-        return self._set(state, findings=findings)
+        return self._count(self._set(state, findings=findings), event)
 
 
 class Withdrawn(_Step, kind="audits.withdrawn", words="Withdrew audit {audit:id}"):
@@ -349,6 +380,7 @@ STAGES: dict[Status, Stage] = {
     "closed": Stage(),
     "withdrawn": Stage(),
 }
+_SETTLED = frozenset(status for status, stage in STAGES.items() if not stage.steps)
 
 
 def _misfit(step: type[Command], audit: Audit, state: State, context: Context) -> Refusal:
@@ -392,7 +424,7 @@ class Consequences:
     """What a request brings about."""
 
     earliest: date
-    same_year: tuple[Audit, ...]
+    same_year: Over
     """Audits that already use up the calendar year; with any, a cause is required."""
     cause_required: bool
     acceptance_required: bool
@@ -401,7 +433,7 @@ class Consequences:
 
 
 def _year_full(state: State, agreement: Agreement, year: int, but: int | None = None) -> bool:
-    return len(in_year(state, year, but)) >= agreement.term("audits_per_year").value
+    return in_year(state, year, but).number >= agreement.term("audits_per_year").value
 
 
 def _checked_plan(first: date, last: date, earliest_day: date, agreement: Agreement) -> Plan:
@@ -615,6 +647,11 @@ def _tasks_of(audit: Audit, agreement: Agreement) -> Iterator[Task]:
             yield replace(base, step="file_report", waits_for=then.waits_for, due=over, begins=starts)
 
 
+def touches(step: Body | Command, state: State) -> dict[str, tuple[int, ...]]:
+    """The audit that a step is about."""
+    return {"audits": (step.audit,)} if isinstance(step, Step | _Step) else {}
+
+
 def files(state: State) -> Iterator[FileRef]:
     """The reports."""
     return (audit.report for audit in state.audits.values() if audit.report)
@@ -651,5 +688,7 @@ AUDITS = Subject(
         "close_finding": "Remedy finding {finding}: {found}",
         "file_report": "File the report",
     },
+    shelves=(Shelf("audits", Audit, lambda audit, _: settled(audit)),),
+    touches=touches,
     files=files,
 )

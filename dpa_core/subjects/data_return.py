@@ -15,7 +15,7 @@ from dpa_core.agreement import Agreement
 from dpa_core.locale import Label, Value, last_day, worded
 from dpa_core.subjects import dates
 from dpa_core.subjects.common import FileRef, Moment, Record, RecordedEvent, Refusal, Refusals
-from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
+from dpa_core.subjects.subject import Body, Command, Context, Shelf, Stage, Steps, Subject, Task, rules
 from dpa_core.subjects.texts import MAX_TITLE, checked_reason, checked_text
 
 CLAUSE = "3.1(xi)"
@@ -106,12 +106,16 @@ class Termination(Record):
     at: Moment
     by: str
     reason: str
+    deleted: bool = False
+    """The deletion that is assumed after it is carried out."""
 
 
 class State(Record):
     """The orders by identifier, lawful exceptions, and the agreement's end if it has one."""
 
     orders: dict[int, Order] = {}
+    deleted: dict[str, date] = {}
+    """Data category -> the last day on which an order's deletion took it away."""
     kept: tuple[Kept, ...] = ()
     termination: Termination | None = None
 
@@ -131,6 +135,11 @@ def status(order: Order) -> Status:
     return "delivered" if order.delivered_at else "waits_for_provider"
 
 
+def settled(order: Order) -> bool:
+    """Whether nothing more can happen to it."""
+    return not STAGES[status(order)].steps
+
+
 def return_until(termination: Termination, agreement: Agreement) -> datetime:
     """Until when a return can be asked for after the end, in UTC. Clause: 3.1(xi)"""
     return dates.end_of(termination.on + timedelta(days=agreement.term("return_request").value))
@@ -143,14 +152,10 @@ def assumed(state: State, agreement: Agreement) -> Order | None:
     Clause: 3.1(xi)
     """
     end = state.termination
-    if end is None or end.sequence in state.orders:
+    if end is None or end.deleted:
         return None
-    spoken_for = {
-        c
-        for o in state.orders.values()
-        if not o.withdrawn and (o.deleted_on is None or o.deleted_on >= end.on) and status(o) != "returned"
-        for c in o.categories
-    }
+    spoken_for = {c for o in state.orders.values() if not settled(o) for c in o.categories}
+    spoken_for |= {c for c, last in state.deleted.items() if last >= end.on}
     left = tuple(c.id for c in agreement.data_categories if c.id not in spoken_for)
     at = return_until(end, agreement)
     return (
@@ -159,7 +164,7 @@ def assumed(state: State, agreement: Agreement) -> Order | None:
 
 
 def orders(state: State, agreement: Agreement, now: datetime) -> dict[int, Order]:
-    """Every order at a moment, the assumed one among them once its time has come. Clause: 3.1(xi)"""
+    """A state's orders at a moment, the assumed one among them once its time has come. Clause: 3.1(xi)"""
     extra = assumed(state, agreement)
     return state.orders | ({extra.id: extra} if extra and now >= extra.at else {})
 
@@ -265,9 +270,9 @@ class Terminated(Body, kind="data_return.terminated", words="The agreement ends 
     reason: str
 
     def apply(self, state: State, event: RecordedEvent) -> State:
-        """Whatever is not returned yet now stands at the end of the agreement."""
+        """Whatever is not settled yet now stands at the end of the agreement."""
         end = Termination(sequence=event.sequence, at=event.recorded_at, by=event.actor, **self.told())
-        marked = {id: o if status(o) == "returned" else o.but(at_end=True) for id, o in state.orders.items()}
+        marked = {id: o if settled(o) else o.but(at_end=True) for id, o in state.orders.items()}
         return state.but(termination=end, orders=marked)
 
 
@@ -298,9 +303,11 @@ class Deleted(_Step, kind="data_return.deleted", words="Deleted {data} on {on} (
         if self.assumed:
             told = {"wish": "deletion", "categories": self.categories, "assumed": True}
             new = Order(id=self.order, at=event.recorded_at, by="", **told)
-            state = state.but(orders=state.orders | {new.id: new})
+            end = state.termination.but(deleted=True) if state.termination else None
+            state = state.but(orders=state.orders | {new.id: new}, termination=end)
+        gone = {c: max(self.on, state.deleted.get(c, self.on)) for c in state.orders[self.order].categories}
         return self._set(
-            state,
+            state.but(deleted=state.deleted | gone),
             deleted_on=self.on,
             deleted_by=event.actor,
             certified_at=event.recorded_at,
@@ -651,6 +658,11 @@ def _end_task(end: Termination, extra: Order) -> Task:
     )
 
 
+def touches(step: Body | Command, state: State) -> dict[str, tuple[int, ...]]:
+    """The order that a step is about."""
+    return {"orders": (step.order,)} if isinstance(step, Step | _Step) else {}
+
+
 def files(state: State) -> Iterator[FileRef]:
     """The files delivered that are kept beside the database."""
     for order in state.orders.values():
@@ -699,5 +711,7 @@ DATA_RETURN = Subject(
         "deliver": "Deliver the data with its manifest",
         "deliver_again": "Deliver again: the customer reports a mismatch",
     },
+    shelves=(Shelf("orders", Order, lambda order, _: settled(order)),),
+    touches=touches,
     files=files,
 )

@@ -19,7 +19,7 @@ from dpa_core.agreement import Agreement
 from dpa_core.locale import Label, Value, last_day, worded
 from dpa_core.subjects import dates
 from dpa_core.subjects.common import FileRef, Message, Moment, Record, RecordedEvent, Refusal, Refusals, Side
-from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
+from dpa_core.subjects.subject import Body, Command, Context, Shelf, Stage, Steps, Subject, Task, rules
 from dpa_core.subjects.texts import checked_reason, checked_text
 
 if TYPE_CHECKING:  # for the type of what a context carries; at run time no subject knows another
@@ -428,6 +428,18 @@ def _about(what: Literal["objection", "notice", "coming"], published: Published)
     )
 
 
+def touches(step: Body | Command, state: State) -> dict[str, tuple[int, ...]]:
+    """The objection to the change that a step is about."""
+    return {"objections": (step.change,)} if isinstance(step, Step | _Step) else {}
+
+
+def asks(state: State, context: Context) -> dict[str, tuple[int, ...]]:
+    """The objections to changes that may be objected to: whoever has objected may not again."""
+    changes = context.changes.values()
+    still = (p for p in changes if context.now < objection_ends(p, context.agreement))
+    return {"objections": tuple(p.id for p in still)}
+
+
 def files(state: State) -> Iterator[FileRef]:
     """The documents of the grounds and of the cures."""
     for objection in state.objections.values():
@@ -472,5 +484,8 @@ OBJECTIONS = Subject(
         "object_or_accept": "Object, or accept by silence",
         "propose_cure": "Propose a cure",
     },
+    shelves=(Shelf("objections", Objection, lambda objection, _: _outcome(objection) is not None),),
+    touches=touches,
+    asks=asks,
     files=files,
 )

@@ -6,9 +6,10 @@ sentences of its events, its open tasks, its files, labels and navigation are de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from dpa_core.agreement import Agreement
@@ -41,7 +42,7 @@ from dpa_core.subjects.snapshots import State as _Snapshots
 from dpa_core.subjects.sub_processors import State as _SubProcessors
 from dpa_core.subjects.subject import Body, Command, Context, Shelf, Subject, Task
 
-STATE_SCHEMA = 5
+STATE_SCHEMA = 6
 """Raised whenever the folded state, or what else lies beside the heads, changes its shape: what belongs to a
 head with an older number is made anew."""
 
@@ -176,11 +177,32 @@ SHELVES: dict[str, Shelf] = {f"{s.name}.{shelf.field}": shelf for s in OF_CUSTOM
 def recalled(state: CustomerState, step: Body | Command, find: Find) -> CustomerState:
     """The state with those closed items put back that a command is about, or an event changes."""
     subject = _BY_COMMAND[type(step)] if isinstance(step, Command) else _BY_KIND[step.kind]
+    return _put_back(state, subject, lambda part: subject.touches(step, part), find)
+
+
+def as_looked_at(state: CustomerState, context: Context, find: Find) -> CustomerState:
+    """The state with those closed items put back that what is open at the context's moment asks for."""
+    for subject in OF_CUSTOMER:
+        state = _put_back(state, subject, partial(_asked, subject, context), find)
+    return state
+
+
+def _asked(subject: Subject[Any], context: Context, part: Record) -> Mapping[str, Iterable[int]]:
+    return subject.asks(part, context)
+
+
+def _put_back(
+    state: CustomerState,
+    subject: Subject[Any],
+    wanted: Callable[[Any], Mapping[str, Iterable[int]]],
+    find: Find,
+) -> CustomerState:
+    """The state with closed items of a subject; what is wanted of a shelf may follow from the one before."""
     for shelf in subject.shelves:
         part = getattr(state, subject.name)
         items = getattr(part, shelf.field)
-        wanted = (id for id in subject.touches(step, part).get(shelf.field, ()) if id not in items)
-        back = {id: item for id in wanted if (item := find(f"{subject.name}.{shelf.field}", id))}
+        missing = (id for id in wanted(part).get(shelf.field, ()) if id not in items)
+        back = {id: item for id in missing if (item := find(f"{subject.name}.{shelf.field}", id))}
         if back:
             part = part.but(**{shelf.field: dict(sorted((items | back).items()))})
             state = state.but(**{subject.name: part})
@@ -220,7 +242,7 @@ def _shelved(
     part, left = getattr(state, subject.name), []
     for shelf in subject.shelves:
         items = getattr(part, shelf.field)
-        settled = {id: item for id, item in items.items() if shelf.settled(item)}
+        settled = {id: item for id, item in items.items() if shelf.settled(item, part)}
         if settled:
             part = part.but(**{shelf.field: {id: i for id, i in items.items() if id not in settled}})
             name = f"{subject.name}.{shelf.field}"

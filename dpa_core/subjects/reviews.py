@@ -15,7 +15,7 @@ from dpa_core.agreement import Agreement
 from dpa_core.locale import Value, worded
 from dpa_core.subjects import dates
 from dpa_core.subjects.common import Moment, Record, RecordedEvent, Refusal, Refusals, Side
-from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
+from dpa_core.subjects.subject import Body, Command, Context, Shelf, Stage, Steps, Subject, Task, rules
 from dpa_core.subjects.texts import MAX_REASON, checked_reason
 
 CLAUSE = "Art. 28(3)(h) GDPR"
@@ -72,25 +72,25 @@ class Proposal(Record):
 
 
 class State(Record):
-    """Reviews and proposals, oldest first."""
+    """Reviews and proposals by identifier, oldest first."""
 
-    held: tuple[Review, ...] = ()
-    proposals: tuple[Proposal, ...] = ()
+    held: dict[int, Review] = {}
+    proposals: dict[int, Proposal] = {}
 
     @property
     def last(self) -> Review | None:
         """The review held last."""
-        return self.held[-1] if self.held else None
+        return self.held[max(self.held)] if self.held else None
 
     @property
     def open_proposals(self) -> tuple[Proposal, ...]:
         """Proposals that wait for the admin's answer."""
-        return tuple(p for p in self.proposals if p.answer is None)
+        return tuple(p for p in self.proposals.values() if p.answer is None)
 
     def proposal(self, sequence: int) -> Proposal:
         """A proposal that waits for an answer. Refused where there is none. Clause: 3.1(i)"""
-        found = next((p for p in self.open_proposals if p.sequence == sequence), None)
-        if found is None:
+        found = self.proposals.get(sequence)
+        if found is None or found.answer:
             raise refuse("no_proposal_waits", INSTRUCTION_CLAUSE, id=sequence)
         return found
 
@@ -113,7 +113,7 @@ class Held(Body, kind="review.held", words="Held a review and agreed on {actions
 
     def apply(self, state: State, event: RecordedEvent) -> State:
         new = Review(sequence=event.sequence, held_at=event.recorded_at, by=event.actor, **self.told())
-        return state.but(held=(*state.held, new))
+        return state.but(held=state.held | {new.sequence: new})
 
 
 class Confirmed(Body, kind="review.confirmed", words="Confirmed the actions agreed in review {review:id}"):
@@ -124,8 +124,7 @@ class Confirmed(Body, kind="review.confirmed", words="Confirmed the actions agre
 
     def apply(self, state: State, event: RecordedEvent) -> State:
         stamp = {"confirmed_at": event.recorded_at, "confirmed_by": event.actor}
-        held = tuple(r.but(**stamp) if r.sequence == self.review else r for r in state.held)
-        return state.but(held=held)
+        return state.but(held=state.held | {self.review: state.held[self.review].but(**stamp)})
 
 
 class Saved(Body, kind="proposal.saved", words="Proposed to switch {proposed}"):
@@ -136,7 +135,7 @@ class Saved(Body, kind="proposal.saved", words="Proposed to switch {proposed}"):
 
     def apply(self, state: State, event: RecordedEvent) -> State:
         new = Proposal(sequence=event.sequence, saved_at=event.recorded_at, by=event.actor, **self.told())
-        return state.but(proposals=(*state.proposals, new))
+        return state.but(proposals=state.proposals | {new.sequence: new})
 
     def names(self, agreement: Agreement) -> dict[str, Value]:
         return {"proposed": proposed(self, agreement)}
@@ -151,8 +150,8 @@ class _Answered(Body):
 
     def apply(self, state: State, event: RecordedEvent) -> State:
         stamp = {"answer": self.answer, "answered_at": event.recorded_at, "answered_by": event.actor}
-        proposals = tuple(p.but(**stamp) if p.sequence == self.proposal else p for p in state.proposals)
-        return state.but(proposals=proposals)
+        answered = state.proposals[self.proposal].but(**stamp)
+        return state.but(proposals=state.proposals | {answered.sequence: answered})
 
 
 class ProposalAccepted(_Answered, kind="proposal.accepted", words="Accepted proposal {proposal:id}"):
@@ -281,7 +280,7 @@ def checked_actions(actions: tuple[Action, ...], now: datetime) -> tuple[Action,
 @decide.register
 def _confirm_review(command: ConfirmReview, state: State, context: Context) -> list[Body]:
     """The admin stands by what was agreed, once. Standard: Art. 28(3)(h) GDPR"""
-    review = next((r for r in state.held if r.sequence == command.review), None)
+    review = state.held.get(command.review)
     if review is None:
         raise refuse("no_review_waits", CLAUSE, id=command.review)
     STEPS.check(command, review, state, context)
@@ -365,6 +364,11 @@ def _left_to_do(review: Review) -> Iterator[Task]:
         yield replace(base, waits_for=STAGES[stands].waits_for)
 
 
+def touches(step: Body | Command, state: State) -> dict[str, tuple[int, ...]]:
+    """The review that is confirmed: one that was not may be, also when the next was held."""
+    return {"held": (step.review,)} if isinstance(step, ConfirmReview | Confirmed) else {}
+
+
 # --- words ---------------------------------------------------------------------------------------
 
 refuse = Refusals("reviews")
@@ -384,4 +388,10 @@ REVIEWS = Subject(
         "proposal": ("Proposal", "{proposed}"),
         "review": ("Review", "The customer’s admin has not confirmed the agreed actions"),
     },
+    shelves=(
+        # What a review left to do stays open until the next one.
+        Shelf("held", Review, lambda review, state: review is not state.last),
+        Shelf("proposals", Proposal, lambda proposal, _: proposal.answer is not None),
+    ),
+    touches=touches,
 )

@@ -11,17 +11,29 @@ from datetime import date, datetime
 from dpa_core.agreement import Agreement
 from dpa_core.locale import Value
 from dpa_core.subjects.common import Moment, Record, RecordedEvent, Refusals
-from dpa_core.subjects.subject import Body, Command, Context, Subject, rules
+from dpa_core.subjects.subject import Body, Command, Context, Shelf, Subject, rules
 
 CLAUSE = "Art. 28(3)(h) GDPR"
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-class State(Record):
-    """The digests on file, each with the sequence of the event that recorded it."""
+class OnFile(Record):
+    """A snapshot on file: its digest, and the sequence of the event that recorded it."""
 
-    taken: dict[str, int] = {}
+    digest: str
+    entry: int
+
+
+class State(Record):
+    """The snapshots on file, by what `key` makes of the digest."""
+
+    taken: dict[int, OnFile] = {}
+
+
+def key(digest: str) -> int:
+    """A number of 60 bits by which a snapshot with this digest (64 hexadecimal digits) is found."""
+    return int(digest[:15], 16)
 
 
 class Taken(Body, kind="snapshot.taken", words="Took a snapshot as at {as_at}, digest {start}…"):
@@ -37,7 +49,7 @@ class Taken(Body, kind="snapshot.taken", words="Took a snapshot as at {as_at}, d
     """SHA-256 of the snapshot's canonical JSON (RFC 8785), in hexadecimal."""
 
     def apply(self, state: State, event: RecordedEvent) -> State:
-        return State(taken=state.taken | {self.digest: event.sequence})
+        return State(taken=state.taken | {key(self.digest): OnFile(digest=self.digest, entry=event.sequence)})
 
     def names(self, agreement: Agreement) -> dict[str, Value]:
         return {"start": self.digest[:12]}
@@ -61,19 +73,32 @@ def _record_snapshot(command: RecordSnapshot, state: State, context: Context) ->
 
     Clause: Art. 28(3)(h) GDPR
     """
-    if command.digest in state.taken:
-        raise refuse("on_file", CLAUSE, entry=state.taken[command.digest])
-    if not (
-        _DIGEST.fullmatch(command.digest)
-        and 1 <= command.sequence <= context.sequence
-        and command.moment <= context.now
-    ):
+    is_digest = _DIGEST.fullmatch(command.digest)
+    same = state.taken.get(key(command.digest)) if is_digest else None
+    if same and same.digest == command.digest:
+        raise refuse("on_file", CLAUSE, entry=same.entry)
+    if not (is_digest and 1 <= command.sequence <= context.sequence and command.moment <= context.now):
         raise refuse("no_snapshot", CLAUSE)
     return [
         Taken(as_at=command.as_at, moment=command.moment, sequence=command.sequence, digest=command.digest)
     ]
 
 
+def touches(step: Body | Command, state: State) -> dict[str, tuple[int, ...]]:
+    """The snapshot that was put on file with the digest of the one to be."""
+    if isinstance(step, RecordSnapshot) and _DIGEST.fullmatch(step.digest):
+        return {"taken": (key(step.digest),)}
+    return {}
+
+
 refuse = Refusals("snapshots")
 
-SNAPSHOTS = Subject(name="snapshots", title="Snapshots", state=State, events=(Taken,), decide=decide)
+SNAPSHOTS = Subject(
+    name="snapshots",
+    title="Snapshots",
+    state=State,
+    events=(Taken,),
+    decide=decide,
+    shelves=(Shelf("taken", OnFile, lambda *_: True),),
+    touches=touches,
+)

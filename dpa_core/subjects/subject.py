@@ -254,7 +254,7 @@ def _nothing(*_: Any) -> Iterable[Any]:
     return ()
 
 
-def _none_touched(*_: Any) -> Mapping[str, Iterable[int]]:
+def _none(*_: Any) -> Mapping[str, Iterable[int]]:
     return {}
 
 
@@ -263,11 +263,11 @@ class Shelf:
     """Items that leave a subject's state once nothing more can happen to them; they are kept beside it."""
 
     field: str
-    """Of the state: identifier -> item. Identifiers are sequences, in order."""
+    """Of the state: identifier -> item. Identifiers are in order, the newest last."""
     item: type[Record]
-    settled: Callable[[Any], bool]
-    """Whether an item leaves. What has left has no open task, and no rule asks for it unless `touches`
-    names it."""
+    settled: Callable[[Any, Any], bool]
+    """Whether an item leaves the state it is in (item, state). What has left has no open task, and no rule
+    asks for it unless `touches` or `asks` names it."""
 
 
 def _no_steps(*_: Any) -> tuple[type[Command], ...]:
@@ -303,9 +303,12 @@ class Subject(Generic[S]):
     """`Task.step` -> the next step (`Accept the dates`), as a template too."""
     shelves: tuple[Shelf, ...] = ()
     """Which of its items leave the state when they are settled."""
-    touches: Callable[[Body | Command, S], Mapping[str, Iterable[int]]] = _none_touched
+    touches: Callable[[Body | Command, S], Mapping[str, Iterable[int]]] = _none
     """The items that a command is about, or an event changes, by the field of a shelf: those that have left
     the state are put back for it."""
+    asks: Callable[[S, Context], Mapping[str, Iterable[int]]] = _none
+    """The items that `notices` ask for at a moment, by the field of a shelf, where they have left the state:
+    they are put back for whoever looks."""
     files: Callable[[S], Iterable[FileRef]] = _nothing
     """The files that the state names."""
     kinds: frozenset[str] = field(init=False)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from dpa_core.agreement import Agreement, Feature, SubProcessor
 from dpa_core.application import CustomerFile, ProviderFile
+from dpa_core.facts import OBJECTIONS
 from dpa_core.subjects import features, objections, sub_processors
 from dpa_core.subjects.features import Transfer
 from dpa_core.subjects.objections import Objection, Standing
@@ -65,7 +66,7 @@ def effect(change: Change, on: frozenset[str], before: Agreement) -> Effect:
 
 def notices(file: CustomerFile) -> list[Notice]:
     """Every published change as this customer sees it, newest first. Clause: Sch. 2 1.1"""
-    state, agreement = file.state.objections, file.agreement
+    state, agreement = _objections(file), file.agreement
     found = []
     for p in sorted(file.changes.values(), key=lambda p: (p.at, p.id), reverse=True):
         before = file.version(agreement.version, p.effective_at - timedelta(microseconds=1))
@@ -82,6 +83,15 @@ def notices(file: CustomerFile) -> list[Notice]:
             )
         )
     return found
+
+
+def _objections(file: CustomerFile) -> objections.State:
+    """Every objection, those that have left the state among them: no more than there are changes."""
+    gone = file.cached(
+        "objections.closed", lambda: file.closed.page(OBJECTIONS, Objection, len(file.changes) + 1)
+    )
+    present = file.state.objections
+    return present.but(objections={o.change: o for o in gone} | present.objections)
 
 
 def touched(

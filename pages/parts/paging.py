@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import TypeVar
 
 import streamlit as st
 
+from dpa_core.application import CustomerFile
+from dpa_core.subjects.common import Record
 from pages.parts import words
+
+R = TypeVar("R", bound=Record)
+
+OVER = 10
+"""Of what is over, how many are shown at once."""
 
 
 def number(key: str, found: int, size: int, asked: Hashable = None) -> int:
@@ -18,6 +26,13 @@ def number(key: str, found: int, size: int, asked: Hashable = None) -> int:
     if state.get(f"{key}.asked") != asked:
         state[f"{key}.asked"], state[f"{key}.page"] = asked, 0
     return min(int(state.get(f"{key}.page", 0)), max(0, (found - 1) // size))
+
+
+def over(file: CustomerFile, shelf: str, item: type[R]) -> tuple[list[R], int]:
+    """The part that is shown of what has left a customer's state, newest first, and how many there are."""
+    found = file.closed.number(shelf)
+    at = number(shelf, found, OVER, (file.customer_id, file.as_of, found))
+    return file.closed.page(shelf, item, OVER, at * OVER), found
 
 
 def draw(key: str, found: int, size: int, one: str, many: str | None = None) -> None:

@@ -58,6 +58,12 @@ PINNED = {
         73,
         "6ae2e8035453fc03e0ca8d22bbe058dc267a1646a6994239b77f48979028b2d2",
     ),
+    # Nor audits, orders, objections, reviews, proposals and snapshots.
+    6: (
+        "f94b13f7326ce1da015a15739b8efdcba0e4a714e46e7e926f5bbc795e9bdee8",
+        73,
+        "73fa34641f4ad2af992972e229d4119b7e896033f737cfc8d693b5838405f28e",
+    ),
 }
 """By schema number: the digest of the state's own schema, a number of lines, and the digest of what those
 first lines of `events.jsonl` fold to. Lines are added at the end, so that they leave it as it is."""
@@ -91,7 +97,8 @@ def test_it_still_changes_the_state(old):
         assert registry.fold_person([old]).email == old.body["email"]
     else:
         before = [e for e in EVENTS if e.customer_id == old.customer_id and e.sequence < old.sequence]
-        assert fold_ledger(old.customer_id, [*before, old]) != fold_ledger(old.customer_id, before)
+        fold = registry.fold_provider if old.customer_id == PROVIDER else registry.fold
+        assert fold([*before, old]) != fold(before)
 
 
 @pytest.mark.parametrize("old", [e for e in EVENTS if e.customer_id != DEMO], ids=lambda e: e.kind)
@@ -112,8 +119,8 @@ def test_the_whole_file_folds_to_the_state_it_stood_for():
     assert settings["emails"].hold is None
     reviewed = registry.fold(ledgers["fjallbank"])
     assert reviewed.reviews.last.confirmed_by == "henrik@people.example"
-    assert [p.answer for p in reviewed.reviews.proposals] == ["accepted", "rejected"]
-    assert reviewed.snapshots.taken == {"ab" * 32: 7}
+    assert [p.answer for p in reviewed.reviews.proposals.values()] == ["accepted", "rejected"]
+    assert [(s.digest, s.entry) for s in reviewed.snapshots.taken.values()] == [("ab" * 32, 7)]
     assert registry.fold_person(ledgers["@person:anna@people.example"]).grants == ()
 
 

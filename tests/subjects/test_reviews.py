@@ -113,7 +113,7 @@ def test_a_review_without_actions_has_nothing_to_confirm():
 @pytest.mark.parametrize(("command", "answer"), [(AcceptProposal, "accepted"), (RejectProposal, "rejected")])
 def test_a_proposal_is_answered_once(command, answer):
     c = after(ProposeChanges({"voice": True}, "cheaper"), command(1))
-    [proposal] = c.state.proposals
+    [proposal] = c.state.proposals.values()
     assert (proposal.answer, proposal.answered_by, c.state.open_proposals) == (answer, "anna", ())
     assert status(proposal) == answer
     assert "No proposal 1" in c.refused(command(1)).message
@@ -121,7 +121,7 @@ def test_a_proposal_is_answered_once(command, answer):
 
 def test_of_a_proposal_only_what_is_left_counts():
     c = after(ProposeChanges({"voice": True, "voicebot": True}))
-    [proposal] = c.state.proposals
+    [proposal] = c.state.proposals.values()
     assert proposal.remaining(frozenset({"voice"})) == {"voicebot": True}
     switched(c, "voice")
     assert reviews.steps_open(proposal, c.state, c.context()) == (AcceptProposal, RejectProposal)
@@ -227,9 +227,9 @@ class Reviews(RuleBasedStateMachine):
     @invariant()
     def what_is_offered_is_what_is_accepted(self):
         state = self.scenario.state
-        for review in state.held:
+        for review in state.held.values():
             self.scenario.check_steps(review, [ConfirmReview(review.sequence)])
-        for proposal in state.proposals:
+        for proposal in state.proposals.values():
             examples = [AcceptProposal(proposal.sequence), RejectProposal(proposal.sequence)]
             self.scenario.check_steps(proposal, examples)
 

@@ -18,7 +18,9 @@ TAKE = snapshots.RecordSnapshot(NOW.date(), NOW, 3, "ab" * 32)
 
 def test_a_snapshot_is_put_on_file(agreement):
     [event] = recorded(snapshots.decide(TAKE, snapshots.State(), CONTEXT), after=3)
-    assert snapshots.SNAPSHOTS.evolve(snapshots.State(), event).taken == {"ab" * 32: 4}
+    on_file = snapshots.OnFile(digest="ab" * 32, entry=4)
+    state = snapshots.SNAPSHOTS.evolve(snapshots.State(), event)
+    assert state.taken == {snapshots.key("ab" * 32): on_file}
     assert (
         snapshots.SNAPSHOTS.describe(event, agreement)
         == "Took a snapshot as at 24 Nov 2026, digest abababababab…"
@@ -26,8 +28,13 @@ def test_a_snapshot_is_put_on_file(agreement):
 
 
 def test_the_same_one_is_refused_and_points_to_the_first():
+    on_file = snapshots.OnFile(digest=TAKE.digest, entry=4)
+    state = snapshots.State(taken={snapshots.key(TAKE.digest): on_file})
     with pytest.raises(Refusal, match="as entry 4"):
-        snapshots.decide(TAKE, snapshots.State(taken={TAKE.digest: 4}), CONTEXT)
+        snapshots.decide(TAKE, state, CONTEXT)
+    # Another one that begins alike is no reason to refuse.
+    other = replace(TAKE, digest=TAKE.digest[:32] + "cd" * 16)
+    assert snapshots.decide(other, state, CONTEXT)
 
 
 @pytest.mark.parametrize(
