@@ -172,7 +172,6 @@ class DuckFile:
                 # A disk that is full, or a reader that has not ended: the log then stays beside the file,
                 # which is what the next opening expects.
                 with suppress(duckdb.Error):
-                    self._connection.execute("CHECKPOINT")
                     if self._anchor:
                         self._anchor.close()  # first: a store that says it was closed has a whole anchor
                     _say(self._connection, "closed", self._token)
