@@ -179,7 +179,8 @@ class Comparison:
     def take(self, sequence: int, left: Iterable[Closed], state: Callable[[], CustomerState]) -> None:
         """Count one more entry: what it closed, and the state after it, asked for where one is kept."""
         self._last = sequence
-        self._expected += ((c.shelf, c.id, c.sequence, c.item.model_dump_json()) for c in left)
+        for c in left:
+            self._expected.append((c.shelf, c.id, c.sequence, c.item.model_dump_json()))
         if sequence in self._folds and state().model_dump_json() == self._folds[sequence]:
             self._met.add(sequence)
 

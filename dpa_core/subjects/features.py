@@ -68,7 +68,7 @@ class Instructed(Body, kind="features.instructed"):
             c.feature: Switch(on=c.on, since=event.recorded_at, by=event.actor, sequence=event.sequence)
             for c in self.changes
         }
-        return state.but(switches=state.switches | switched)
+        return State(switches=state.switches | switched)
 
     def describe(self, agreement: Agreement) -> str:
         """Which features were switched on and off."""
