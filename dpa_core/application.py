@@ -330,11 +330,12 @@ def _version(agreements: Mapping[str, Agreement], version: str) -> Agreement:
 
 
 class Folding:
-    """Folds any ledger of the store, event by event."""
+    """Folds any ledger of the store, event by event. `past`: what is kept of a customer's, compared on the
+    way."""
 
-    def __init__(self, ledger_id: str) -> None:
-        self._state: CustomerState | ProviderState | grants.State | int | None
-        self._closed: dict[tuple[str, int], Record] = {}
+    def __init__(self, ledger_id: str, past: closed.Comparison | None = None) -> None:
+        self._state: registry.CustomerFold | ProviderState | grants.State | int | None
+        self._past = past
         if ledger_id.startswith(PREFIX):
             self._state = grants.State()
         elif ledger_id == PROVIDER:
@@ -342,17 +343,15 @@ class Folding:
         elif ledger_id == DEMO:
             self._state = 0
         else:
-            self._state = None if ledger_id == STORE else CustomerState()
-
-    def _find(self, shelf: str, id: int) -> Record | None:
-        return self._closed.get((shelf, id))
+            self._state = None if ledger_id == STORE else registry.CustomerFold()
 
     def take(self, event: Event) -> None:
         """Count one more event. Raises LookupError, TypeError, ValueError where it cannot be read."""
         match self._state:
-            case CustomerState() as customer:
-                self._state, left = registry.fold_open([event], customer, self._find)
-                self._closed |= {(c.shelf, c.id): c.item for c in left}
+            case registry.CustomerFold() as customer:
+                left = customer.take(event)
+                if self._past:
+                    self._past.take(event.sequence, left, customer.state)
             case ProviderState() as provider:
                 self._state = registry.evolve(provider, event)
             case grants.State() as state:
@@ -367,6 +366,8 @@ class Folding:
                 return STATE
             case int(days):
                 return json.dumps({"days": days})
+            case registry.CustomerFold() as customer:
+                return customer.state().model_dump_json()
             case state:
                 return state.model_dump_json()
 
@@ -1556,6 +1557,12 @@ class Application:
         states: dict[str, CustomerState] = {}
         provider, now = self._provider(self.ledger.head(PROVIDER)), self.clock.now()
         stored, more = self._stored_tasks(part), list[Fault]()
+        past = closed.Past(self.ledger, part.first, part.last, STATE_SCHEMA)
+        compared: dict[str, closed.Comparison] = {}
+
+        def begin(id: str) -> Folding:
+            compared[id] = past.of(id)
+            return Folding(id, compared[id])
 
         def derived(id: str, head: Head) -> str | None:
             if id.startswith("@") and id != PROVIDER:
@@ -1563,7 +1570,7 @@ class Application:
             state: CustomerState | ProviderState = provider
             if id != PROVIDER:
                 state = states[id] = CustomerState.model_validate_json(head.state)
-            more.extend(self._file_faults(id, head, state))
+            more.extend(self._file_faults(id, head, (*registry.files(state), *past.files(id))))
             try:
                 tasks = Counter(_standing(self._task_rows(id, state, provider, now), now))
             except AgreementMissing as missing:
@@ -1573,7 +1580,7 @@ class Application:
             there = Counter(_standing(stored.get(id, ()), now))
             return None if tasks == there else "its open tasks do not follow from the rows"
 
-        found = list(verify_ledgers(self.ledger, part, Folding, STATE_SCHEMA, derived))
+        found = list(verify_ledgers(self.ledger, part, begin, STATE_SCHEMA, derived))
         named = {fault.customer_id for fault in found if not fault.note}
         others = "SELECT customer_id FROM heads WHERE state_schema <> $1 AND customer_id BETWEEN $2 AND $3"
         named |= {id for (id,) in self.ledger.rows(others, [STATE_SCHEMA, part.first, part.last])}
@@ -1581,8 +1588,8 @@ class Application:
             if id not in named:
                 head = self.ledger.head(id)
                 more.append(Fault(id, head.sequence if head else 0, _LISTED))
-        for id in closed.with_past(self.ledger):
-            if id in states and id not in named and not closed.fits(self.ledger, id, STATE_SCHEMA):
+        for id in states:
+            if id not in named and not compared[id].fits():
                 head = self.ledger.head(id)
                 more.append(Fault(id, head.sequence if head else 0, _PAST))
         yield from (*found, *more)
@@ -1600,9 +1607,8 @@ class Application:
             found.setdefault(id, []).append(tuple(values))
         return found
 
-    def _file_faults(self, id: str, head: Head, state: CustomerState | ProviderState) -> Iterator[Fault]:
-        past = () if id == PROVIDER else self._closed(id, head.sequence).files()
-        for ref in (*registry.files(state), *past):
+    def _file_faults(self, id: str, head: Head, named: Iterable[FileRef]) -> Iterator[Fault]:
+        for ref in {ref.sha256: ref for ref in named}.values():
             if self.files.read(ref.sha256) is None:
                 why = f"the attached file “{ref.name}” is missing or was changed ({ref.sha256})"
                 yield Fault(id, head.sequence, why)

@@ -5,7 +5,8 @@ Also the states as they stood after every so many entries, from which the past i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from dpa_core.ledger import Event, Ledger, Transaction
@@ -108,47 +109,68 @@ def past(events: Sequence[Event]) -> Iterator[tuple[int, CustomerState, list[Clo
         yield part[-1].sequence, state, left
 
 
-def with_past(ledger: Ledger) -> list[str]:
-    """The customers of which anything is, or ought to be, kept here."""
-    kinds = sorted(kind for s in registry.OF_CUSTOMER if s.shelves for kind in s.kinds)
-    sql = (
-        "SELECT customer_id FROM closed UNION SELECT customer_id FROM folds "
-        "UNION SELECT customer_id FROM events WHERE kind = ANY(CAST($1 AS VARCHAR[])) "
-        "UNION SELECT customer_id FROM heads WHERE sequence >= $2 AND customer_id NOT LIKE '@%' ORDER BY 1"
-    )
-    return [id for (id,) in ledger.rows(sql, [kinds, EVERY])]
+class Past:
+    """What is kept of the customers from one to another (by identifier), as it lies in the store."""
 
-
-def fits(ledger: Ledger, customer_id: str, schema: int) -> bool:
-    """Whether what is kept of a customer is what its ledger stands for. A kept state may stand a few entries
-    behind its place, where one step wrote several."""
-    expected: list[tuple[str, int, int, str]] = []
-    events = ledger.events(customer_id)
-    for _, _, left in past(events):
-        expected += ((c.shelf, c.id, c.sequence, c.item.model_dump_json()) for c in left)
-    sql = "SELECT shelf, id, closed_sequence, content FROM closed WHERE customer_id = $1"
-    if sorted(ledger.rows(sql, [customer_id])) != sorted(expected):
-        return False
-    kept = dict(
-        ledger.rows(
-            "SELECT sequence, state FROM folds WHERE customer_id = $1 AND state_schema = $2",
-            [customer_id, schema],
+    def __init__(self, ledger: Ledger, first: str, last: str, schema: int) -> None:
+        self._closed: dict[str, list[_Row]] = {}
+        self._folds: dict[str, dict[int, str]] = {}
+        sql = (
+            "SELECT customer_id, shelf, id, closed_sequence, content FROM closed "
+            "WHERE customer_id BETWEEN $1 AND $2"
         )
-    )
-    return _folds_fit(kept, events)
+        for id, *row in ledger.stream(sql, [first, last]):
+            self._closed.setdefault(id, []).append(tuple(row))
+        sql = (
+            "SELECT customer_id, sequence, state FROM folds "
+            "WHERE customer_id BETWEEN $1 AND $2 AND state_schema = $3"
+        )
+        for id, sequence, state in ledger.stream(sql, [first, last, schema]):
+            self._folds.setdefault(id, {})[sequence] = state
+
+    def of(self, customer_id: str) -> Comparison:
+        """What is kept of one customer, to be compared with its ledger."""
+        return Comparison(self._closed.get(customer_id, []), self._folds.get(customer_id, {}))
+
+    def files(self, customer_id: str) -> list[FileRef]:
+        """The files that what is closed of a customer names; none of what cannot be read: `Comparison` tells
+        of that."""
+        found: list[FileRef] = []
+        for shelf, _, _, content in self._closed.get(customer_id, ()):
+            if '"sha256"' in content:
+                with suppress(LookupError, ValueError):
+                    item = SHELVES[shelf].item.model_validate_json(content)
+                    found += registry.files_of(Closed(shelf, 0, 0, item))
+        return found
 
 
-def _folds_fit(kept: dict[int, str], events: Sequence[Event]) -> bool:
-    state, at = CustomerState(), 0
-    items: dict[tuple[str, int], Record] = {}
+_Row = tuple[str, int, int, str]
+"""Shelf, identifier, entry and content of an item that is closed."""
 
-    def find(shelf: str, id: int) -> Record | None:
-        return items.get((shelf, id))
 
-    for sequence in sorted(kept):
-        state, left = registry.fold_open(events[at:sequence], state, find)
-        items |= {(c.shelf, c.id): c.item for c in left}
-        at = sequence
-        if state.model_dump_json() != kept[sequence]:
-            return False
-    return {s // EVERY for s in kept} == set(range(1, len(events) // EVERY + 1))
+class Comparison:
+    """Compares what is kept of one customer with its ledger, while that is folded. A kept state may stand a
+    few entries behind its place, where one step wrote several."""
+
+    def __init__(self, stored: list[_Row], folds: dict[int, str]) -> None:
+        self._stored = stored
+        self._folds = folds
+        self._expected: list[_Row] = []
+        self._met: set[int] = set()
+        self._last = 0
+
+    def take(self, sequence: int, left: Iterable[Closed], state: Callable[[], CustomerState]) -> None:
+        """Count one more entry: what it closed, and the state after it, asked for where one is kept."""
+        self._last = sequence
+        for c in left:
+            self._expected.append((c.shelf, c.id, c.sequence, c.item.model_dump_json()))
+        if sequence in self._folds and state().model_dump_json() == self._folds[sequence]:
+            self._met.add(sequence)
+
+    def fits(self) -> bool:
+        """Whether all that is kept, and nothing else, follows from the entries."""
+        return (
+            sorted(self._stored) == sorted(self._expected)
+            and self._met == set(self._folds)
+            and {s // EVERY for s in self._folds} == set(range(1, self._last // EVERY + 1))
+        )

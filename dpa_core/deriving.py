@@ -28,7 +28,7 @@ from dpa_core import closed
 from dpa_core.agreement import Agreement
 from dpa_core.facts import OBJECTIONS, Facts
 from dpa_core.ledger import Ledger, StoreError, Transaction
-from dpa_core.ledger.database import utc
+from dpa_core.ledger.database import utc, without_nul
 from dpa_core.ledger.store import event_of
 from dpa_core.subjects import registry
 from dpa_core.subjects.registry import STATE_SCHEMA, CustomerState, ProviderState
@@ -91,8 +91,10 @@ _FOLDS = pa.schema({"customer_id": _TEXT, "sequence": _NUMBER, "state": _TEXT, "
 def task_row(task: Task, customer_name: str) -> TaskRow:
     """An open task as the ledger keeps it beside the heads, in `replace_tasks`' order."""
     t = task
+    # PostgreSQL reads no JSON with a NUL, and the desk searches in these.
+    shown = {name: without_nul(value) for name, value in t.parameters.items()}
     return (
-        customer_name, t.key, t.subject, t.about, t.step, json.dumps(t.parameters, ensure_ascii=False),
+        customer_name, t.key, t.subject, t.about, t.step, json.dumps(shown, ensure_ascii=False),
         t.waits_for, t.clause, t.due, t.begins, t.ends, t.opened_at, t.by, t.entry,
     )  # fmt: skip
 
@@ -127,6 +129,8 @@ class Derived:
 
 def derive(customer_id: str, rows: Sequence[Row], basis: Basis) -> Derived:
     """What lies beside a customer's head, from all its entries."""
+    if not rows:
+        return Derived(customer_id, problem="There is a head, and no entry.")
     try:
         events = [event_of(row) for row in rows]
         state, left, folds = CustomerState(), [], []

@@ -6,7 +6,7 @@ What follows from a step of the provider is not written to every customer: lists
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -65,17 +65,12 @@ class Facts:
         ]
 
 
+_COLUMNS = ("name", "sort_name", "agreement_version", "features_on", "features", "last_review")
 _PUT = (
-    "INSERT INTO facts (customer_id, name, sort_name, agreement_version, features_on, features, last_review) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name, "
-    "sort_name = excluded.sort_name, agreement_version = excluded.agreement_version, "
-    "features_on = excluded.features_on, features = excluded.features, last_review = excluded.last_review"
+    f"INSERT INTO facts (customer_id, {', '.join(_COLUMNS)}) "  # noqa: S608  # of constants
+    "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (customer_id) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)
 )
-_CHANGE = (
-    "UPDATE facts SET name = $2, sort_name = $3, agreement_version = $4, features_on = $5, features = $6, "
-    "last_review = $7 WHERE customer_id = $1"
-)
-"""What is done where the row stands already: it takes a quarter of the time in DuckDB (measured)."""
 _PUT_ANSWER = (
     "INSERT INTO answers (customer_id, subject, about, seen, decided) VALUES ($1, $2, $3, $4, $5) "
     "ON CONFLICT (customer_id, subject, about) DO UPDATE SET seen = excluded.seen, decided = excluded.decided"
@@ -99,11 +94,21 @@ def put(
     was, or it is not known what stands there. `over`: the changes to which objections have left the state.
     Nothing is ever taken back from the answers."""
     old, new = Facts.of(before) if before else None, Facts.of(state, over)
-    row = [customer_id, *new.row()]
-    if old is None or (old.row() != new.row() and not tx.execute(_CHANGE, row)):
-        tx.execute(_PUT, row)
+    if old is None or not _change(tx, customer_id, old.row(), new.row()):
+        tx.execute(_PUT, [customer_id, *new.row()])
     for answer in sorted(new.answers - (old.answers if old else frozenset())):
         tx.execute(_PUT_ANSWER, [customer_id, *answer])
+
+
+def _change(tx: Transaction, customer_id: str, old: Sequence[Any], new: Sequence[Any]) -> bool:
+    """Write the columns that differ; False where there is no such row. In DuckDB it takes a quarter of the
+    time of putting a row over another, and each column less is quicker (measured)."""
+    changed = [column for column, was, now in zip(_COLUMNS, old, new, strict=True) if was != now]
+    if not changed:
+        return True
+    columns = ", ".join(f"{column} = ${n}" for n, column in enumerate(changed, start=2))
+    values = [new[_COLUMNS.index(column)] for column in changed]
+    return bool(tx.execute(f"UPDATE facts SET {columns} WHERE customer_id = $1", [customer_id, *values]))  # noqa: S608  # of constants
 
 
 def put_told(tx: Transaction, before: ProviderState, state: ProviderState) -> None:
@@ -166,7 +171,7 @@ def unfit(
 
 
 _ROWS = (
-    "SELECT customer_id, name, sort_name, agreement_version, features_on, features, last_review FROM facts "
+    f"SELECT customer_id, {', '.join(_COLUMNS)} FROM facts "  # noqa: S608  # of constants
     "WHERE customer_id BETWEEN $1 AND $2"
 )
 _OVER = "SELECT customer_id, id FROM closed WHERE customer_id BETWEEN $1 AND $2 AND shelf = $3"

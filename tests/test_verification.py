@@ -11,6 +11,7 @@ from dpa_core.application import Application
 from dpa_core.ledger import Ledger
 from dpa_core.ledger.anchor import path_of
 from dpa_core.ledger.verify import _digest, check_chain, parts
+from dpa_core.subjects.registry import STATE_SCHEMA
 from dpa_core.verification import verify_file
 from tests.conftest import NOW, VERSION, carry_out, email
 from tests.ledger.test_store import append
@@ -82,6 +83,19 @@ def test_several_processes_find_what_one_finds_and_say_how_far_they_are(file, ag
         (
             "UPDATE facts SET name = 'Another' WHERE customer_id = 'nordfrakt'",
             "nordfrakt, sequence 4: what lists tell of it does not follow from its rows",
+        ),
+        *(
+            (
+                sql,
+                "nordfrakt, sequence 4: what is closed, or a state kept of its past, does not follow from "
+                "its rows",
+            )
+            for sql in (
+                "INSERT INTO closed VALUES ('nordfrakt', 'assistance.requests', 2, 3, '{\"sha256\":')",
+                "INSERT INTO closed VALUES ('nordfrakt', 'no.such', 2, 3, '{\"sha256\": 1}')",
+                f"INSERT INTO folds VALUES ('nordfrakt', 3, '{{}}', {STATE_SCHEMA})",
+                f"INSERT INTO folds VALUES ('nordfrakt', 500, '{{}}', {STATE_SCHEMA})",
+            )
         ),
     ],
 )

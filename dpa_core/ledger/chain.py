@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,6 +44,8 @@ class Head:
     digest: str
     state: str
     state_schema: int
+    recorded_at: datetime | None = field(default=None, compare=False)
+    """When the last row was recorded (UTC), where it is known without asking: it lies in that row."""
 
 
 def canonical(value: Any) -> str:

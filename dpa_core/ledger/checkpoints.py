@@ -39,6 +39,7 @@ class Checkpoints:
         connection: duckdb.DuckDBPyConnection,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`connection`: used by nobody else, and closed in the end."""
         self._log_file = log_file
         self._connection = connection
         self._timer = timer
@@ -55,6 +56,7 @@ class Checkpoints:
         self._done.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._connection.close()
 
     def wrote(self) -> None:
         """Something was committed just now."""
@@ -67,8 +69,7 @@ class Checkpoints:
         if size < SMALL or not (calm or size >= LARGE):
             return False
         try:
-            with self._connection.cursor() as cursor:
-                cursor.execute("CHECKPOINT")
+            self._connection.execute("CHECKPOINT")
         except duckdb.TransactionException:  # others write just now: it can wait for the next look
             return False
         except duckdb.Error as error:  # a full disk: whoever writes next is told; the log holds all of it

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from dpa_core.ledger.database import Session
+from dpa_core.ledger.database import Session, without_nul
 from dpa_core.ledger.errors import StoreError
 
 Progress = Callable[[int, int], None]
@@ -42,11 +42,6 @@ class _Sum:
 
 def _columns(part: pa.Table) -> list[list[Any]]:
     return [column.to_pylist() for column in part.columns]
-
-
-def without_nul(text: str) -> str:
-    """A text as PostgreSQL can hold it. In the ledger's entries there is no NUL: JSON escapes it."""
-    return text.replace("\0", "\ufffd")
 
 
 def _fitting(part: pa.Table, table: str) -> pa.Table:

@@ -91,6 +91,11 @@ def utc(value: Any) -> Any:
     return value
 
 
+def without_nul(text: str) -> str:
+    """A text as PostgreSQL can hold it. In the ledger's entries there is no NUL: JSON escapes it."""
+    return text.replace("\0", "\ufffd")
+
+
 class Values:
     """The values of a query, each bound to a number of its own."""
 

@@ -150,7 +150,7 @@ class DuckFile:
         self._token = token
         self._anchor = anchor
         self._idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
-        self._checkpoints = Checkpoints(whole.log_of(path), connection)
+        self._checkpoints = Checkpoints(whole.log_of(path), self._new_cursor())
         if token:
             self._checkpoints.start()
 
@@ -193,7 +193,6 @@ class DuckFile:
                 # A disk that is full, or a reader that has not ended: the log then stays beside the file,
                 # which is what the next opening expects.
                 with suppress(duckdb.Error):
-                    self._connection.execute("CHECKPOINT")
                     if self._anchor:
                         self._anchor.close()  # first: a store that says it was closed has a whole anchor
                     _say(self._connection, "closed", self._token)
@@ -217,11 +216,18 @@ class DuckFile:
         other files."""
         with _plain_errors():
             try:
-                with closing(self._connection.cursor()) as source, duckdb.connect(str(path)) as target:
+                with closing(self._new_cursor()) as source, _connect(path) as target:
                     _confine(target)
                     _copy(source, target)
             except (duckdb.ConstraintException, duckdb.SerializationException) as error:
                 raise _damaged(error, self.folder) from error
+
+    def _new_cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own to the same database; the caller closes it."""
+        cursor = self._connection.cursor()
+        if not self.read_only:
+            cursor.execute(_USE)
+        return cursor
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -230,7 +236,7 @@ class DuckFile:
         try:
             cursor = self._idle.get_nowait()
         except Empty:
-            cursor = self._connection.cursor()
+            cursor = self._new_cursor()
         try:
             yield cursor
         finally:
@@ -269,10 +275,33 @@ class DuckFile:
 
     def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of a query, in lists of some thousands, as at one moment."""
-        with _plain_errors(), closing(self._connection.cursor()) as cursor:
+        with _plain_errors(), closing(self._new_cursor()) as cursor:
             cursor.execute(sql, [utc(v) for v in values])
             while rows := cursor.fetchmany(self.MOST_ROWS):
                 yield rows
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """A database file, made if missing, to write to.
+
+    A checkpoint writes the last rows of a changed table anew, up to the length of a row group, and whoever
+    writes waits for it: with the usual length of 122,880 rows 0.27 s of processor time, with this one 0.015 s
+    (measured with 210,000 entries). It can only be named where a file is attached.
+    """
+    connection = duckdb.connect(config={"temp_directory": f"{path}.tmp"})
+    try:
+        quoted = str(path.absolute()).replace("'", "''")
+        connection.execute(f"ATTACH '{quoted}' AS store (ROW_GROUP_SIZE {_ROWS_OF_A_GROUP})")
+        connection.execute(_USE)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+_ROWS_OF_A_GROUP = 8_192
+_USE = "USE store"
+"""What every connection to a file that is written to says first."""
 
 
 def _make(path: Path) -> None:
@@ -289,7 +318,7 @@ def _begin(
     path: Path, token: str, acceptance: losses.Acceptance | None, record: Record
 ) -> tuple[duckdb.DuckDBPyConnection, AnchorLog]:
     """Open a store that was found whole or accepted, and let it say that it is open: see `whole`."""
-    connection = duckdb.connect(str(path))
+    connection = _connect(path)
     try:
         if acceptance:  # on record before the anchor forgets what was lost
             migrate(connection)
@@ -346,7 +375,7 @@ _COPIED_ROWS = 50_000
 def new_copy(path: Path, fill: Callable[[DuckSession], None]) -> None:
     """A new database file of the present shape, closed as by `Ledger.close`. `fill`: puts the rows in, in the
     one transaction that makes it a store. Raises StoreError."""
-    with _plain_errors(), duckdb.connect(str(path)) as target:
+    with _plain_errors(), _connect(path) as target:
         migrate(target)
         _confine(target)
         target.begin()

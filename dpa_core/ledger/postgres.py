@@ -20,8 +20,8 @@ from psycopg import RawCursor, RawServerCursor, errors
 from psycopg.types.string import StrDumperVarchar
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from dpa_core.ledger.copying import copy_tables, without_nul
-from dpa_core.ledger.database import Place, utc
+from dpa_core.ledger.copying import copy_tables
+from dpa_core.ledger.database import Place, utc, without_nul
 from dpa_core.ledger.duck import new_copy
 from dpa_core.ledger.errors import CommitLost, Conflict, Interrupted, StoreError
 from dpa_core.ledger.migrations import files

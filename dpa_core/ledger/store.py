@@ -128,6 +128,8 @@ class Transaction:
         clock that was set back says less. So no ledger's time goes backwards."""
         if head is None:
             return now
+        if head.recorded_at is not None:
+            return max(now, head.recorded_at)
         sql = "SELECT recorded_at FROM events WHERE customer_id = $1 AND sequence = $2"
         last = self.rows(sql, [head.customer_id, head.sequence])
         return max(now, last[0][0].replace(tzinfo=UTC)) if last else now
@@ -164,7 +166,7 @@ class Transaction:
             )
             if changed != 1:
                 raise Conflict(last.customer_id, expected)
-        head = Head(last.customer_id, last.sequence, last.digest, state, state_schema)
+        head = Head(last.customer_id, last.sequence, last.digest, state, state_schema, last.recorded_at)
         self.written[last.customer_id] = head
         self.appended += events
         return head

@@ -92,7 +92,7 @@ def _unusual(_text: str) -> NoReturn:
     raise _Unusual
 
 
-_parse = json.JSONDecoder(parse_float=_unusual, parse_constant=_unusual).decode
+_parse = json.JSONDecoder(parse_float=_unusual, parse_constant=_unusual).raw_decode
 _write = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False, allow_nan=False
 ).encode
@@ -105,7 +105,7 @@ def _body(text: str) -> Any:
     RFC 8785 does: with fractions, very large numbers, or characters of two units; ValueError."""
     if _LONG.search(text):
         raise _Unusual
-    body = _parse(text)
+    body, _end = _parse(text)  # blanks around it, or more behind it, show when it is written again
     if _write(body) != text:
         raise _Unusual
     return body

@@ -236,6 +236,40 @@ def fold_open(
     return state, found
 
 
+class CustomerFold:
+    """Folds a customer's ledger event by event, as `fold_open` does. Each event makes a new part of the
+    state, and a whole state is put together only where it is asked for."""
+
+    def __init__(self) -> None:
+        self._state = CustomerState()
+        self._parts: dict[str, Record] = {}
+        """Those that have changed since `_state` was put together."""
+        self._closed: dict[tuple[str, int], Record] = {}
+
+    def take(self, event: RecordedEvent) -> list[Closed]:
+        """Count one more event, and say what it closed."""
+        subject = _BY_KIND.get(event.kind)
+        if subject is None or subject.name not in CustomerState.model_fields:
+            return []
+        if subject.shelves:
+            self._state, left = fold_open([event], self.state(), self._find)
+            self._closed |= {(c.shelf, c.id): c.item for c in left}
+            return left
+        name = subject.name
+        part = self._parts[name] if name in self._parts else getattr(self._state, name)
+        self._parts[name] = subject.evolve(part, event)
+        return []
+
+    def state(self) -> CustomerState:
+        """The state so far."""
+        if self._parts:
+            self._state, self._parts = self._state.but(**self._parts), {}
+        return self._state
+
+    def _find(self, shelf: str, id: int) -> Record | None:
+        return self._closed.get((shelf, id))
+
+
 def _shelved(
     state: CustomerState, subject: Subject[Any], sequence: int
 ) -> tuple[CustomerState, list[Closed]]:

@@ -1,5 +1,6 @@
 """The log is worked into the file in a calm moment, and nobody's step pays for it."""
 
+import pyarrow as pa
 import pytest
 
 from dpa_core.ledger import Ledger, chain, checkpoints
@@ -97,6 +98,22 @@ def test_no_commit_works_in_what_others_wrote(ledger, path):
     for number in range(20):  # 40 MB: DuckDB's own threshold is 16 MB
         write(ledger, f"velo-{number}", 2 << 20)
     assert log_size(path) > 40 << 20
+
+
+def test_a_checkpoint_never_has_many_rows_to_write_anew(ledger, path):
+    ids = [f"{number:05}" for number in range(20_000)]
+    with ledger.transaction() as tx:
+        tx.insert("health", pa.table({"id": ids}))
+    ledger.close()
+    with Ledger.look(path) as again:
+        sql = "SELECT DISTINCT row_group_id FROM pragma_storage_info('health')"
+        assert len(again.rows(sql)) == 3
+
+
+def test_a_copy_is_one_file(ledger, tmp_path):
+    write(ledger, "velo", 100)
+    ledger.copy_to(tmp_path / "copy.duckdb")
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("copy.duckdb.")]
 
 
 def test_an_open_store_has_somebody_who_looks_and_a_closed_one_nobody(path):

@@ -156,6 +156,14 @@ def test_an_event_of_another_subject_leaves_a_state_as_it_is(customer):
 # --- the schema number ---------------------------------------------------------------------------
 
 
+def test_folded_one_by_one_a_ledger_says_and_closes_the_same():
+    customers = {id: events for id, events in by_ledger(EVENTS).items() if not id.startswith("@")}
+    for events in customers.values():
+        fold = registry.CustomerFold()
+        left = [item for event in events for item in fold.take(event)]
+        assert (fold.state(), left) == registry.fold_open(events)
+
+
 def sha256(value):
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 

@@ -114,6 +114,16 @@ def test_what_is_written_is_never_earlier_than_what_stands_before_it(ledger):
         assert tx.moment(tx.head("velo"), NOW + timedelta(days=1)) == NOW + timedelta(days=1)
 
 
+def test_when_the_last_entry_was_is_known_of_a_head_that_was_written_here(ledger):
+    head = append(ledger, at=NOW)
+    with ledger.transaction() as tx:
+        tx.execute("UPDATE events SET recorded_at = $1", [NOW + timedelta(days=9)])  # would tell if asked
+        assert tx.moment(head, NOW - timedelta(days=1)) == NOW
+        read = tx.head("velo")
+        assert read == head
+        assert tx.moment(read, NOW) == NOW + timedelta(days=9)
+
+
 def test_whatever_goes_wrong_in_a_transaction_leaves_nothing_behind(ledger):
     before = append(ledger)
     with pytest.raises(ZeroDivisionError), ledger.transaction() as tx:

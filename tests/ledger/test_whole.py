@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dpa_core.ledger import Ledger, StoreError, anchor, check_chain, losses
+from dpa_core.ledger import Ledger, StoreError, anchor, check_chain, duck, losses
 from dpa_core.ledger.anchor import Anchor, path_of
 from dpa_core.ledger.losses import STORE, accepted
 from dpa_core.ledger.whole import LAST_BACKUP, mark_of
@@ -332,6 +332,34 @@ def test_a_store_killed_while_it_was_being_opened_is_whole(tmp_path, step):
     path = closed(tmp_path)
     stopped_in(step, path)
     assert count(path) == 3
+
+
+def closing(folder, monkeypatch):
+    """A store as it lies there when it has said that it is closed, and its log is not worked in yet."""
+    source, there, say = folder / "source", folder / "there", duck._say
+    source.mkdir()
+    there.mkdir()
+
+    def said(connection, role, token):
+        say(connection, role, token)
+        if role == "closed":
+            for left in source.glob("desk.*"):
+                shutil.copy(left, there)
+
+    monkeypatch.setattr(duck, "_say", said)
+    closed(source)
+    assert (there / WAL).stat().st_size
+    return there / "desk.duckdb"
+
+
+def test_a_store_killed_while_it_was_being_closed_is_whole(tmp_path, monkeypatch):
+    assert count(closing(tmp_path, monkeypatch)) == 3
+
+
+def test_a_log_lost_while_a_store_was_being_closed_is_missed(tmp_path, monkeypatch):
+    path = closing(tmp_path, monkeypatch)
+    path.with_name(WAL).unlink()
+    assert "velo (had 3, has 0)" in refused(path)
 
 
 def test_an_anchor_is_written_anew_when_it_has_grown(tmp_path, monkeypatch):
