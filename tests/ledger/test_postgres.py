@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 
 import psycopg
@@ -16,7 +17,8 @@ from dpa_core.files import SharedFiles
 from dpa_core.ledger import Conflict, Ledger, StoreError, verify
 from dpa_core.ledger import postgres as module
 from dpa_core.ledger.postgres import Postgres
-from dpa_core.subjects import customers, grants
+from dpa_core.locale import local_day
+from dpa_core.subjects import customers, grants, sub_processors
 from dpa_core.subjects.registry import STATE_SCHEMA
 from tests.conftest import BEGAN, at_the_same_time, carry_out, email, sign_in, switch
 from tests.ledger.test_store import append, rows
@@ -90,6 +92,33 @@ def carry_out_seen(application, file, **to):
     """The instruction of somebody who saw the customer as it is in `file`."""
     command = switch(file.agreement, file.state.features, **to)
     return application.carry_out(file.person, "nordfrakt", command, file.sequence)
+
+
+def test_of_two_officers_that_publish_at_once_one_does_and_the_other_is_told(servers, clock):
+    draft = sub_processors.DraftChange(
+        "replacement", "deepgram", "Talvox", "Natural language processing",
+        places=("usa",), mechanisms=("scc", "tia"), reason="Better recognition of Swedish",
+    )  # fmt: skip
+    one, other = servers
+    eva = one.person(email("eva"))
+    one.govern(eva, draft, one.open_provider(eva).sequence)
+    command = sub_processors.PublishChange(1, local_day(clock.now()) + timedelta(days=60))
+
+    def step(application):
+        person = application.person(email("eva"))
+        sequence = application.open_provider(person).sequence
+
+        def run(all_began):
+            all_began.wait()
+            return application.govern(person, command, sequence)
+
+        return run
+
+    outcomes = at_the_same_time(step(one), step(other))
+    assert sorted(type(o).__name__ for o in outcomes) == ["Changed", "Receipt"]
+    told = next(o for o in outcomes if isinstance(o, Changed))
+    assert [e.kind for e in told.events] == ["sub_processors.published"]
+    assert len(one.open_provider(eva).state.sub_processors.published) == 1
 
 
 def test_of_two_first_entries_of_one_ledger_one_is_written(ledgers):
