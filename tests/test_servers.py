@@ -1,4 +1,4 @@
-"""Three real servers on one PostgreSQL: killed, or another one asked, nobody loses or doubles anything.
+"""Three real servers on one PostgreSQL, and one on its file: killed, nobody loses or doubles anything.
 
 In full size: `python -m tests.bench servers --full`.
 """
@@ -16,7 +16,8 @@ from tests.bench.servers import under_trouble
 from tests.bench.tab import compared, not_in_words
 from tests.postgres import Server
 
-TOGGLES, SESSIONS, KILLS = 150, 20, 3
+TOGGLES, SESSIONS, KILLS = 100, 20, 3
+FILE_KILLS = 20
 
 
 @pytest.fixture
@@ -36,4 +37,15 @@ def test_nothing_acknowledged_is_lost_or_doubled_over_kills_of_servers_and_of_th
     assert not_in_words(story) == []
     assert len(story.acknowledged) + len(story.unknown) == TOGGLES
     assert story.losses > 0
+    assert "All is well" in fleet.verify()
+
+
+def test_nothing_acknowledged_is_lost_or_doubled_when_the_server_on_a_file_is_killed(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path, number=1)
+    story = under_trouble(fleet, None, 8, 60, FILE_KILLS)
+    with fleet.ledger() as ledger:
+        assert compared(ledger, story) == ([], [])
+    assert not_in_words(story) == []
+    assert len(story.acknowledged) + len(story.unknown) == 60
+    assert fleet.starts == FILE_KILLS + 1
     assert "All is well" in fleet.verify()

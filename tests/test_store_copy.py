@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from dpa_core import settings
 from dpa_core.application import Application
 from dpa_core.ledger import Ledger
+from dpa_core.ledger import postgres as postgres_module
 from dpa_core.ledger.copying import APART, _Sum
 from dpa_core.settings import STORE
 from dpa_core.snapshots.sign import KEYS
@@ -127,7 +128,8 @@ def test_a_server_on_the_file_is_stopped_first(dpa, data, empty):
     assert said == f"{data} is in use. Stop the server first, then copy. Nothing was copied."
 
 
-def test_a_server_that_is_not_there_is_said_without_the_password(dpa, data):
+def test_a_server_that_is_not_there_is_said_without_the_password(dpa, data, monkeypatch):
+    monkeypatch.setattr(postgres_module, "PATIENCE", 0.5)
     url = f"postgresql://dpa:secret-word@127.0.0.1:{free_port()}/desk"
     said = refused(dpa("store", "copy", "--to", url))
     assert "cannot be reached" in said
@@ -225,7 +227,7 @@ def killed(where: str, table: str, to: str | Path) -> None:
     assert subprocess.run(command, env=os.environ).returncode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("table", ["access_log", "heads", "tasks"])
+@pytest.mark.parametrize("table", ["access_log", "tasks"])
 def test_killed_on_the_way_it_leaves_no_store_and_can_begin_again(
     dpa, data, empty, tmp_path, monkeypatch, table
 ):

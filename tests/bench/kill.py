@@ -1,34 +1,41 @@
-"""Kill -9 during a stream of toggles, 100 times on one file, 1,000 with `--full`: how many
-acknowledged toggles were lost."""
+"""Kill -9 of a real server on its file while people give instructions, and start it again: 20 times, or
+1,000 with `--full`. How many acknowledged instructions were lost or recorded twice, and what verify finds."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dpa_core.application import Application
-from dpa_core.clock import Clock
-from dpa_core.ledger import Ledger
-from tests.bench import OPTIONS, stores
-from tests.frozen import frozen_agreements
-from tests.journeys.conftest import ANNA
-from tests.ledger.test_kill import killed_after
+from tests.bench import OPTIONS
+from tests.bench.fleet import Fleet
+from tests.bench.servers import under_trouble
+from tests.bench.tab import compared, not_in_words
+
+SESSIONS = 12
+TOGGLES_A_KILL = 5
 
 
 def measure() -> list[tuple[str, float, float]]:
     """(what, number lost or broken, limit)."""
-    lost = faults = 0
-    times = 1_000 if OPTIONS.full else 100
+    kills = 1_000 if OPTIONS.full else 20
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "desk.duckdb"
-        stores.crowd(path, 0, 1)
-        for turn in range(times):
-            acknowledged = killed_after(1 + turn % 17, path, ANNA)
-            with Ledger.open(path) as ledger:
-                faults += len(Application(ledger, frozen_agreements(), Clock()).verify())
-                stored = {event.sequence for event in ledger.events("nordfrakt")}
-                lost += len(set(acknowledged) - stored)
+        fleet = Fleet(Path(folder), number=1)
+        story = under_trouble(fleet, None, SESSIONS, TOGGLES_A_KILL * kills, kills)
+        with fleet.ledger() as ledger:
+            lost, twice = compared(ledger, story)
+        try:
+            faults, verdict = 0, fleet.verify().strip()
+        except subprocess.CalledProcessError as error:
+            faults, verdict = 1, error.stdout + error.stderr
+    print(
+        f"{len(story.acknowledged):,} acknowledged; {story.losses} connections lost; "
+        f"{len(story.unknown)} not known; {verdict}",
+        flush=True,
+    )
     return [
-        (f"acknowledged toggles lost in {times} kills", float(lost), 0.0),
-        (f"faults found by verify in {times} kills", float(faults), 0.0),
+        (f"acknowledged instructions lost in {kills:,} kills", len(lost), 0),
+        (f"instructions recorded twice in {kills:,} kills", len(twice), 0),
+        (f"refusals not in words in {kills:,} kills", len(not_in_words(story)), 0),
+        (f"stores at fault after {kills:,} kills", faults, 0),
     ]

@@ -56,14 +56,16 @@ def measure() -> list[tuple[str, float, float]]:
     ]
 
 
-def under_trouble(fleet: Fleet, server: postgres.Server, sessions: int, toggles: int, kills: int) -> Story:
-    """Start all servers and have people give instructions, while so many servers are killed."""
-    restart = partial(asyncio.to_thread, server.pg_ctl, "-m", "immediate", "restart")
+def under_trouble(
+    fleet: Fleet, server: postgres.Server | None, sessions: int, toggles: int, kills: int
+) -> Story:
+    """Start all servers and have people give instructions, while so many servers are killed. `server`: the
+    database's; None: it is a file."""
     troubles: list[Trouble] = []
     for n in range(kills):
         troubles.append(partial(fleet.restart, n % fleet.number))
-        if n % 3 == 2:
-            troubles.append(restart)
+        if server and n % 3 == 2:
+            troubles.append(partial(asyncio.to_thread, server.pg_ctl, "-m", "immediate", "restart"))
     people = signed_in(fleet, sessions, sessions // SHARED_BY)
 
     async def all_of_it() -> Story:

@@ -53,10 +53,16 @@ class Story:
         async with self._more:
             self._more.notify_all()
 
-    async def reaches(self, number: int) -> None:
-        """Wait until so many instructions are acknowledged."""
+    async def leave_unknown(self, reason: str) -> None:
+        """The page said that nobody knows, or nothing."""
+        self.unknown.append(reason)
         async with self._more:
-            await self._more.wait_for(lambda: len(self.acknowledged) >= number)
+            self._more.notify_all()
+
+    async def reaches(self, number: int) -> None:
+        """Wait until there is nothing more to wait for of so many instructions."""
+        async with self._more:
+            await self._more.wait_for(lambda: len(self.acknowledged) + len(self.unknown) >= number)
 
 
 @dataclass
@@ -88,7 +94,7 @@ class Tab:
                 assert self.visitor is not None  # it said so
                 self.story.errors.update(self.visitor.errors)
                 if any(_UNKNOWN in said for said in self.visitor.errors):
-                    self.story.unknown.append(reason)
+                    await self.story.leave_unknown(reason)
                     return
                 self.pressed = False
             except InvalidStatus as refused:
@@ -109,7 +115,7 @@ class Tab:
         says that the connection is gone."""
         visitor = await self._there()
         if self.pressed and visitor.recorded is None and not self._says(_NOT_RECORDED):
-            self.story.unknown.append(reason)
+            await self.story.leave_unknown(reason)
             return True
         if self.pressed and visitor.recorded is not None:
             await self.story.acknowledge(reason, self.who.customer, visitor.recorded)

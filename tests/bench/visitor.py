@@ -208,9 +208,7 @@ class Visitor:
                 self.received += len(data)
                 message = ForwardMsg.FromString(data)
                 kind = message.WhichOneof("type")
-                if kind == "new_session":
-                    self.session = message.new_session.initialize.session_id
-                elif kind == "delta":
+                if kind == "delta":
                     self._drawn(message.delta)
                 elif kind == "new_session":
                     self.session = message.new_session.initialize.session_id

@@ -193,7 +193,7 @@ def test_a_review_that_was_left_goes_on_where_it_was(application: Application, p
     assert "Send the list" in shown(at)
     assert field(at, "What is to be done").value == "Half an act"
     at = confirm(press(at, "Finish the review"), "Record the review")
-    held = application.open(people.david, "nordfrakt").state.reviews.held[-1]
+    held = application.open(people.david, "nordfrakt").state.reviews.last
     assert held.notes == "Said this"
     assert held.actions == (reviews.Action(what="Send the list", side="customer"),)
     rows = application.ledger.rows("SELECT form FROM drafts WHERE form = 'review.running'")
