@@ -381,8 +381,8 @@ def _on_script_error(error: Exception) -> bool:
     log.error("error %s", number, exc_info=error)
     metrics.ERRORS.inc()
     st.error(
-        f"Something went wrong on our side, and nothing was recorded. Try again; if it stays, "
-        f"quote number {number} to whoever runs this server.",
+        "Something went wrong on our side. Look at the history to see whether your last step was recorded "
+        f"before you repeat it; if this stays, quote number {number} to whoever runs this server.",
         icon=":material/error:",
     )
     return True

@@ -4,7 +4,8 @@ Everybody opens pages, thinks for some seconds in between, and confirms a switch
 to 127.0.0.1, from an address of the loopback network for each hundred people.
 
     python -m tests.bench load            1, 10 and 50 sessions
-    python -m tests.bench load --full     1 to 1,000, in a store of 12 and of 10,000 customers too
+    python -m tests.bench load --full     1 to 1,000, in a store of 12 and of 10,000 customers, and on two
+                                          servers that share a PostgreSQL database
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,10 +29,13 @@ from dpa_core.clock import DemoClock
 from dpa_core.ledger import Ledger
 from dpa_core.settings import STORE
 from dpa_core.subjects import grants
+from tests import postgres
 from tests.bench import OPTIONS, stores
+from tests.bench.fleet import Fleet
+from tests.bench.fleet import signed_in as fleet_people
 from tests.bench.pages import PAGES
 from tests.bench.server import Server, serving
-from tests.bench.visitor import PATIENCE, Failed, Visitor, Who, visiting
+from tests.bench.visitor import PATIENCE, Failed, Place, Visitor, Who, visiting
 from tests.frozen import frozen_agreements
 
 TOGGLES = 0.1
@@ -80,6 +84,28 @@ def measure() -> list[tuple[str, float, float]]:
     rows = []
     for customers, length in crowds:
         rows += against(levels, customers, length)
+    return rows + (on_two_servers(levels[0], levels[-1]) if OPTIONS.full else [])
+
+
+def on_two_servers(alone: Level, most: Level) -> list[tuple[str, float, float]]:
+    """The rows of two real servers on one PostgreSQL."""
+    rows = []
+    with postgres.running() as database, TemporaryDirectory() as folder:
+        fleet = Fleet(Path(folder), database.url(database.database()), 2)
+        people = fleet_people(fleet, most.sessions, most.sessions)
+        for level in (alone, most):
+
+            async def start() -> None:
+                await asyncio.gather(*(fleet.start(n) for n in range(fleet.number)))
+
+            asyncio.run(start())
+            servers = [Server(fleet.places[n].port, fleet.processes[n].pid or 0) for n in range(fleet.number)]
+            told, last = at_level(level, servers, people, fleet.places)
+            asyncio.run(fleet.end())
+            print(f"{level.sessions:,} sessions, two servers on PostgreSQL: {last}", flush=True)
+            what = f"{level.sessions:,} sessions on two servers: "
+            rows.append((what + "p95, seconds", _share(told.all, 95), 1.0))
+            rows.append((what + "failed steps", len(told.failures), 0))
     return rows
 
 
@@ -94,7 +120,7 @@ def against(levels: tuple[Level, ...], customers: int, length: int) -> list[tupl
         people = signed_in(data / STORE, max(level.sessions for level in levels), number)
         for level in levels:
             with serving(data) as server:
-                told, last = at_level(level, server, people)
+                told, last = at_level(level, [server], people)
             p95 = _share(told.all, 95)
             alone = alone or p95
             what = f"{level.sessions:,} sessions, {number:,} customers"
@@ -119,40 +145,51 @@ def signed_in(store: Path, number: int, customers: int) -> list[Who]:
     return out
 
 
-def at_level(level: Level, server: Server, people: list[Who]) -> tuple[_Told, str]:
-    """What one level brought, and a line on it."""
-    cpu, began = server.cpu(), time.perf_counter()
-    told = asyncio.run(_everybody(level, server, people))
-    took, cpu = time.perf_counter() - began, server.cpu() - cpu
+def at_level(
+    level: Level, servers: Sequence[Server], people: list[Who], places: Sequence[Place] = ()
+) -> tuple[_Told, str]:
+    """What one level brought, and a line on it. `places`: where the servers answer, if not on this machine's
+    own name."""
+    cpu, began, own = sum(s.cpu() for s in servers), time.perf_counter(), time.process_time()
+    told = asyncio.run(_everybody(level, places or servers, people))
+    took, cpu = time.perf_counter() - began, sum(s.cpu() for s in servers) - cpu
     every = sum(map(len, told.steps.values()))
     parts = [
         f"{len(told.all)} steps, p50/p95 {_both(told.all)} ms",
         f"CPU {cpu:.1f} s of {took:.0f} s, {cpu * 1000 / max(1, every):.0f} ms a step",
-        f"{server.resident():.0f} MB",
+        f"{time.process_time() - own:.1f} s of those who visit",
+        f"{sum(s.resident() for s in servers):.0f} MB",
         f"{len(told.failures)} failed {told.failures[:2] or ''}",
         *(f"{kind} {_both(seconds)}" for kind, seconds in sorted(told.steps.items())),
     ]
     return told, "; ".join(parts)
 
 
-async def _everybody(level: Level, server: Server, people: list[Who]) -> _Told:
+async def _everybody(level: Level, places: Sequence[Place], people: list[Who]) -> _Told:
     told = _Told()
     chance = random.Random(level.sessions)
     until = time.perf_counter() + level.seconds
     async with asyncio.TaskGroup() as group:
-        for who in people[: level.sessions]:
+        for n, who in enumerate(people[: level.sessions]):
+            place = places[n % len(places)]
             # They come one after another within the time that people think.
             wait = chance.uniform(0, level.think[1])
-            group.create_task(_one(who, server, level, told, random.Random(chance.random()), wait, until))
+            group.create_task(_one(who, place, level, told, random.Random(chance.random()), wait, until))
     return told
 
 
 async def _one(
-    who: Who, server: Server, level: Level, told: _Told, chance: random.Random, wait: float, until: float
+    who: Who,
+    place: Place | Server,
+    level: Level,
+    told: _Told,
+    chance: random.Random,
+    wait: float,
+    until: float,
 ) -> None:
     await asyncio.sleep(wait)
     try:
-        async with asyncio.timeout(level.seconds + PATIENCE), visiting(server, who) as visitor:
+        async with asyncio.timeout(level.seconds + PATIENCE), visiting(place, who) as visitor:
             await told.timed("first", visitor.open("overview"))
             while time.perf_counter() < until:
                 await asyncio.sleep(chance.uniform(*level.think))

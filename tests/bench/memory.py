@@ -66,7 +66,7 @@ async def _look_around(server: Server, officer: Who) -> None:
 def _under_load(server: Server, people: list[Who], share: float) -> float:
     """Megabytes held after so large a share of the minutes. Raises RuntimeError where a step failed."""
     level = load.Level(len(people), OPTIONS.minutes * 60 * share)
-    told, line = load.at_level(level, server, people)
+    told, line = load.at_level(level, [server], people)
     print(line, flush=True)
     if told.failures:
         raise RuntimeError(told.failures[0])
