@@ -35,7 +35,7 @@ from dpa_core.snapshots.sign import KEYS
 from dpa_core.subjects.registry import STATE_SCHEMA
 from dpa_core.verification import Progress, silent, verify_opened
 
-_ASK = "Nothing was copied."
+_NOTHING = "Nothing was copied."
 
 
 def copy(to: str, progress: Progress = silent) -> Iterator[str]:
@@ -50,10 +50,10 @@ def copy(to: str, progress: Progress = silent) -> Iterator[str]:
     data = data_folder()
     if database_url() is None:
         if not (data / STORE).exists():
-            raise BackupError(f"There is no store in {data}. {_ASK}")
+            raise BackupError(f"There is no store in {data}. {_NOTHING}")
         if server := connected(data):
             server.close()
-            raise BackupError(f"{data} is in use. Stop the server first, then copy. {_ASK}")
+            raise _in_use()
     with private_files(), plain_errors("Nothing was copied"):
         if is_postgresql(to):
             found = _to_server(to, progress)
@@ -75,11 +75,15 @@ def _in_words(found: Verified) -> str:
     return f"{found.events:,} events in {len(found.heads):,} ledgers"
 
 
+def _in_use() -> BackupError:
+    return BackupError(f"{data_folder()} is in use. Stop the server first, then copy. {_NOTHING}")
+
+
 def _opened() -> Ledger:
     try:
         return patiently(open_ledger, STATE_SCHEMA)
     except StoreInUse as error:
-        raise BackupError(f"{data_folder()} is in use. Stop the server first, then copy. {_ASK}") from error
+        raise _in_use() from error
 
 
 # --- to a server ---------------------------------------------------------------------------------
@@ -94,13 +98,13 @@ def _to_server(url: str, progress: Progress) -> Verified:
                 if tables := filled(writing):
                     raise BackupError(
                         f"The database to copy to is not empty: it has rows in {', '.join(tables)}. Name an "
-                        f"empty one. {_ASK}"
+                        f"empty one. {_NOTHING}"
                     )
                 copy_tables(reading, writing, progress)
                 _files_to_server(source, reading, writing)
         except Conflict as error:
             raise BackupError(
-                f"Somebody else wrote to the database meanwhile. Stop all servers on it. {_ASK}"
+                f"Somebody else wrote to the database meanwhile. Stop all servers on it. {_NOTHING}"
             ) from error
         application = Application(target, load_agreements(), Clock())
         return with_notes(target, list(verify_opened(application, progress)))
@@ -130,7 +134,7 @@ def _files_of(source: Ledger, reading: Session) -> Iterator[tuple[str, bytes]]:
 
 def _to_folder(target: Path, progress: Progress) -> Verified:
     if (target / STORE).exists():
-        raise BackupError(f"There is a store in {target} already. Name a folder without one. {_ASK}")
+        raise BackupError(f"There is a store in {target} already. Name a folder without one. {_NOTHING}")
     with _opened() as source:
         home = patiently(Home.claim, target)
         staging = target / f"{UNFINISHED}{secrets.token_hex(8)}"

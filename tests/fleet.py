@@ -43,7 +43,7 @@ from tests.conftest import email
 from tests.hostile.streamlit_client import PATIENCE, STREAM, Answer
 from tests.journeys import forked
 from tests.journeys.conftest import ROOT, answers, nothing_went_wrong, until, until_it_answers
-from tests.journeys.test_proxies import HOST, put, self_signed
+from tests.journeys.test_proxies import HOST, nginx_with, put, self_signed
 from tests.journeys.test_proxies import running as proxying
 from tests.needs import program
 from tests.oidc_provider import CLIENT, SECRET, entra
@@ -71,14 +71,7 @@ def nginx(folder: Path, port: int, fleet: Fleet) -> list[str]:
         "listen 443": f"listen 127.0.0.1:{port}",
         **fleet.places(),
     }
-    (folder / "site.conf").write_text(put(text, **places))
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = "".join(f"  {kind}_temp_path {folder / kind};\n" for kind in kinds)
-    whole = f"daemon off;\npid {folder / 'pid'};\n"
-    whole += "user root;\n" if os.getuid() == 0 else ""
-    whole += f"events {{}}\nhttp {{\n  access_log off;\n{temporary}  include {folder / 'site.conf'};\n}}\n"
-    (folder / "nginx.conf").write_text(whole)
-    return [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr"]
+    return nginx_with(folder, put(text, **places))
 
 
 def haproxy(folder: Path, port: int, fleet: Fleet) -> list[str]:

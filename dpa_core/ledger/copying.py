@@ -79,23 +79,23 @@ def copy_tables(source: Session, target: Session, progress: Progress) -> None:
     if tables != tables_of(target):
         raise StoreError("The two stores do not have the same tables. Nothing was copied.")
     # The names put into these queries are those of our migrations' tables.
-    counts = {name: int(source.rows(f'SELECT count(*) FROM "{name}"')[0][0]) for name in tables}  # noqa: S608
+    counts = {name: int(source.rows(f'SELECT count(*) FROM "{name}"')[0][0]) for name in tables}  # noqa: S608  # see above
     done, of = 0, sum(counts.values())
     for table in tables:
         read, arrived, columns = _Sum(), _Sum(), ""
-        for part in source.read(f'SELECT * FROM "{table}"'):  # noqa: S608
+        for part in source.read(f'SELECT * FROM "{table}"'):  # noqa: S608  # see above
             fitting = _fitting(part, table)
             columns = ", ".join(fitting.column_names)
             read.add(fitting)
             target.insert(table, fitting)
             progress(done := done + part.num_rows, of)
         if columns:
-            for part in target.read(f'SELECT {columns} FROM "{table}"'):  # noqa: S608
+            for part in target.read(f'SELECT {columns} FROM "{table}"'):  # noqa: S608  # see above
                 arrived.add(part)
         if read != arrived or read.rows != counts[table]:
             raise StoreError(
                 f"What arrived in the table {table} is not what was read from it. Nothing was copied."
             )
     for table, sequence in _NUMBERED.items():
-        ((last,),) = source.rows(f'SELECT coalesce(max(number), 0) FROM "{table}"')  # noqa: S608
+        ((last,),) = source.rows(f'SELECT coalesce(max(number), 0) FROM "{table}"')  # noqa: S608  # see above
         target.number_from(sequence, int(last) + 1)

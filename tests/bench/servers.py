@@ -34,12 +34,9 @@ def measure() -> list[tuple[str, float, float]]:
         began = time.perf_counter()
         story = under_trouble(fleet, server, sessions, toggles, kills)
         took = time.perf_counter() - began
-        with fleet.ledger() as ledger:
-            lost, twice = compared(ledger, story)
-        try:
-            faults, verdict = 0, fleet.verify().strip()
-        except subprocess.CalledProcessError as error:
-            faults, verdict = 1, error.stdout + error.stderr
+        verdict, rows = judged(
+            f"{toggles:,} instructions, {sessions} sessions, {kills} kills: ", fleet, story
+        )
     print(f"{len(story.acknowledged):,} of {toggles:,} acknowledged in {took:.0f} s, {verdict}")
     print(
         f"{fleet.starts} starts; {story.losses} connections lost; {len(story.unknown)} not known; "
@@ -47,8 +44,19 @@ def measure() -> list[tuple[str, float, float]]:
     )
     for said, times in (story.errors + story.resumed).most_common():
         print(f"{times:>6}  {said}", flush=True)
-    what = f"{toggles:,} instructions, {sessions} sessions, {kills} kills: "
-    return [
+    return rows
+
+
+def judged(what: str, fleet: Fleet, story: Story) -> tuple[str, list[tuple[str, float, float]]]:
+    """What verify says of the store afterwards; and how many instructions are lost or recorded twice, how
+    many refusals are not in words, how many stores are at fault: (what, number, limit)."""
+    with fleet.ledger() as ledger:
+        lost, twice = compared(ledger, story)
+    try:
+        faults, verdict = 0, fleet.verify().strip()
+    except subprocess.CalledProcessError as error:
+        faults, verdict = 1, error.stdout + error.stderr
+    return verdict, [
         (what + "lost", len(lost), 0),
         (what + "recorded twice", len(twice), 0),
         (what + "not in words", len(not_in_words(story)), 0),

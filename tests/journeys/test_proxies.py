@@ -51,7 +51,12 @@ def nginx(folder: Path, port: int, behind: int) -> list[str]:
         "listen 443": f"listen 127.0.0.1:{port}",
         "127.0.0.1:8501": f"127.0.0.1:{behind}",
     }
-    (folder / "site.conf").write_text(put(of_readme("nginx"), **places))
+    return nginx_with(folder, put(of_readme("nginx"), **places))
+
+
+def nginx_with(folder: Path, site: str) -> list[str]:
+    """The command that runs nginx with a site's configuration."""
+    (folder / "site.conf").write_text(site)
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "".join(f"  {kind}_temp_path {folder / kind};\n" for kind in kinds)
     whole = f"daemon off;\npid {folder / 'pid'};\n"
