@@ -141,8 +141,9 @@ class Context:
     """The last entry of the ledger."""
     features_on: frozenset[str] = frozenset()
     """Identifiers of the customer's features that are on."""
-    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Data category -> names of its data types under a legal hold."""
+    held: Mapping[str, datetime | None] = field(default_factory=dict)
+    """Data type that is, or last was, under a legal hold -> from when its data may be deleted again, in UTC;
+    None while the hold stands."""
     changes: Mapping[int, Published] = field(default_factory=dict)
     """Published changes to the list of sub-processors, by identifier."""
     incidents: Mapping[int, Incident] = field(default_factory=dict)
@@ -151,6 +152,7 @@ class Context:
     """The entry that the command is about (`Command.cited_entry`); None where there is none."""
     existing_customers: frozenset[str] = frozenset()
     """Those of `Command.named_customers` that exist."""
+    customer_name: str = ""
 
 
 # --- open tasks and the steps that fit -----------------------------------------------------------

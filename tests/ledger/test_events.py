@@ -64,6 +64,12 @@ PINNED = {
         73,
         "73fa34641f4ad2af992972e229d4119b7e896033f737cfc8d693b5838405f28e",
     ),
+    # What of an order's categories was deleted and kept, by data type.
+    7: (
+        "ae3f4f3b80f7a375386bb053a81edafa036bd091d880f549fa26f5c68e9d319f",
+        73,
+        "b550efbb83c3446b46e82c60d13ef10f83f46d19ded732fbcb184644e4250985",
+    ),
 }
 """By schema number: the digest of the state's own schema, a number of lines, and the digest of what those
 first lines of `events.jsonl` fold to. Lines are added at the end, so that they leave it as it is."""
