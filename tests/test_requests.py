@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from dpa_core import documents, locale
+from dpa_core import locale
 from dpa_core.access import Forbidden
 from dpa_core.application import Changed
 from dpa_core.subjects import (
@@ -348,48 +348,6 @@ def test_a_customers_file_tells_nothing_of_another(application, people):
     assert file.incidents == {}
     assert "olsidan" not in repr(file)
     assert "nordfrakt" not in repr(application.open(people.henrik, "solsidan").incidents)
-
-
-# --- the certificate -----------------------------------------------------------------------------
-
-
-def deleted(application, people):
-    act(
-        application,
-        people.eva,
-        data_return.RecordException("contacts", "law", '#panic() *Act* <a> "7:2"', date(2033, 12, 31)),
-    )
-    order = data_return.OrderData(
-        "deletion", ("contact", "voice_audio"), "Moved", True, CUSTOMERS["nordfrakt"]
-    )
-    number = act(application, people.anna, order)
-    act(application, people.eva, data_return.RecordDeletion(number, dates.local_day(NOW)))
-    return application.open(people.anna, "nordfrakt"), number
-
-
-def test_the_certificate_is_an_accessible_pdf_and_always_the_same(application, people):
-    file, number = deleted(application, people)
-
-    def made():
-        order = application.open(people.anna, "nordfrakt").closed.find("data_return.orders", number)
-        return documents.deletion_certificate(order, file.name, file.agreement, "0" * 64)
-
-    pdf = made().content
-    assert pdf.startswith(b"%PDF-")
-    assert b"pdfuaid" in pdf
-    assert pdf == made().content
-    # What is excepted later was not excepted when the rest was deleted.
-    later = data_return.RecordException("call_recordings", "law", "Another act", date(2033, 12, 31))
-    act(application, people.eva, later)
-    assert pdf == made().content
-
-
-def test_there_is_no_certificate_without_a_deletion(application, people):
-    number = act(application, people.anna, ORDER)
-    file = application.open(people.anna, "nordfrakt")
-    order = file.state.data_return.orders[number]
-    with pytest.raises(ValueError, match="nothing was deleted"):
-        documents.deletion_certificate(order, file.name, file.agreement, "")
 
 
 # --- history -------------------------------------------------------------------------------------

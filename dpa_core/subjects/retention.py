@@ -199,6 +199,21 @@ def losses(
     return tuple(sorted(result, key=lambda loss: loss.month))
 
 
+@dataclass(frozen=True)
+class Stored:
+    """How much is stored: records, and their size in bytes."""
+
+    records: int
+    bytes: int
+
+
+def stored(usage: Iterable[MonthlyUsage], since: date, at: date) -> Stored:
+    """What is stored `at` of what came in on or after the day `since`: by monthly figures, of which the month
+    of `at` counts as a whole, and one that `since` cuts in two as evenly spread over its days."""
+    left = losses(usage, kept_now=(at - since).days, kept_then=-31, at=at)
+    return Stored(sum(month.records for month in left), sum(month.bytes for month in left))
+
+
 # --- events --------------------------------------------------------------------------------------
 
 

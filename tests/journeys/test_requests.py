@@ -244,11 +244,14 @@ def test_silence_for_thirty_days_is_acceptance_and_the_list_follows(sign_in: Sig
 
 def test_data_is_returned_checked_off_deleted_and_certified(sign_in: SignIn) -> None:
     anna = sign_in(ANNA, "/data_return")
+    press(anna, "Order a return or deletion")
     tick(anna, "Return, then deletion")
     pick(anna, "Data categories", "Contact Data")
     anna.sees("Deleted data cannot be brought back.")
+    write(anna, "Reason (required)", "We move")
+    write(anna, "To confirm, type the customer’s name: Nordfrakt Logistik AB", "Nordfrakt Logistik AB")
     tick(anna, "I acknowledge that the provider")
-    send(anna, "Send the order")
+    confirm(anna, "Send the order")
     eva = sign_in(EVA, "/data_return?customer=nordfrakt")
     press(eva, "Deliver the data")
     attach(eva, "Files to hand over here", PDF | {"name": "contacts.pdf"})
