@@ -57,7 +57,7 @@ def test_each_data_type_stands_once_deleted_or_kept(application, people):
     )
     found = made(application, people, number)
     assert [d.id for d in found.deleted] == ["call_recordings", "voicebot_recordings"]
-    assert [(d.name, d.category) for d in found.deleted][0] == ("Call recordings", "Voice and Audio Data")
+    assert (found.deleted[0].name, found.deleted[0].category) == ("Call recordings", "Voice and Audio Data")
     (kept,) = found.kept
     assert (kept.data.id, kept.data.category) == ("contacts", "Contact Data")
     assert [(g.ground, g.law, g.until) for g in kept.exceptions] == [
@@ -185,7 +185,7 @@ def test_the_day_of_issue_counts_when_its_key_is_revoked(signed, tmp_path, days,
 
 
 def test_the_command_that_verifies_snapshots_verifies_it(signed, tmp_path):
-    keys, found, content = signed
+    _, found, content = signed
     (tmp_path / "c.pdf").write_bytes(content)
     done = subprocess.run(
         [sys.executable, "-c", "from dpa_core.cli import main; main()", "snapshot", "verify", "c.pdf",
