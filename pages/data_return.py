@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 
+from dpa_core import documents
 from dpa_core.application import CustomerFile
 from dpa_core.downloads import File
 from dpa_core.manifest import MAX_BYTES as MANIFEST_BYTES
@@ -18,7 +19,7 @@ from dpa_core.subjects import data_return, dates
 from dpa_core.subjects.data_return import GROUNDS, WISHES, Fate, Item, Order
 from dpa_core.subjects.subject import Command
 from dpa_core.views import usage
-from pages.parts import actions, download, paging, show, steps, uploads, words
+from pages.parts import actions, check_off, download, paging, show, steps, uploads, words
 from pages.parts.scope import Scope
 from pages.parts.uploads import Chosen
 from pages.parts.words import md, note, say
@@ -283,7 +284,17 @@ def _items(scope: Scope, order: Order, stands: data_return.Status) -> None:
             icon=":material/attach_file:",
         )
     if stands == "delivered":
-        st.caption("Check a received folder on your side with `dpa return check DIR MANIFEST`.")
+        download.button(
+            scope,
+            "Script that checks a folder (Python)",
+            lambda: documents.check_script(order.id, order.items),
+            key=f"script_{order.id}",
+            icon=":material/terminal:",
+        )
+        st.caption(
+            "Check what you received when you acknowledge it, in the browser, or with this script: "
+            "`python3 check-return.py FOLDER`. It needs Python and nothing else."
+        )
 
 
 def _waits(scope: Scope, order: Order, stands: data_return.Status) -> None:
@@ -505,17 +516,8 @@ def _acknowledge(order: Order, form: actions.Form) -> actions.Make:
     acknowledged = order.model_copy(update={"acknowledged_at": form.file.now})
     if data_return.status(acknowledged) == "deletion_due":
         st.markdown(":material/delete_forever: **The provider deletes the data once you acknowledge.**")
-    st.markdown("Check off each file that is there and matches its SHA-256.")
-    names = [i.name for i in order.items]
-    if len(names) > 20:
-        checked = names if st.checkbox(md("All {:,} files match", len(names)), key=form.key("all")) else []
-    else:
-        checked = [
-            name
-            for number, name in enumerate(names)
-            if st.checkbox(words.plain(name), key=form.key(f"file_{number}"))
-        ]
-    return lambda: data_return.AcknowledgeReturn(order.id, frozenset(checked))
+    checked = check_off.draw(form, order.items)
+    return lambda: data_return.AcknowledgeReturn(order.id, checked)
 
 
 def _mismatch(order: Order, form: actions.Form) -> actions.Make:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import pyarrow as pa
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from dpa_core.application import Application
 from dpa_core.subjects import data_return, dates, retention
 from dpa_core.subjects.data_return import Item
+from pages.parts import check_off, words
 from tests.conftest import CUSTOMERS, NOW, People, SettableClock
-from tests.pages import alone, confirm, receipt, shown, visit
+from tests.pages import alone, confirm, labels, receipt, shown, visit
 from tests.pages.test_requests import errors, field, press
 from tests.test_requests import ORDER, act
 
@@ -226,3 +229,62 @@ def test_a_manifest_that_cannot_be_read(application: Application, people: People
     told = errors(at).replace("\\", "")
     assert "The manifest cannot be read: This is no manifest of `dpa return manifest`;" in told
     assert told.endswith(". Make it with `dpa return manifest DIR`. (3.1(xi))")
+
+
+# --- checking a return off -----------------------------------------------------------------------
+
+
+def test_a_return_is_checked_off_with_sizes_and_digests_by_hand_or_by_the_browser(
+    application: Application, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = act(application, people.anna, ORDER)
+    files = tuple(Item(name=f"{n}.csv", size=n * 1000, sha256=n * "0" + (64 - n) * "a") for n in (1, 2, 3))
+    act(application, people.eva, data_return.Deliver(number, files, "By courier"))
+    assert "Script that checks a folder (Python)" in labels(
+        visit("data_return", application, people.anna, "nordfrakt")
+    )
+    at = press(visit("data_return", application, people.anna, "nordfrakt"), "Acknowledge the return")
+    rows = at.dataframe[-1].value.to_dict("records")
+    assert [(r["File"], r["Size"], r["SHA-256"]) for r in rows] == [
+        (f.name, words.size(f.size), f.sha256) for f in files
+    ]
+    assert [c.label for c in at.checkbox] == ["1.csv", "2.csv", "3.csv"]
+    # What the browser tells of a chosen folder; a file that no manifest names counts for nothing.
+    told = {
+        "matching": ["1.csv", "2.csv", "9.csv"],
+        "differing": [["3.csv", "size"], ["*x*", "extra"]],
+        "number": 3,
+    }
+    monkeypatch.setattr(check_off.client, "run", lambda *_, **__: SimpleNamespace(found=told))
+    at = press(visit("data_return", application, people.anna, "nordfrakt"), "Acknowledge the return")
+    text = shown(at)
+    assert "**2 of 3 files match in name, size and SHA-256.**" in text
+    assert "- **3.csv** has another size\n- **\\*x\\*** is not in the manifest" in text
+    assert "And 1 more." in text
+    assert [c.label for c in at.checkbox] == ["3.csv"]
+    assert "Not checked off: 3.csv" in errors(confirm(at, "Acknowledge")).replace("\\", "")
+    at.checkbox[0].set_value(True)
+    assert "Acknowledged the return" in receipt(confirm(at, "Acknowledge"))
+
+
+def test_what_is_no_finding_of_the_browser_checks_nothing_off(
+    application: Application, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = act(application, people.anna, ORDER)
+    act(application, people.eva, data_return.Deliver(number, (ITEM,), "By courier"))
+    monkeypatch.setattr(check_off.client, "run", lambda *_, **__: SimpleNamespace(found={"matching": 7}))
+    at = press(visit("data_return", application, people.anna, "nordfrakt"), "Acknowledge the return")
+    assert [c.label for c in at.checkbox] == ["a.csv"]
+
+
+def test_a_manifest_too_long_for_a_browser_is_for_the_script(
+    application: Application, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_off, "MOST_IN_BROWSER", 1)
+    monkeypatch.setattr(check_off, "MOST_BY_HAND", 1)
+    number = act(application, people.anna, ORDER)
+    files = (ITEM, Item(name="b.csv", size=1, sha256="b" * 64))
+    act(application, people.eva, data_return.Deliver(number, files, "By courier"))
+    at = press(visit("data_return", application, people.anna, "nordfrakt"), "Acknowledge the return")
+    assert "check the folder with the script on the page" in shown(at)
+    assert [c.label for c in at.checkbox] == ["All 2 files match"]
