@@ -291,9 +291,10 @@ def _items(scope: Scope, order: Order, stands: data_return.Status) -> None:
             key=f"script_{order.id}",
             icon=":material/terminal:",
         )
-        st.caption(
+        note(
             "Check what you received when you acknowledge it, in the browser, or with this script: "
-            "`python3 check-return.py FOLDER`. It needs Python and nothing else."
+            "`python3 check-return-{}.py FOLDER`. It needs Python and nothing else.",
+            order.id,
         )
 
 

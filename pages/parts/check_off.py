@@ -1,6 +1,6 @@
 """Check the files of a return off: by hand, or by a folder that the browser compares with the manifest.
 
-The folder is read by `client/check_off.js` on the customer's machine and not uploaded. Clause: 3.1(xi)
+The folder is read by `client/checking.js` on the customer's machine and not uploaded. Clause: 3.1(xi)
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def _by_browser(form: actions.Form, items: Sequence[Item]) -> Found:
         st.caption("These are too many files for a browser: check the folder with the script on the page.")
         return Found()
     told = client.run(
-        "check_off",
-        key=form.key("check_off"),
+        "checking",
+        key=form.key("checking"),
         data={"files": [[i.name, i.size, i.sha256] for i in items], "words": _WORDS},
         default={"found": {}},
         on_found_change=lambda: None,

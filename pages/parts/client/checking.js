@@ -43,25 +43,23 @@ async function compare(files, manifest, tell) {
   return { matching, differing: differing.slice(0, TOLD), number: differing.length }
 }
 
-const STYLE = `
-label { display: block; font: inherit; font-size: 0.875rem; color: var(--st-text-color) }
-input { display: block; margin: 0.4rem 0; max-width: 100%; font: inherit; font-size: 0.875rem; color: inherit }
-p { margin: 0; font-size: 0.875rem; color: var(--st-text-color) }
-`
+const TEXT = { display: "block", margin: "0.3rem 0", maxWidth: "100%", font: "inherit", fontSize: "0.875rem", color: "inherit" }
+
+/** An element in the look of the page. The policy of its styles lets a script set these, and no style sheet. */
+function element(name, properties) {
+  const made = Object.assign(document.createElement(name), properties)
+  Object.assign(made.style, TEXT)
+  return made
+}
 
 /** `data.files`: of the manifest, as [name, size, SHA-256]; `data.words`: what is said. */
 export default function ({ data, parentElement, setStateValue }) {
   if (!parentElement.querySelector("input")) {
-    const style = document.createElement("style")
-    style.textContent = STYLE
-    const label = document.createElement("label")
-    label.textContent = data.words.label
-    const input = document.createElement("input")
-    Object.assign(input, { type: "file", multiple: true, webkitdirectory: true })
-    const status = document.createElement("p")
-    status.setAttribute("role", "status")
+    const label = element("label", { textContent: data.words.label })
+    const input = element("input", { type: "file", multiple: true, webkitdirectory: true })
+    const status = element("p", { role: "status" })
     label.append(input)
-    parentElement.append(style, label, status)
+    parentElement.append(label, status)
   }
   const input = parentElement.querySelector("input")
   const status = parentElement.querySelector("p")
