@@ -14,8 +14,8 @@ from typing import Literal
 from dpa_core.agreement import Agreement
 from dpa_core.locale import Label, Value, last_day, worded
 from dpa_core.subjects import dates
-from dpa_core.subjects.common import FileRef, Moment, Record, RecordedEvent, Refusal, Refusals, Side
-from dpa_core.subjects.subject import Body, Command, Context, Shelf, Stage, Steps, Subject, Task, rules
+from dpa_core.subjects.common import FileRef, Moment, Record, RecordedEvent, Refusal, Refusals
+from dpa_core.subjects.subject import Body, Command, Context, Shelf, Stage, Steps, Subject, Task, Turn, rules
 from dpa_core.subjects.texts import MAX_TITLE, checked_reason, checked_text
 
 CLAUSE = "3.1(xi)"
@@ -834,7 +834,7 @@ def tasks(state: State, context: Context) -> Iterator[Task]:
 
 
 def _task(
-    order: Order, step: str, waits_for: Side | None, begins: datetime, ends: datetime | None = None
+    order: Order, step: str, waits_for: Turn | None, begins: datetime, ends: datetime | None = None
 ) -> Task:
     """One order, and the step it waits for. Without a step, it ends by the calendar."""
     return Task(
@@ -862,10 +862,10 @@ def _deletion_tasks(order: Order, state: State, context: Context) -> Iterator[Ta
     ends = [dates.end_of(k.until) for k in state.kept if set(types) & set(excepted(k, agreement))]
     resumptions = [at for id in types if (at := context.held.get(id))]
     begins = sorted({order.at, *(at for at in (*ends, *resumptions) if at > order.at)})
-    spans: list[tuple[datetime, str, Side | None]] = []
+    spans: list[tuple[datetime, str, Turn | None]] = []
     for at in begins:
         stands = deletion(order, state, context, at)
-        step: tuple[str, Side | None] = ("delete", "provider")
+        step: tuple[str, Turn | None] = ("delete", "provider")
         if not stands.goes:
             step = ("release_hold", "customer") if stands.held else ("", None)
         if not spans or spans[-1][1:] != step:
