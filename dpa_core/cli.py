@@ -546,15 +546,16 @@ def export_snapshot(
 
 @snapshot.command("verify")
 def verify_snapshot(file: Path, keys: _Keys = None) -> None:
-    """Tell whether a snapshot (JSON, or the PDF) is genuine. Needs no network and no database.
+    """Tell whether a snapshot (JSON, or the PDF) or a certificate of deletion is genuine. Needs no network,
+    no database.
 
     Exit code: 0 genuine, 1 altered or unreadable, 3 signed with an unknown key, 4 signed with a key that was
     revoked by then, 5 with a key that was revoked later, so that only the file itself says it is older.
     """
     verdict = verify_file(_content(file), _public_keys(keys))
     _say(verdict.sentence)
-    if verdict.status in ("genuine", "revoked_later") and verdict.snapshot:
-        _say(f"Verification code: {verdict.snapshot.digest}")
+    if verdict.status in ("genuine", "revoked_later") and verdict.document:
+        _say(f"Verification code: {verdict.document.digest}")
     raise typer.Exit(_EXIT[verdict.status])
 
 

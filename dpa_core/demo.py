@@ -164,7 +164,13 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
             _instruct(application, admin, entry["id"], feature)
         _set_retention(application, admin, entry["id"], go_to)
     script = _Script(application, operates, now, go_to, admins)
-    for part in (_ask_for_help, _ask_for_audits_and_data, _announce_a_change, _tell_of_incidents):
+    for part in (
+        _have_data_deleted,
+        _ask_for_help,
+        _ask_for_audits_and_data,
+        _announce_a_change,
+        _tell_of_incidents,
+    ):
         part(script)
     clock.at = now
     with ledger.transaction() as tx:
@@ -273,6 +279,27 @@ def _ask_for_audits_and_data(script: _Script) -> None:
     script.go_to(5)
     ends = local_day(script.application.clock.now())
     script.act("skolbok", data_return.Terminate(ends, "Notice of August"), script.operates)
+
+
+def _have_data_deleted(script: _Script) -> None:
+    """One customer has a certificate, with an exception; at another, a legal hold stands in the way."""
+
+    def order(customer: str, wish: data_return.Wish, categories: tuple[str, ...], reason: str) -> int:
+        name = script.application.open(script.operates, customer).name
+        return script.act(customer, data_return.OrderData(wish, categories, reason, True, name))
+
+    script.go_to(31)
+    until = date(script.today.year + 7, 12, 31)
+    law = data_return.RecordException("support_cases", "law", "Accounting Act (1999:1078), 7:2", until)
+    script.act("morgonbladet", law, script.operates)
+    number = order("morgonbladet", "deletion", ("voice_audio", "support_operational"), "The campaign is over")
+    script.go_to(28)
+    day = local_day(script.application.clock.now())
+    script.act("morgonbladet", data_return.RecordDeletion(number, day), script.operates)
+    script.go_to(12)
+    script.act("velo", retention.PlaceHold("chats", "Claim of a traveller, case 77"))
+    script.go_to(8)
+    order("velo", "return_then_deletion", ("communication_content",), "We move to another archive")
 
 
 def _announce_a_change(script: _Script) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import streamlit as st
 
+from dpa_core import documents
+from dpa_core.application import CustomerFile
 from dpa_core.downloads import File
 from dpa_core.manifest import MAX_BYTES as MANIFEST_BYTES
 from dpa_core.manifest import ManifestError, from_json, to_json
+from dpa_core.snapshots.certify import certificate_file
 from dpa_core.subjects import data_return, dates
-from dpa_core.subjects.data_return import GROUNDS, WISHES, Item, Order
+from dpa_core.subjects.data_return import GROUNDS, WISHES, Fate, Item, Order
 from dpa_core.subjects.subject import Command
-from dpa_core.views.data_return import deletion_certificate
-from pages.parts import actions, download, paging, show, steps, uploads, words
+from dpa_core.views import usage
+from pages.parts import actions, check_off, download, paging, show, steps, uploads, words
 from pages.parts.scope import Scope
 from pages.parts.uploads import Chosen
 from pages.parts.words import md, note, say
@@ -63,7 +66,7 @@ def draw(scope: Scope, data: Data) -> None:
     show.header(
         "Return and deletion",
         "Have personal data returned, deleted, or returned and then deleted, at any time and by category. "
-        "What is lawfully kept for longer is recorded with its law and its end.",
+        "What is lawfully kept for longer is recorded by data type, with its law and its end.",
         file,
     )
     if not file.allows("respond"):
@@ -71,8 +74,10 @@ def draw(scope: Scope, data: Data) -> None:
     _end(scope)
     nothing = not data.open and not data.over
     if file.allows("instruct"):
-        with st.expander("Order a return or deletion", icon=":material/add:", expanded=nothing):
-            _order_form(scope)
+        kind: Literal["primary", "secondary"] = "primary" if nothing else "secondary"
+        actions.button(
+            scope, "Order a return or deletion", "data_return.order", _ORDER, icon=":material/add:", kind=kind
+        )
     if file.allows("respond"):
         with st.container(horizontal=True):
             if file.state.data_return.termination is None:
@@ -127,50 +132,89 @@ def _end(scope: Scope) -> None:
             )
 
 
-def _order_form(scope: Scope) -> None:
-    file, form = scope.file, actions.Form(scope, "data_return.order")
-    wish = st.radio(
-        **form.field("wish", "What shall happen"),
-        options=list(WISHES),
-        format_func=lambda w: words.plain(WISHES[w]),
-    )
-    names = {c.id: c.name for c in file.agreement.data_categories}
-    categories = st.multiselect(
-        **form.field("categories", "Data categories"), options=list(names), format_func=lambda c: names[c]
-    )
-    reason = st.text_area(**form.field("reason", "Reason (optional)"))
-    command = data_return.OrderData(wish, tuple(categories), reason)
-    if categories:
-        result = actions.attempt(
-            lambda: data_return.consequences(command, file.state.data_return, file.context), form.labels
+# --- what a deletion would do ---------------------------------------------------------------------
+
+
+def _becomes(fate: Fate, file: CustomerFile, *, returned: bool = False) -> str:
+    """What a deletion does with a data type, or why it does nothing with it."""
+    if fate.kept:
+        return "; ".join(f"Kept until {words.day(k.until)}: {k.law}" for k in fate.kept)
+    if fate.held:
+        return "Waits: a legal hold stands"
+    if fate.paused and fate.resumes_at:
+        return f"Waits until {words.day(fate.resumes_at)}: a legal hold was released"
+    return "Returned, then deleted" if returned else "Deleted"
+
+
+def _type_names(file: CustomerFile, data_types: Iterable[str]) -> str:
+    return words.listed([data_return.name_of(id, file.agreement) for id in data_types])
+
+
+def _consequences(form: actions.Form, wish: data_return.Wish, result: data_return.Consequences) -> None:
+    file = form.file
+    rows, records, size, without = [], 0, 0, 0
+    for fate in result.fates:
+        figures = usage.stored(file, fate.data_type)
+        without += figures is None
+        row = {
+            "Data category": file.agreement.data_category(fate.category).name,
+            "Data type": data_return.name_of(fate.data_type, file.agreement),
+            "Records": "No figures" if figures is None else f"{figures.records:,}",
+            "Size": "" if figures is None else words.size(figures.bytes),
+        }
+        if result.deletes:
+            row["What happens"] = _becomes(fate, file, returned=wish != "deletion")
+        rows.append(row)
+        records, size = (
+            records + (figures.records if figures else 0),
+            size + (figures.bytes if figures else 0),
         )
-        if result:
-            _consequences(scope, result)
-    cost = st.checkbox(
-        "I acknowledge that the provider’s reasonable expenses are reimbursed (3.1(xiii)).",
-        key=form.key("cost"),
+    say(
+        ":material/database: **About {} ({})**, by the usage figures of the months that are still stored{}.",
+        words.count(records, "record"),
+        words.size(size),
+        md("; for {} there are none", words.count(without, "data type")) if without else "",
     )
-    actions.recorded(file)
-    form.button("Send the order", lambda: replace(command, cost_acknowledged=cost), icon=":material/send:")
-
-
-def _consequences(scope: Scope, result: data_return.Consequences) -> None:
+    st.dataframe(rows, hide_index=True, alt="What the order is about, by data type")
     if not result.deletes:
         st.markdown(":material/inventory: The data stays with the provider after the return.")
         return
     st.markdown(":material/delete_forever: **Deleted data cannot be brought back.** A certificate is made.")
-    if scope.file.state.data_return.termination:
+    if file.state.data_return.termination:
         st.markdown("The agreement ends: no copy stays after a return (Art. 28(3)(g) GDPR).")
-    if result.held:
-        names = words.listed(list(result.held))
+    _in_the_way(result.fates, file, md("**The whole order waits:**"))
+
+
+def _in_the_way(fates: Sequence[Fate], file: CustomerFile, lead: words.Markdown) -> None:
+    """What keeps a deletion from being recorded, after the words of `lead`, and what it leaves out."""
+    held = _type_names(file, (f.data_type for f in fates if f.waits and f.held))
+    paused = [f for f in fates if f.waits and f.paused]
+    if held:
         say(
-            ":material/lock: A legal hold stands on {}: release it on the Retention page, "
-            "or the deletion waits.",
-            names,
+            ":material/lock: {} a legal hold stands on {}, until an admin of the customer releases it on the "
+            "Retention page.",
+            lead,
+            held,
         )
-    for kept in result.kept:
-        name = scope.file.agreement.data_category(kept.category).name
-        say(":material/gavel: {} is kept until {}: {}", name, words.day(kept.until), kept.law)
+    if paused:
+        resumes = max(f.resumes_at for f in paused if f.resumes_at)
+        say(
+            ":material/pause_circle: {} a legal hold on {} was released; deletion resumes on **{}**, "
+            "{} after the release by the provider’s own setting.",
+            lead,
+            _type_names(file, (f.data_type for f in paused)),
+            words.day_and_distance(resumes, file.now),
+            words.count(file.agreement.retention.grace_days, "day"),
+        )
+    for fate in fates:
+        for kept in fate.kept:
+            say(
+                ":material/gavel: **{}** is not deleted: kept until the end of {} ({}: {}).",
+                data_return.name_of(fate.data_type, file.agreement),
+                words.day(kept.until),
+                GROUNDS[kept.ground].lower(),
+                kept.law,
+            )
 
 
 # --- one order -----------------------------------------------------------------------------------
@@ -192,18 +236,27 @@ def _card(scope: Scope, order: Order) -> None:
             _items(scope, order, stands)
         if order.deleted_on and order.certified_at:
             say(
-                ":material/delete_forever: Deleted on **{}**, recorded {} by {}.",
+                ":material/delete_forever: {}: deleted on **{}**, recorded {} by {}.",
+                _type_names(scope.file, data_return.deleted_by(order, scope.file.agreement)),
                 words.day(order.deleted_on),
                 words.minute(order.certified_at),
                 words.person(scope.file, order.deleted_by),
             )
+            for kept in order.exceptions:
+                say(
+                    ":material/gavel: {}: kept until {}: {}",
+                    _type_names(scope.file, data_return.excepted(kept, scope.file.agreement)),
+                    words.day(kept.until),
+                    kept.law,
+                )
             download.button(
                 scope,
                 "Certificate of deletion (PDF)",
-                partial(deletion_certificate, scope.file, order),
+                partial(certificate_file, scope.file, order, scope.keys),
                 key=f"cert_{order.id}",
             )
-        _held_back(scope, order, stands)
+        if data_return.will_delete(order) and data_return.STAGES[stands].steps:
+            _waits(scope, order, stands)
         _next(scope, order, stands)
 
 
@@ -231,22 +284,36 @@ def _items(scope: Scope, order: Order, stands: data_return.Status) -> None:
             icon=":material/attach_file:",
         )
     if stands == "delivered":
-        st.caption("Check a received folder on your side with `dpa return check DIR MANIFEST`.")
+        download.button(
+            scope,
+            "Script that checks a folder (Python)",
+            lambda: documents.check_script(order.id, order.items),
+            key=f"script_{order.id}",
+            icon=":material/terminal:",
+        )
+        note(
+            "Check what you received when you acknowledge it, in the browser, or with this script: "
+            "`python3 check-return-{}.py FOLDER`. It needs Python and nothing else.",
+            order.id,
+        )
 
 
-def _held_back(scope: Scope, order: Order, stands: data_return.Status) -> None:
-    """Which legal hold keeps the provider from recording a deletion that is due, for both sides to see."""
-    file, state = scope.file, scope.file.state.data_return
-    delete = data_return.RecordDeletion
-    theirs = data_return.steps_open(order, state, replace(file.context, side="provider"))
-    if delete not in data_return.STAGES[stands].steps or delete in theirs:
-        return
-    names = data_return.held_back(order, dates.local_day(file.now), state, file.context)
-    say(
-        ":material/lock: A legal hold stands on {}. The deletion waits until it is "
-        "released on the Retention page, or a lawful exception is recorded.",
-        words.listed(names),
-    )
+def _waits(scope: Scope, order: Order, stands: data_return.Status) -> None:
+    """What stands in the way of an order's deletion, due or still to come, for both sides to see."""
+    file = scope.file
+    found = data_return.deletion(order, file.state.data_return, file.context, file.now)
+    if order.assumed:
+        lead = md("**A part waits:**")
+    elif stands == "deletion_due":
+        lead = md("**The deletion waits:**")
+    else:
+        lead = md("**The deletion that follows would wait:**")
+    _in_the_way(found.of, file, lead)
+    if order.assumed and found.held:
+        st.caption(
+            "The rest is deleted meanwhile. What is held waits for the customer’s choice: to release the "
+            "hold at once, or once it has had the data returned."
+        )
 
 
 def _next(scope: Scope, order: Order, stands: data_return.Status) -> None:
@@ -267,14 +334,14 @@ def _kept(scope: Scope) -> None:
         return
     st.subheader("Lawful exceptions", anchor=False)
     today = dates.local_day(scope.file.now)
-    stand = data_return.kept_at(scope.file.state.data_return, today, tuple(k.category for k in kept))
     rows = [
         {
-            "Category": _names(scope, (k.category,)),
+            "Data category": _names(scope, (k.category,)),
+            "Data type": _type_names(scope.file, data_return.excepted(k, scope.file.agreement)),
             "Ground": GROUNDS[k.ground],
             "Law or rule": k.law,
             "Until": words.day(k.until),
-            "Stands": "Yes" if k in stand else "No, over",
+            "Stands": "Yes" if data_return.stands_on(k, today) else "No, over",
         }
         for k in kept
     ]
@@ -327,18 +394,65 @@ def _terminate(form: actions.Form) -> actions.Make:
 _TERMINATION = actions.Dialog("End of the agreement", "Record the end", _terminate)
 
 
-def _except(form: actions.Form) -> actions.Make:
-    names = {c.id: c.name for c in form.file.agreement.data_categories}
-    st.markdown("The customer sees it, and every certificate of a deletion names it while it stands.")
-    category = st.selectbox(
-        **form.field("category", "Data category"), options=list(names), format_func=lambda c: names[c]
+def _order(form: actions.Form) -> actions.Make | None:
+    file = form.file
+    wish = st.radio(
+        **form.field("wish", "What shall happen"),
+        options=list(WISHES),
+        format_func=lambda w: words.plain(WISHES[w]),
     )
+    names = {c.id: c.name for c in file.agreement.data_categories}
+    categories = st.multiselect(
+        **form.field("categories", "Data categories"), options=list(names), format_func=lambda c: names[c]
+    )
+    form.basis = " ".join((wish, *categories))
+    if not categories:
+        st.markdown("Choose the data, to see what the order would do.")
+        return None
+    command = data_return.OrderData(wish, tuple(categories))
+    result = actions.attempt(
+        lambda: data_return.consequences(command, file.state.data_return, file.context), form.labels
+    )
+    if result is None:
+        return None
+    _consequences(form, wish, result)
+    reason, name = show.reason(form, required=result.deletes), ""
+    if result.deletes:
+        note("A reason and the typed name are asked for by the provider’s own setting.")
+        # No draft keeps it: it is typed for what is on screen.
+        form.labels["name"] = "The customer’s name"
+        name = st.text_input(md("To confirm, type the customer’s name: {}", file.name), key=form.key("name"))
+    cost = st.checkbox(
+        "I acknowledge that the provider’s reasonable expenses are reimbursed (3.1(xiii)).",
+        key=form.key("cost"),
+    )
+    return lambda: replace(command, reason=reason, name=name, cost_acknowledged=cost)
+
+
+_ORDER = actions.Dialog(
+    "Order a return or deletion", "Send the order", _order, icon=":material/inventory_2:", kept="instruction"
+)
+
+
+def _except(form: actions.Form) -> actions.Make:
+    agreement = form.file.agreement
+    choices = data_return.data_types([c.id for c in agreement.data_categories], agreement)
+    st.markdown(
+        "The customer sees it. While it stands, the data type is not deleted, and every certificate names it."
+    )
+
+    def named(id: str) -> str:
+        name = data_return.name_of(id, agreement)
+        category = agreement.data_category(data_return.category_of(id, agreement)).name
+        return name if name == category else f"{name} ({category})"
+
+    data_type = st.selectbox(**form.field("data_type", "Data type"), options=list(choices), format_func=named)
     ground = st.radio(
         **form.field("ground", "Ground"), options=list(GROUNDS), format_func=lambda g: words.plain(GROUNDS[g])
     )
     law = st.text_input(**form.field("law", "Law or rule"), placeholder="Such as the Accounting Act, 7:2")
     until = st.date_input(**form.field("until", "Until"), value=None, format="YYYY-MM-DD")
-    return lambda: data_return.RecordException(category, ground, law, until)
+    return lambda: data_return.RecordException(data_type, ground, law, until)
 
 
 _EXCEPTION = actions.Dialog("Lawful exception", "Record the exception", _except)
@@ -388,14 +502,12 @@ def _manifest(content: bytes) -> list[Item]:
 
 def _delete(order: Order, form: actions.Form) -> actions.Make:
     file, today = form.file, dates.local_day(form.file.now)
-    say(":material/delete_forever: **{}**", _names(form.scope, order.categories))
-    for kept in data_return.kept_at(file.state.data_return, today, order.categories):
-        say(
-            ":material/gavel: {}, kept to {}: {}",
-            _names(form.scope, (kept.category,)),
-            words.day(kept.until),
-            kept.law,
-        )
+    found = data_return.deletion(order, file.state.data_return, file.context, file.now)
+    goes = _type_names(file, (f.data_type for f in found.goes))
+    say(":material/delete_forever: **{}**", goes or "Nothing can be deleted now.")
+    _in_the_way(found.of, file, md("**Not recorded now:**"))
+    if found.goes:
+        note("The first day possible is {}.", words.day(data_return.first_day(order, found.goes)))
     st.markdown("You certify that the data is deleted. The certificate is made from this record.")
     on = st.date_input(**form.field("on", "Deleted on"), value=today, format="YYYY-MM-DD")
     return lambda: data_return.RecordDeletion(order.id, on)
@@ -405,17 +517,8 @@ def _acknowledge(order: Order, form: actions.Form) -> actions.Make:
     acknowledged = order.model_copy(update={"acknowledged_at": form.file.now})
     if data_return.status(acknowledged) == "deletion_due":
         st.markdown(":material/delete_forever: **The provider deletes the data once you acknowledge.**")
-    st.markdown("Check off each file that is there and matches its SHA-256.")
-    names = [i.name for i in order.items]
-    if len(names) > 20:
-        checked = names if st.checkbox(md("All {:,} files match", len(names)), key=form.key("all")) else []
-    else:
-        checked = [
-            name
-            for number, name in enumerate(names)
-            if st.checkbox(words.plain(name), key=form.key(f"file_{number}"))
-        ]
-    return lambda: data_return.AcknowledgeReturn(order.id, frozenset(checked))
+    checked = check_off.draw(form, order.items)
+    return lambda: data_return.AcknowledgeReturn(order.id, checked)
 
 
 def _mismatch(order: Order, form: actions.Form) -> actions.Make:

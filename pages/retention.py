@@ -50,8 +50,8 @@ def draw(scope: Scope, groups: list[Group]) -> None:
     show.header(
         "Retention",
         f"How long each of {words.count(len(periods), 'data type')} is kept before it is deleted. "
-        f"A shorter period takes effect after {words.count(settings.grace_days, 'day')}, "
-        "in which it can be cancelled; a longer one at once.",
+        f"A shorter period takes effect after {words.count(settings.grace_days, 'day')}, in which it can be "
+        "cancelled; a longer one at once, with a reason. Both are the provider’s own settings.",
         file,
     )
     show.read_only(file)
@@ -133,12 +133,14 @@ def _pending(period: Period, file: CustomerFile) -> words.Markdown:
     pending = period.pending
     assert pending is not None  # noqa: S101  # the caller looked
     return md(
-        ":material/schedule: **{}** from {}, by {} (instruction {:,}). It can be cancelled until {}.",
+        ":material/schedule: **{}** from {}, by {} (instruction {:,}). It can be cancelled until {}; "
+        "the provider’s own setting gives {} for that.",
         words.duration(pending.days),
         words.day_and_distance(pending.effective_at, file.now),
         words.person(file, pending.by),
         pending.sequence,
         words.deadline(pending.effective_at),
+        words.count(file.agreement.retention.grace_days, "day"),
     )
 
 
@@ -157,8 +159,9 @@ def _held(period: Period, file: CustomerFile) -> None:
     if at := period.deletion_resumes_at:
         say(
             ":violet[:material/pause_circle:] **Deletion is paused:** a legal hold was released. "
-            "Deletion resumes on {}.",
+            "Deletion resumes on {}: {} after the release, by the provider’s own setting.",
             words.day_and_distance(at, file.now),
+            words.count(file.agreement.retention.grace_days, "day"),
         )
 
 
@@ -260,7 +263,7 @@ def _hold(form: actions.Form, period: Period) -> actions.Make | None:
         )
     then = period.pending.days if period.pending else period.days
     say(
-        ":material/event: The period, {}{}, counts again {} after the release.",
+        ":material/event: The period, {}{}, counts again {} after the release (the provider’s own setting).",
         words.duration(then),
         md(" by then") if period.pending else "",
         words.count(file.agreement.retention.grace_days, "day"),
@@ -278,9 +281,10 @@ def _release(form: actions.Form, period: Period) -> actions.Make | None:
     say(
         ":material/lock_open: Deletion of {} resumes on "
         "**{}**. Until then nothing is deleted, "
-        "and a new hold can be placed.",
+        "and a new hold can be placed; those {} are the provider’s own setting.",
         kind.name,
         words.day_and_distance(result.effective_at, file.now),
+        words.count(file.agreement.retention.grace_days, "day"),
     )
     _deletion(result, file, figures)
     reason = _reason(form, result)
@@ -307,6 +311,8 @@ def _consequences(
 def _reason(form: actions.Form, result: retention.Consequences) -> str:
     """The clauses behind what is shown, and the reason that they ask for or not."""
     show.clauses(result.clauses, form.file.agreement)
+    if result.reason_required:
+        st.caption("That a reason is needed is the provider’s own setting.")
     return show.reason(form, required=result.reason_required)
 
 
@@ -318,10 +324,12 @@ def _shortening(result: retention.Consequences, file: CustomerFile, figures: lis
         ":material/schedule: From {} to "
         "**{}**, taking effect on "
         "**{}**. "
-        "Until then it can be cancelled, and nothing goes because of it.",
+        "Until then it can be cancelled, and nothing goes because of it. "
+        "The {} until then are the provider’s own setting.",
         words.count(result.period.days, "day"),
         words.duration(result.days),
         words.day_and_distance(result.effective_at, file.now),
+        words.count(file.agreement.retention.grace_days, "day"),
     )
     if result.held:
         say(
@@ -343,7 +351,7 @@ def _lengthening(result: retention.Consequences) -> None:
         words.count(result.period.days, "day"),
         words.duration(result.days),
     )
-    st.markdown(":material/edit_note: As personal data is then kept longer, a reason is needed.")
+    st.markdown(":material/edit_note: Personal data is then kept longer.")
 
 
 def _deletion(result: retention.Consequences, file: CustomerFile, figures: list[MonthlyUsage]) -> None:

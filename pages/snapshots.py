@@ -129,7 +129,7 @@ def _list(scope: Scope, data: Data) -> None:
 def _verify(scope: Scope) -> None:
     key, gone = connection.uploader("snapshots.verify")
     uploaded = st.file_uploader(
-        "Snapshot to verify (PDF or JSON)",
+        "Snapshot or certificate of deletion to verify (PDF or JSON)",
         type=["pdf", "json"],
         key=key,
         max_upload_size=MAX_BYTES // 1_000_000,
@@ -156,9 +156,9 @@ def _verify(scope: Scope) -> None:
             st.error(md("**Key revoked.** {}", text), icon=":material/gpp_bad:")
         case "revoked_later":
             st.warning(md("**Key revoked later.** {}", text), icon=":material/gpp_maybe:")
-    if verdict.snapshot:
+    if verdict.document:
         st.caption("Verification code (SHA-256)")
-        st.code(verdict.snapshot.digest, language=None, wrap_lines=True)
+        st.code(verdict.document.digest, language=None, wrap_lines=True)
 
 
 # --- compare -------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from dpa_core import documents
+from dpa_core import locale
 from dpa_core.access import Forbidden
 from dpa_core.application import Changed
 from dpa_core.subjects import (
@@ -21,7 +21,7 @@ from dpa_core.subjects import (
 )
 from dpa_core.subjects.common import Refusal
 from dpa_core.views import history, notices, tasks
-from tests.conftest import NOW, VERSION, carry_out
+from tests.conftest import CUSTOMERS, NOW, VERSION, carry_out
 
 DAY = date(2027, 2, 1)
 AUDIT = audits.RequestAudit(DAY, DAY, "Access rights", "Anna", cost_acknowledged=True)
@@ -69,7 +69,7 @@ BY_PROVIDER = [
     objections.ProposeCure(1, "Yes"),
     data_return.Deliver(1, ()),
     data_return.Terminate(DAY, "Notice"),
-    data_return.RecordException("contact", "law", "Act", DAY),
+    data_return.RecordException("contacts", "law", "Act", DAY),
     data_return.RecordDeletion(1, DAY),
     assistance.AskCustomer(1, "What?"),
     assistance.AnswerRequest(1, "This"),
@@ -214,15 +214,30 @@ def test_only_an_instruction_of_the_customer_can_be_flagged(application, people,
     assert caught.value.field == "instruction"
 
 
-def test_a_legal_hold_of_the_retention_page_stops_a_deletion(application, people):
+def test_a_legal_hold_of_the_retention_page_stops_a_deletion(application, people, clock):
     act(application, people.anna, retention.PlaceHold("chats", "Dispute"))
     order = act(
         application,
         people.anna,
-        data_return.OrderData("deletion", ("communication_content",), cost_acknowledged=True),
+        data_return.OrderData("deletion", ("communication_content",), "Moved", True, CUSTOMERS["nordfrakt"]),
     )
+    # An exception of another data type makes no difference.
+    sms = data_return.RecordException("sms", "law", "Act", DAY)
+    act(application, people.eva, sms)
     with pytest.raises(Refusal, match="legal hold"):
         act(application, people.eva, data_return.RecordDeletion(order, dates.local_day(NOW)))
+    act(application, people.anna, retention.ReleaseHold("chats"))
+    first = dates.local_day(NOW) + timedelta(days=7)
+    clock.pass_days(6)
+    with pytest.raises(Refusal, match=f"Delete it on {locale.day(first)} or later"):
+        act(application, people.eva, data_return.RecordDeletion(order, first - timedelta(days=1)))
+    assert rows(application, people) == []  # nobody can do anything until then
+    clock.pass_days(1)
+    assert [r[1] for r in rows(application, people)] == ["data_return"]
+    with pytest.raises(Refusal, match=f"Choose from {locale.day(first)}"):
+        act(application, people.eva, data_return.RecordDeletion(order, first - timedelta(days=1)))
+    act(application, people.eva, data_return.RecordDeletion(order, first))
+    assert application.verify() == []
 
 
 def test_two_at_the_provider_at_once_are_told_of_each_other(application, people):
@@ -333,46 +348,6 @@ def test_a_customers_file_tells_nothing_of_another(application, people):
     assert file.incidents == {}
     assert "olsidan" not in repr(file)
     assert "nordfrakt" not in repr(application.open(people.henrik, "solsidan").incidents)
-
-
-# --- the certificate -----------------------------------------------------------------------------
-
-
-def deleted(application, people):
-    act(
-        application,
-        people.eva,
-        data_return.RecordException("contact", "law", '#panic() *Act* <a> "7:2"', date(2033, 12, 31)),
-    )
-    order = data_return.OrderData("deletion", ("contact", "voice_audio"), cost_acknowledged=True)
-    number = act(application, people.anna, order)
-    act(application, people.eva, data_return.RecordDeletion(number, dates.local_day(NOW)))
-    return application.open(people.anna, "nordfrakt"), number
-
-
-def test_the_certificate_is_an_accessible_pdf_and_always_the_same(application, people):
-    file, number = deleted(application, people)
-
-    def made():
-        order = application.open(people.anna, "nordfrakt").closed.find("data_return.orders", number)
-        return documents.deletion_certificate(order, file.name, file.agreement, "0" * 64)
-
-    pdf = made().content
-    assert pdf.startswith(b"%PDF-")
-    assert b"pdfuaid" in pdf
-    assert pdf == made().content
-    # What is excepted later was not excepted when the rest was deleted.
-    later = data_return.RecordException("voice_audio", "law", "Another act", date(2033, 12, 31))
-    act(application, people.eva, later)
-    assert pdf == made().content
-
-
-def test_there_is_no_certificate_without_a_deletion(application, people):
-    number = act(application, people.anna, ORDER)
-    file = application.open(people.anna, "nordfrakt")
-    order = file.state.data_return.orders[number]
-    with pytest.raises(ValueError, match="nothing was deleted"):
-        documents.deletion_certificate(order, file.name, file.agreement, "")
 
 
 # --- history -------------------------------------------------------------------------------------

@@ -278,6 +278,8 @@ def _references(agreement: Agreement) -> Iterator[str]:
     for t in a.retention.data_types:
         where = f'retention.toml, data_types "{t.id}"'
         yield from _unknown(where, "data_category", [t.data_category], categories, "data_categories")
+        if t.id in categories:  # an order of deletion names either
+            yield f'{where}, field "id": a data category has it already; choose another'
     for c in a.clauses:
         if c.page is not None and c.page not in PAGES:
             pages = ", ".join(sorted(PAGES))

@@ -1,4 +1,5 @@
-"""Read a file that may be a snapshot, and tell whether this provider signed it, from the public keys alone.
+"""Read a file that may be a snapshot or a certificate, and tell whether this provider signed it, from the
+public keys alone.
 
 Whoever made the file may mean harm: what it says goes into no verdict before its signature fits. Reading
 9 MB can take seconds, and a PDF can swell, so `verify` runs this module as a process of its own.
@@ -16,6 +17,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 
 import rfc8785
@@ -26,8 +28,10 @@ from pydantic import BaseModel, ValidationError
 from pypdf import PdfReader
 
 from dpa_core.locale import day, local_day, minute_in_full
-from dpa_core.snapshots.model import FORMAT, VERSION, Snapshot
-from dpa_core.snapshots.sign import ALGORITHMS, SIGNED, Revocation, revocation
+from dpa_core.snapshots import certificate, model
+from dpa_core.snapshots.certificate import Certificate
+from dpa_core.snapshots.model import Snapshot
+from dpa_core.snapshots.sign import ALGORITHMS, Revocation, revocation
 
 # RFC 9864 has another name for EdDSA; what was signed under the old one stays as good.
 warnings.filterwarnings("ignore", "EdDSA is deprecated", SecurityWarning)
@@ -40,26 +44,35 @@ Status = Literal["genuine", "altered", "unknown_key", "revoked", "revoked_later"
 by its own account, before that."""
 
 _DEPTH = 20
-_MEMBERS = {"snapshot", "signature"}
+_KINDS: dict[str, tuple[type[Snapshot] | type[Certificate], str, int]] = {
+    Snapshot.MEMBER: (Snapshot, model.FORMAT, model.VERSION),
+    Certificate.MEMBER: (Certificate, certificate.FORMAT, certificate.VERSION),
+}
+"""What can be signed, by its name in the file: with its form, and the newest version of that."""
 _UNSIGNED = (
-    "The file has parts beside the snapshot and its signature, which nobody signed. It is not as DPA Desk "
+    "The file has parts beside what is signed and its signature, which nobody signed. It is not as DPA Desk "
     "made it, and nothing in it can be relied on."
 )
 _TOO_DEEP = "The file is nested too deeply for a snapshot."
 
 
 class NotASnapshot(Exception):
-    """The file cannot be read as a snapshot. The message is for a person."""
+    """The file cannot be read as a snapshot or a certificate. The message is for a person."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a look at the file found. `snapshot` and `key_id` are there where the signature fits."""
+    """What a look at the file found. `document` and `key_id` are there where the signature fits."""
 
     status: Status
     sentence: str
     key_id: str = ""
-    snapshot: Snapshot | None = None
+    document: Snapshot | Certificate | None = None
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The document, where it is a snapshot."""
+        return self.document if isinstance(self.document, Snapshot) else None
 
 
 def refuse_large(size: int) -> None:
@@ -84,8 +97,8 @@ def is_pdf(content: bytes) -> bool:
 
 def examine(content: bytes, keys: Mapping[str, dict[str, Any]]) -> Verdict:
     """Whether the signed JSON of a snapshot is genuine. `keys`: of `usable_keys`. Raises NotASnapshot."""
-    document = _parse(content)
-    if document.keys() != _MEMBERS:
+    name, document = _parse(content)
+    if document.keys() != {name, "signature"}:
         return Verdict("altered", _UNSIGNED)
     signature = str(document["signature"])
     try:
@@ -101,33 +114,43 @@ def examine(content: bytes, keys: Mapping[str, dict[str, Any]]) -> Verdict:
             "genuine cannot be told.",
         )
     try:
-        payload = rfc8785.dumps(document["snapshot"])
+        payload = rfc8785.dumps(document[name])
         public = OKPKey.import_key({k: key[k] for k in ("kty", "crv", "x")})
         jws.deserialize_compact(signature, public, algorithms=list(ALGORITHMS), payload=payload)
     except (JoseError, rfc8785.CanonicalizationError, ValueError, TypeError, KeyError):
         return Verdict("altered", "The file was changed after it was signed. Nothing in it can be relied on.")
     try:
-        snapshot = Snapshot.model_validate(document["snapshot"])
+        signed = _KINDS[name][0].model_validate(document[name])
     except ValidationError as error:
-        raise NotASnapshot("The file is signed, but does not have the parts of a snapshot.") from error
-    return _judged(snapshot, key_id, revocation(key))
+        raise NotASnapshot(f"The file is signed, but does not have the parts of a {name}.") from error
+    return _judged(signed, key_id, revocation(key))
 
 
-def _judged(snapshot: Snapshot, key_id: str, revoked: Revocation | None) -> Verdict:
+def _shown(signed: Snapshot | Certificate) -> tuple[str, date]:
+    """What a file shows, and for which day."""
+    who = signed.customer.name
+    if isinstance(signed, Snapshot):
+        return f"the configuration of {who} as at {day(signed.as_at)}", signed.as_at
+    issued = local_day(signed.issued_at)
+    what = f"the certificate of {day(issued)} that data of {who} was deleted on {day(signed.deleted_on)}"
+    return what, issued
+
+
+def _judged(signed: Snapshot | Certificate, key_id: str, revoked: Revocation | None) -> Verdict:
     """The verdict on a file whose signature fits."""
-    what = f"the configuration of {snapshot.customer.name} as at {day(snapshot.as_at)}"
+    what, on = _shown(signed)
     if revoked is None:
-        sentence = f"Genuine: {what}, unchanged since {snapshot.provider.name} signed it."
-        return Verdict("genuine", sentence, key_id, snapshot)
+        sentence = f"Genuine: {what}, unchanged since {signed.provider.name} signed it."
+        return Verdict("genuine", sentence, key_id, signed)
     because = f" ({revoked.reason})" if revoked.reason else ""
     since = f"{minute_in_full(revoked.at)}{because}"
-    if snapshot.as_at >= local_day(revoked.at) or snapshot.ledger.recorded_at >= revoked.at:
+    if on >= local_day(revoked.at) or signed.ledger.recorded_at >= revoked.at:
         return Verdict(
             "revoked",
             f"The key that signed this file is revoked from {since} on, and the file shows {what}, which is "
             "not before. Anyone who has the key may have made it; do not rely on it.",
             key_id,
-            snapshot,
+            signed,
         )
     return Verdict(
         "revoked_later",
@@ -135,11 +158,12 @@ def _judged(snapshot: Snapshot, key_id: str, revoked: Revocation | None) -> Verd
         "on, and the file does not prove when it was signed: anyone who has the key may have written that "
         "day. Compare the verification code with the one that DPA Desk has on file.",
         key_id,
-        snapshot,
+        signed,
     )
 
 
-def _parse(content: bytes) -> dict[str, Any]:
+def _parse(content: bytes) -> tuple[str, dict[str, Any]]:
+    """What is signed, by its name, and the whole file. Raises NotASnapshot."""
     try:
         document = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique)
     except UnicodeDecodeError as error:
@@ -150,17 +174,19 @@ def _parse(content: bytes) -> dict[str, Any]:
         raise NotASnapshot(
             "The file is no valid JSON. If it is a snapshot, it was cut off or damaged; get it anew."
         ) from error
-    body = document.get("snapshot") if isinstance(document, dict) else None
-    if not isinstance(body, dict) or body.get("format") != FORMAT or "signature" not in document:
-        raise NotASnapshot("The file is JSON, but no signed snapshot of DPA Desk.")
-    version = body.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    members = document if isinstance(document, dict) else {}
+    bodies = {n: body for n in _KINDS if isinstance(body := members.get(n), dict)}
+    name = next((n for n, body in bodies.items() if body.get("format") == _KINDS[n][1]), "")
+    if not name or "signature" not in members:
+        raise NotASnapshot("The file is JSON, but no signed snapshot of DPA Desk, and no certificate.")
+    version, newest = members[name].get("version"), _KINDS[name][2]
+    if not isinstance(version, int) or version > newest:
         raise NotASnapshot(
-            f"The snapshot has another form than this version of DPA Desk reads (up to {VERSION}). "
+            f"The {name} has another form than this version of DPA Desk reads (up to {newest}). "
             "Verify it with a newer one."
         )
-    _refuse_deep(body)
-    return dict(document)
+    _refuse_deep(members[name])
+    return name, members
 
 
 def _refuse_deep(value: Any) -> None:
@@ -185,14 +211,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _attached(content: bytes) -> bytes:
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
-        found = PdfReader(io.BytesIO(content)).attachments.get(SIGNED)
+        inside = PdfReader(io.BytesIO(content)).attachments
+        found = next((f for name in _KINDS if (f := inside.get(f"{name}.json"))), None)
         signed = found[0] if found else None
     except MemoryError:
         raise
     except Exception as error:  # whatever a broken or hostile file makes the reader stumble over
         raise NotASnapshot("The PDF is damaged or cut off; get it anew.") from error
     if signed is None:
-        raise NotASnapshot("The PDF has no snapshot inside.")
+        raise NotASnapshot("The PDF has no snapshot inside, and no certificate.")
     refuse_large(len(signed))
     return signed
 
@@ -213,7 +240,7 @@ class Finding(BaseModel):
     verdict: Verdict | None = None
     signed: str = ""
     """The signed JSON, where its signature fits."""
-    claimed: Snapshot | None = None
+    claimed: Snapshot | Certificate | None = None
     """What the file says it holds, where its key is unknown."""
 
 
@@ -228,12 +255,13 @@ def finding(content: bytes, keys: Mapping[str, dict[str, Any]]) -> Finding:
         return Finding(problem=str(problem))
     except MemoryError:
         return Finding(problem=TOO_MUCH)
-    return Finding(verdict=verdict, signed=signed.decode() if verdict.snapshot else "")
+    return Finding(verdict=verdict, signed=signed.decode() if verdict.document else "")
 
 
-def _claimed(signed: bytes) -> Snapshot | None:
+def _claimed(signed: bytes) -> Snapshot | Certificate | None:
     try:
-        return Snapshot.model_validate(_parse(signed)["snapshot"])
+        name, members = _parse(signed)
+        return _KINDS[name][0].model_validate(members[name])
     except ValidationError:
         return None
 

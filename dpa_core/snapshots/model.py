@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import rfc8785
 from pydantic import Field
@@ -190,8 +190,26 @@ class Measure(Record):
     clause: str
 
 
-class Snapshot(Record):
+class Signed(Record):
+    """What the provider signs as a whole."""
+
+    MEMBER: ClassVar[str]
+    """What it is called in the signed file."""
+
+    def canonical(self) -> bytes:
+        """RFC 8785 canonical JSON: the same state always gives these same bytes."""
+        return rfc8785.dumps(self.model_dump(mode="json"))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, in hexadecimal: the verification code."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+
+class Snapshot(Signed):
     """One customer's configuration at one moment."""
+
+    MEMBER: ClassVar[str] = "snapshot"
 
     format: Literal["dpa-desk.snapshot"] = FORMAT
     version: Literal[1] = VERSION
@@ -209,15 +227,6 @@ class Snapshot(Record):
     review: Review | None
     measures: tuple[Measure, ...]
     certifications: tuple[Measure, ...]
-
-    def canonical(self) -> bytes:
-        """RFC 8785 canonical JSON: the same state always gives these same bytes."""
-        return rfc8785.dumps(self.model_dump(mode="json"))
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the canonical JSON, in hexadecimal: the verification code."""
-        return hashlib.sha256(self.canonical()).hexdigest()
 
 
 def json_schema() -> dict[str, Any]:

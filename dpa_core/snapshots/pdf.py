@@ -1,4 +1,4 @@
-"""A snapshot as a PDF to be filed: PDF/A-3a and PDF/UA-1 at once, the signed JSON attached.
+"""A snapshot or certificate as a PDF to be filed: PDF/A-3a and PDF/UA-1 at once, the signed JSON attached.
 
 The template only lays out texts that it reads from a JSON file; nothing of them is ever taken for code.
 Standard: ISO 19005-3 (PDF/A-3a), ISO 14289-1 (PDF/UA-1).
@@ -11,23 +11,28 @@ from importlib import resources
 from typing import Any
 
 from dpa_core.documents import typeset
-from dpa_core.locale import day, deadline, minute
+from dpa_core.locale import day, day_in_full, deadline, minute, minute_in_full
 from dpa_core.snapshots import charts, model
-from dpa_core.snapshots.sign import SIGNED
+from dpa_core.snapshots.certificate import Certificate
 from dpa_core.snapshots.tables import place
 
 _WAITS_FOR = {"customer": "Customer", "provider": "Provider", "both": "Either side", None: "Nobody"}
 
 
-def render(snapshot: model.Snapshot, signed: bytes) -> bytes:
-    """The PDF. `signed`: what `KeyRing.sign` made of this snapshot. The same input gives the same bytes."""
-    template = (resources.files(__package__) / "snapshot.typ").read_bytes()
+def render(document: model.Snapshot | Certificate, signed: bytes) -> bytes:
+    """The PDF. `signed`: what `KeyRing.sign` made of it. The same input gives the same bytes."""
+    name = document.MEMBER
+    template = (resources.files(__package__) / f"{name}.typ").read_bytes()
 
     def files(shown: typeset.Shown) -> dict[str, bytes]:
-        places, periods = charts.places(snapshot, shown), charts.periods(snapshot, shown)
-        return {SIGNED: signed, "places.svg": places.encode(), "periods.svg": periods.encode()}
+        inside = {f"{name}.json": signed}
+        if isinstance(document, Certificate):
+            return inside
+        places, periods = charts.places(document, shown), charts.periods(document, shown)
+        return inside | {"places.svg": places.encode(), "periods.svg": periods.encode()}
 
-    return typeset.pdf(template, _view(snapshot), snapshot.ledger.recorded_at, ["a-3a", "ua-1"], files)
+    view = _certificate(document) if isinstance(document, Certificate) else _view(document)
+    return typeset.pdf(template, view, document.ledger.recorded_at, ["a-3a", "ua-1"], files)
 
 
 # --- texts ---------------------------------------------------------------------------------------
@@ -77,7 +82,6 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
     on = [f for f in s.features if f.on]
     outside = sorted({t.place for t in s.transfers if t.role != "delivery"})
     held = [p for p in s.retention.periods if p.hold]
-    code = s.digest
     return {
         "alt": {"places": charts.places_in_words(s), "periods": charts.periods_in_words(s)},
         "customer": s.customer.name,
@@ -128,8 +132,8 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
         ],
         "review": _review(s.review),
         "measures": [[m.name, m.summary, m.clause] for m in (*s.certifications, *s.measures)],
-        "code": [code[i : i + 8] for i in range(0, 64, 8)],
-        "head": [s.ledger.digest[i : i + 8] for i in range(0, 64, 8)],
+        "code": _in_groups(s.digest),
+        "head": _in_groups(s.ledger.digest),
     }  # fmt: skip
 
 
@@ -146,3 +150,43 @@ def _review(review: model.Review | None) -> dict[str, Any] | None:
         "notes": review.notes,
         "actions": [[a.what, a.side.capitalize(), _day(a.due) or "None"] for a in review.actions],
     }
+
+
+def _certificate(c: Certificate) -> dict[str, Any]:
+    """The texts of a certificate of deletion."""
+    order = c.order
+    why = f"{order.wish}, order {order.id} of {minute_in_full(order.at)}, by {order.by}"
+    if order.assumed:
+        why = (
+            "Assumed under clause 3.1(xi), as no return was asked for in time after the end of the agreement"
+        )
+    facts = [["Deleted on", day_in_full(c.deleted_on)], ["Order", why]]
+    if order.reason:
+        facts.append(["Reason of the order", order.reason])
+    facts += [
+        ["Recorded", f"{minute_in_full(c.ledger.recorded_at)} by {c.recorded_by}, entry {c.ledger.sequence}"],
+        ["Issued", day_in_full(c.issued_at)],
+    ]
+    return {
+        "provider": c.provider.name,
+        "provider_details": f"{c.provider.name} ({c.provider.registration_number})",
+        "contact": c.provider.contact,
+        "customer": c.customer.name,
+        "agreement": f"{c.agreement.title} of {day_in_full(c.agreement.published)}",
+        "issued": day_in_full(c.issued_at),
+        "facts": facts,
+        "deleted": [[d.category, d.name] for d in c.deleted],
+        "kept": [
+            [k.data.category, k.data.name, g.ground, g.law, day_in_full(g.until)]
+            for k in c.kept
+            for g in k.exceptions
+        ],
+        "waits": [[d.category, d.name] for d in c.waits],
+        "own": [[p.name, p.summary, p.clause] for p in c.own_purposes],
+        "code": _in_groups(c.digest),
+        "entry": _in_groups(c.ledger.digest),
+    }
+
+
+def _in_groups(digest: str) -> list[str]:
+    return [digest[i : i + 8] for i in range(0, 64, 8)]

@@ -1,4 +1,4 @@
-"""Signing keys, and signed snapshots: JWS over the canonical JSON, with Ed25519.
+"""Signing keys, and signed snapshots and certificates: JWS over the canonical JSON, with Ed25519.
 
 A key that is no longer trusted is revoked with a date. RFC 7517 has no member for that; ours is `revoked`, an
 object with `revoked_at` (seconds since 1970, UTC) and a free `reason`, in the form in which OpenID Federation
@@ -25,13 +25,11 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from dpa_core.locale import minute_in_full
-from dpa_core.snapshots.model import Snapshot
+from dpa_core.snapshots.model import Signed
 
 ALGORITHM = "Ed25519"
 ALGORITHMS = (ALGORITHM, "EdDSA")
 """What is accepted: RFC 8037 calls the same signature EdDSA, a name that leaves the curve to the key."""
-SIGNED = "snapshot.json"
-"""Name of the signed JSON inside the PDF."""
 KEYS = "snapshot_keys.json"
 """Name of the key file in the data folder: a JWK set, the newest key first, mode 0600. Of retired keys
 only the public part is kept."""
@@ -54,12 +52,12 @@ class KeyRing:
     problems: tuple[str, ...] = ()
     """A line for each key of the file that is of no use, and why."""
 
-    def sign(self, snapshot: Snapshot) -> bytes:
-        """The signed file, in canonical JSON: the snapshot, and its JWS with the payload detached."""
+    def sign(self, document: Signed) -> bytes:
+        """The signed file, in canonical JSON: the document, and its JWS with the payload detached."""
         protected = {"alg": ALGORITHM, "kid": self.active.thumbprint()}
-        token = jws.serialize_compact(protected, snapshot.canonical(), self.active, algorithms=[ALGORITHM])
+        token = jws.serialize_compact(protected, document.canonical(), self.active, algorithms=[ALGORITHM])
         signature = jws.detach_content(token)
-        return rfc8785.dumps({"snapshot": snapshot.model_dump(mode="json"), "signature": signature})
+        return rfc8785.dumps({document.MEMBER: document.model_dump(mode="json"), "signature": signature})
 
     def jwks(self) -> dict[str, Any]:
         """The public keys, as `/.well-known/jwks.json` shows them."""

@@ -1,4 +1,4 @@
-"""Tell whether a file is a snapshot that this provider signed. Works offline, from the public keys alone.
+"""Tell whether this provider signed a snapshot or certificate. Works offline, from its public keys.
 
 What could hold this process up is read by another one, with limits of time and memory.
 Standard: CWE-400, CWE-409 (a small file that takes or unpacks to too much)
@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dpa_core.snapshots.certificate import Certificate
 from dpa_core.snapshots.examine import (
     MAX_BYTES,
     TOO_MUCH,
@@ -44,15 +45,18 @@ def verify(content: bytes, keys: Mapping[str, dict[str, Any]]) -> Verdict:
 
 
 def compared(content: bytes, keys: Mapping[str, dict[str, Any]]) -> tuple[Verdict, Snapshot | None]:
-    """The verdict, and what the file holds; where its key is unknown, what it says it holds.
+    """The verdict, and the snapshot in the file; where its key is unknown, what it says it holds.
 
-    None for an altered file. Raises NotASnapshot.
+    None for an altered file. Raises NotASnapshot, also for a certificate.
     """
     found = _found(content, keys)
     verdict = _verdict(content, found)
-    if verdict.status == "unknown_key" and found.claimed is None:
+    held = verdict.document or found.claimed
+    if isinstance(held, Certificate):
+        raise NotASnapshot("The file is a certificate of deletion. Snapshots can be compared, nothing else.")
+    if verdict.status == "unknown_key" and held is None:
         raise NotASnapshot("The file does not have the parts of a snapshot.")
-    return verdict, verdict.snapshot or found.claimed
+    return verdict, held
 
 
 def _found(content: bytes, keys: Mapping[str, dict[str, Any]]) -> Finding:
@@ -65,15 +69,15 @@ def _verdict(content: bytes, found: Finding) -> Verdict:
     """The verdict on the file, its pages included. Raises NotASnapshot."""
     if found.verdict is None:
         raise NotASnapshot(found.problem)
-    snapshot = found.verdict.snapshot
-    if is_pdf(content) and snapshot and content != render(snapshot, found.signed.encode()):
+    document = found.verdict.document
+    if is_pdf(content) and document and content != render(document, found.signed.encode()):
         return Verdict(
             "altered",
             "The pages of this PDF are not those that DPA Desk makes from the data inside it: they were "
             "changed, or another version of DPA Desk made them. Of the data inside: "
             f"{found.verdict.sentence}",
             found.verdict.key_id,
-            snapshot,
+            document,
         )
     return found.verdict
 

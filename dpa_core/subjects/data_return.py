@@ -6,7 +6,7 @@ Clauses: 3.1(xi) (the customer's choice, 14 days, lawful exceptions), 3.1(xiii) 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -15,7 +15,7 @@ from dpa_core.agreement import Agreement
 from dpa_core.locale import Label, Value, last_day, worded
 from dpa_core.subjects import dates
 from dpa_core.subjects.common import FileRef, Moment, Record, RecordedEvent, Refusal, Refusals
-from dpa_core.subjects.subject import Body, Command, Context, Shelf, Stage, Steps, Subject, Task, rules
+from dpa_core.subjects.subject import Body, Command, Context, Shelf, Stage, Steps, Subject, Task, Turn, rules
 from dpa_core.subjects.texts import MAX_TITLE, checked_reason, checked_text
 
 CLAUSE = "3.1(xi)"
@@ -30,8 +30,12 @@ WISHES: dict[Wish, str] = {
     "deletion": "Deletion",
     "return_then_deletion": "Return, then deletion",
 }
-Ground = Literal["law", "disaster_recovery"]
-GROUNDS: dict[Ground, str] = {"law": "Retention by law", "disaster_recovery": "Disaster recovery backup"}
+Ground = Literal["law", "disaster_recovery", "other_rules"]
+GROUNDS: dict[Ground, str] = {
+    "law": "Retention by law",
+    "disaster_recovery": "Disaster recovery backup",
+    "other_rules": "Other rules and regulations",
+}
 
 
 # --- state ---------------------------------------------------------------------------------------
@@ -65,6 +69,8 @@ class Kept(Record):
     ground: Ground
     law: str
     until: date
+    data_type: str = ""
+    """Empty: all data of the category, as where it has no data types, or as older entries mean it."""
 
 
 class Order(Record):
@@ -91,6 +97,8 @@ class Order(Record):
     """The entry that recorded the deletion: the certificate carries its digest."""
     exceptions: tuple[Kept, ...] = ()
     """What was lawfully kept when the rest was deleted."""
+    deleted: tuple[str, ...] = ()
+    """What was deleted (`data_types`); empty where an older entry says no more than the categories."""
     withdrawn: bool = False
     assumed: bool = False
     """Not asked for: assumed by clause 3.1(xi) as nobody asked for a return in time."""
@@ -115,7 +123,8 @@ class State(Record):
 
     orders: dict[int, Order] = {}
     deleted: dict[str, date] = {}
-    """Data category -> the last day on which an order's deletion took it away."""
+    """What was deleted -> the last day on which an order's deletion took it away: a data type, or a whole
+    data category."""
     kept: tuple[Kept, ...] = ()
     termination: Termination | None = None
 
@@ -155,8 +164,12 @@ def assumed(state: State, agreement: Agreement) -> Order | None:
     if end is None or end.deleted:
         return None
     spoken_for = {c for o in state.orders.values() if not settled(o) for c in o.categories}
-    spoken_for |= {c for c, last in state.deleted.items() if last >= end.on}
-    left = tuple(c.id for c in agreement.data_categories if c.id not in spoken_for)
+    gone = gone_since(end.on, state, agreement)
+    left = tuple(
+        c.id
+        for c in agreement.data_categories
+        if c.id not in spoken_for and not gone.issuperset(data_types((c.id,), agreement))
+    )
     at = return_until(end, agreement)
     return (
         Order(id=end.sequence, at=at, by="", wish="deletion", categories=left, assumed=True) if left else None
@@ -169,19 +182,148 @@ def orders(state: State, agreement: Agreement, now: datetime) -> dict[int, Order
     return state.orders | ({extra.id: extra} if extra and now >= extra.at else {})
 
 
-def kept_at(state: State, on: date, categories: tuple[str, ...]) -> tuple[Kept, ...]:
-    """The lawful exceptions among these categories that still stand on a day. Clause: 3.1(xi)"""
-    return tuple(k for k in state.kept if k.category in categories and on <= k.until)
+# --- what of an order can be deleted ---------------------------------------------------------------
 
 
-def held_back(order: Order, on: date, state: State, context: Context) -> tuple[str, ...]:
-    """Names of the data types whose legal hold forbids to delete an order's categories on a day.
+def data_types(categories: Sequence[str], agreement: Agreement) -> tuple[str, ...]:
+    """What is deleted or kept by itself: the data types of these categories, and each of them that has none.
+    Clause: Sch. 1 2, Sch. 1 3.5"""
+    types = agreement.retention.data_types
+    return tuple(
+        id for c in categories for id in (tuple(t.id for t in types if t.data_category == c) or (c,))
+    )
 
-    What is lawfully kept on that day is not deleted, so that a hold on it is no hindrance.
+
+def category_of(data_type: str, agreement: Agreement) -> str:
+    """The data category of one of `data_types`."""
+    types = agreement.retention.data_types
+    return next((t.data_category for t in types if t.id == data_type), data_type)
+
+
+def name_of(data_type: str, agreement: Agreement) -> str:
+    """The name of one of `data_types`; its code where the agreement does not know it."""
+    named = {c.id: c.name for c in agreement.data_categories}
+    return (named | {t.id: t.name for t in agreement.retention.data_types}).get(data_type, data_type)
+
+
+def excepted(kept: Kept, agreement: Agreement) -> tuple[str, ...]:
+    """The data types that an exception is about. Clause: 3.1(xi)"""
+    return (kept.data_type,) if kept.data_type else data_types((kept.category,), agreement)
+
+
+def stands_on(kept: Kept, on: date) -> bool:
+    """Whether an exception still stands on a day. Clause: 3.1(xi)"""
+    return on <= kept.until
+
+
+def deleted_by(order: Order, agreement: Agreement) -> tuple[str, ...]:
+    """The data types that an order's deletion took away: none that was kept. Clause: 3.1(xi)"""
+    kept = {id for k in order.exceptions for id in excepted(k, agreement)}
+    return order.deleted or tuple(id for id in data_types(order.categories, agreement) if id not in kept)
+
+
+def gone_since(first: date, state: State, agreement: Agreement) -> frozenset[str]:
+    """The data types that were deleted on a day or since."""
+    last = state.deleted
+    return frozenset(id for c, on in last.items() if on >= first for id in (c, *data_types((c,), agreement)))
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What a deletion at a moment does with one data type, or why it does nothing with it."""
+
+    data_type: str
+    category: str
+    kept: tuple[Kept, ...]
+    """The lawful exceptions that stand for it: it is not deleted."""
+    held: bool
+    """A legal hold stands on it: it waits for the customer."""
+    resumes_at: datetime | None
+    """When its deletion resumes, or has resumed, after its last legal hold was released."""
+    paused: bool
+    """That moment is still to come."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is not deleted yet, though no exception keeps it."""
+        return not self.kept and (self.held or self.paused)
+
+
+def fates(categories: Sequence[str], state: State, context: Context, at: datetime) -> tuple[Fate, ...]:
+    """What a deletion at a moment does with each data type of these categories.
+
+    What is lawfully kept is not deleted, so that a hold on it is no hindrance to the rest.
     Clause: Sch. 1 2, 3.1(xi)
     """
-    excepted = {k.category for k in kept_at(state, on, order.categories)}
-    return tuple(name for c in order.categories if c not in excepted for name in context.held.get(c, ()))
+    agreement, today = context.agreement, dates.local_day(at)
+    stand = [k for k in state.kept if stands_on(k, today)]
+    found = []
+    for id in data_types(categories, agreement):
+        kept = tuple(k for k in stand if id in excepted(k, agreement))
+        resumes = context.held.get(id)
+        found.append(
+            Fate(
+                id,
+                category_of(id, agreement),
+                kept,
+                held=id in context.held and resumes is None,
+                resumes_at=resumes,
+                paused=resumes is not None and at < resumes,
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """How the deletion of an order stands at a moment."""
+
+    of: tuple[Fate, ...]
+    """What is not deleted yet."""
+    goes: tuple[Fate, ...]
+    """What can be deleted now; empty where all of it has to wait."""
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The data types that wait for the customer to release their legal hold."""
+        return tuple(f.data_type for f in self.of if f.waits and f.held)
+
+    @property
+    def paused(self) -> Mapping[str, datetime]:
+        """The data types that wait until deletion resumes -> when that is, in UTC."""
+        return {f.data_type: f.resumes_at for f in self.of if f.waits and f.paused and f.resumes_at}
+
+    @property
+    def kept_until(self) -> date | None:
+        """The day with whose end the first exception is over; None where there is none."""
+        last = [max(k.until for k in f.kept) for f in self.of if f.kept]
+        return min(last) if last else None
+
+
+def deletion(order: Order, state: State, context: Context, at: datetime) -> Deletion:
+    """What of an order can be deleted at a moment.
+
+    An order is carried out as a whole, so that all of it waits while a legal hold stands on a part of it. Of
+    the assumed deletion, which nobody chose, only the categories with held data wait for the customer: it
+    releases the hold, at once or after it has had the data returned. A hold is never released by implication.
+    Clause: Sch. 1 2, 3.1(xi)
+    """
+    found = fates(order.categories, state, context, at)
+    end = state.termination
+    if order.assumed and end:
+        gone = gone_since(end.on, state, context.agreement)
+        found = tuple(f for f in found if f.data_type not in gone)
+    waiting = {f.category for f in found if f.waits}
+    if waiting and not order.assumed:
+        return Deletion(found, ())
+    return Deletion(found, tuple(f for f in found if not f.kept and f.category not in waiting))
+
+
+def first_day(order: Order, goes: Sequence[Fate]) -> date:
+    """The first day on which an order's deletion can have been: not before the order, the acknowledgement of
+    its return, or the day on which deletion resumed after a legal hold. Clause: 3.1(xi), Sch. 1 2"""
+    moments = [order.at, order.acknowledged_at, *(f.resumes_at for f in goes)]
+    return max(dates.local_day(at) for at in moments if at)
 
 
 # --- events --------------------------------------------------------------------------------------
@@ -287,33 +429,43 @@ class ExceptionRecorded(
         return state.but(kept=(*state.kept, self.kept))
 
     def names(self, agreement: Agreement) -> dict[str, Value]:
-        return {"data": _names((self.kept.category,), agreement)}
+        kept = self.kept
+        name = name_of(kept.data_type, agreement) if kept.data_type else _names((kept.category,), agreement)
+        return {"data": name}
 
 
 class Deleted(_Step, kind="data_return.deleted", words="Deleted {data} on {on} ({why})"):
-    """The categories of an order are deleted; exceptions as they stood."""
+    """Categories of an order are deleted, but for the exceptions as they stood."""
 
     categories: tuple[str, ...]
     on: date
     kept: tuple[Kept, ...]
     assumed: bool
+    deleted: tuple[str, ...] = ()
+    """What was deleted, by `data_types`; empty in older entries: all of the categories but what was kept."""
+    waits: tuple[str, ...] = ()
+    """Of the assumed deletion: the data types that are deleted later, as a hold or exception keeps them."""
 
     def apply(self, state: State, event: RecordedEvent) -> State:
-        """The order is carried out. An assumed deletion becomes an order only now."""
+        """The order is carried out. An assumed deletion becomes an order only now: one of its own number for
+        each part, where something of it waits."""
+        id = event.sequence if self.waits else self.order
         if self.assumed:
             told = {"wish": "deletion", "categories": self.categories, "assumed": True}
-            new = Order(id=self.order, at=event.recorded_at, by="", **told)
-            end = state.termination.but(deleted=True) if state.termination else None
-            state = state.but(orders=state.orders | {new.id: new}, termination=end)
-        gone = {c: max(self.on, state.deleted.get(c, self.on)) for c in state.orders[self.order].categories}
-        return self._set(
-            state.but(deleted=state.deleted | gone),
+            new = Order(id=id, at=event.recorded_at, by="", **told)
+            end = state.termination.but(deleted=not self.waits) if state.termination else None
+            state = state.but(orders=state.orders | {id: new}, termination=end)
+        done = state.orders[id].but(
             deleted_on=self.on,
             deleted_by=event.actor,
             certified_at=event.recorded_at,
             deleted_entry=event.sequence,
             exceptions=self.kept,
+            deleted=self.deleted,
         )
+        taken = self.deleted or done.categories
+        gone = {c: max(self.on, state.deleted.get(c, self.on)) for c in taken}
+        return state.but(orders=state.orders | {id: done}, deleted=state.deleted | gone)
 
     def names(self, agreement: Agreement) -> dict[str, Value]:
         why = "assumed after the end" if self.assumed else f"order {self.order}"
@@ -324,12 +476,14 @@ class Deleted(_Step, kind="data_return.deleted", words="Deleted {data} on {on} (
 
 
 class OrderData(Command, by="customer"):
-    """Ask for the return or deletion of categories of data."""
+    """Ask for the return or deletion of categories of data. `name`: the customer's, typed by whoever orders a
+    deletion."""
 
     wish: Wish
     categories: tuple[str, ...]
     reason: str = ""
     cost_acknowledged: bool = False
+    name: str = ""
 
 
 class AcknowledgeReturn(Command, by="customer"):
@@ -369,16 +523,17 @@ class Terminate(Command, by="provider"):
 
 
 class RecordException(Command, by="provider"):
-    """Record data that is lawfully kept for longer. `until` None: no day is chosen yet."""
+    """Record data that is lawfully kept for longer. `data_type`: one of `data_types`. `until` None: no day is
+    chosen yet."""
 
-    category: str
+    data_type: str
     ground: Ground
     law: str
     until: date | None
 
 
 class RecordDeletion(Command, by="provider"):
-    """Record that the categories of an order were deleted on a day."""
+    """Record that what an order is about was deleted on a day."""
 
     order: int
     on: date
@@ -412,8 +567,7 @@ def _obstacle(step: type[Command], order: Order, state: State, context: Context)
     if step is WithdrawOrder and _over_since(state, context):
         return refuse("deletion_assumed", CLAUSE, "order")
     if step is RecordDeletion:
-        # Of all days that the deletion can have, the first is the one with the most exceptions.
-        return _hindrance(order, dates.local_day(order.at), state, context)
+        return _hindrance(deletion(order, state, context, context.now), context)
     return None
 
 
@@ -423,10 +577,24 @@ def _over_since(state: State, context: Context) -> datetime | None:
     return until if until and context.now >= until else None
 
 
-def _hindrance(order: Order, on: date, state: State, context: Context) -> Refusal | None:
-    """The refusal of a deletion on a day that a legal hold forbids; None where none does."""
-    names = held_back(order, on, state, context)
-    return refuse("legal_hold", HOLD_CLAUSE, "order", names=names) if names else None
+def _hindrance(stands: Deletion, context: Context) -> Refusal | None:
+    """Why nothing of an order can be deleted now; None where something can."""
+    if stands.goes:
+        return None
+    if stands.held:
+        return refuse("legal_hold", HOLD_CLAUSE, "order", names=_type_names(stands.held, context))
+    if paused := stands.paused:
+        first = dates.local_day(max(paused.values()))
+        days = context.agreement.retention.grace_days
+        names = _type_names(tuple(paused), context)
+        return refuse("deletion_paused", HOLD_CLAUSE, "order", names=names, days=days, first=first)
+    until = stands.kept_until
+    assert until is not None  # noqa: S101  # something is left of an open order
+    return refuse("all_kept", CLAUSE, "order", until=until)
+
+
+def _type_names(data_types: Sequence[str], context: Context) -> tuple[str, ...]:
+    return tuple(name_of(id, context.agreement) for id in data_types)
 
 
 STEPS: Steps[Order, State] = Steps(lambda order, state, context: STAGES[status(order)], _misfit, _obstacle)
@@ -453,10 +621,8 @@ class Consequences:
     categories: tuple[str, ...]
     """Names."""
     deletes: bool
-    held: tuple[str, ...]
-    """Data types under a legal hold among them: deletion has to wait for its release."""
-    kept: tuple[Kept, ...]
-    """Lawful exceptions that stand."""
+    fates: tuple[Fate, ...]
+    """What a deletion at this moment would do with each data type."""
     clauses: tuple[str, ...]
 
 
@@ -479,15 +645,18 @@ def consequences(command: OrderData, state: State, context: Context) -> Conseque
     ordered = _in_open_orders(state, context)
     if double := tuple(c.name for c in chosen if c.id in ordered):
         raise refuse("ordered_already", CLAUSE, "categories", names=double)
-    deletes = command.wish != "return" or state.termination is not None
-    today = dates.local_day(context.now)
+    chosen_ids = tuple(c.id for c in chosen)
     return Consequences(
         categories=tuple(c.name for c in chosen),
-        deletes=deletes,
-        held=tuple(name for c in chosen for name in context.held.get(c.id, ())) if deletes else (),
-        kept=kept_at(state, today, command.categories) if deletes else (),
+        deletes=command.wish != "return" or state.termination is not None,
+        fates=fates(chosen_ids, state, context, context.now),
         clauses=(CLAUSE, COST_CLAUSE),
     )
+
+
+def will_delete(order: Order) -> bool:
+    """Whether an open order ends in a deletion, at once or after its return. Clause: 3.1(xi)"""
+    return order.wish != "return" or order.at_end
 
 
 # --- decisions -----------------------------------------------------------------------------------
@@ -498,13 +667,24 @@ decide = rules()
 
 @decide.register
 def _order_data(command: OrderData, state: State, context: Context) -> list[Body]:
-    """A written request, with its cost acknowledged. Clause: 3.1(xi), 3.1(xiii)"""
-    consequences(command, state, context)
+    """A written request, with its cost acknowledged. What cannot be undone is ordered with a reason and under
+    the customer's own name: both by the provider's own setting. Clause: 3.1(xi), 3.1(xiii)"""
+    result = consequences(command, state, context)
     reason = checked_reason(command.reason)
+    if result.deletes:
+        if not reason:
+            raise refuse("reason_missing", CLAUSE, "reason")
+        if _as_typed(command.name) != _as_typed(context.customer_name):
+            raise refuse("wrong_name", CLAUSE, "name", name=context.customer_name)
     if not command.cost_acknowledged:
         raise refuse("cost_not_acknowledged", COST_CLAUSE, "cost_acknowledged")
     wanted = tuple(c.id for c in context.agreement.data_categories if c.id in command.categories)
     return [Ordered(wish=command.wish, categories=wanted, reason=reason, cost_acknowledged=True)]
+
+
+def _as_typed(name: str) -> str:
+    """A name without what two keyboards or a copy may do otherwise: spaces, and how an accent is put."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 @decide.register
@@ -571,37 +751,62 @@ def _terminate(command: Terminate, state: State, context: Context) -> list[Body]
 
 @decide.register
 def _record_exception(command: RecordException, state: State, context: Context) -> list[Body]:
-    """What a law wants kept for longer, under that law and until a day to come. Clause: 3.1(xi)"""
-    if command.category not in {c.id for c in context.agreement.data_categories}:
-        raise refuse("unknown_category", CLAUSE, "category")
+    """What a law or rule wants kept for longer, under that law and until a day to come. Clause: 3.1(xi)"""
+    agreement = context.agreement
+    if command.data_type not in data_types([c.id for c in agreement.data_categories], agreement):
+        raise refuse("unknown_data_type", CLAUSE, "data_type")
+    if command.ground not in GROUNDS:
+        raise refuse("unknown_ground", CLAUSE, "ground", grounds=tuple(GROUNDS.values()))
     law = checked_text(command.law, "law", CLAUSE, limit=MAX_TITLE)
     until = command.until
     if until is None:
         raise refuse("until_missing", CLAUSE, "until")
     if until <= dates.local_day(context.now):
         raise refuse("until_past", CLAUSE, "until", until=until)
-    kept = Kept(category=command.category, ground=command.ground, law=law, until=until)
+    category = category_of(command.data_type, agreement)
+    own = "" if command.data_type == category else command.data_type
+    kept = Kept(category=category, ground=command.ground, law=law, until=until, data_type=own)
     return [ExceptionRecorded(kept=kept)]
 
 
 @decide.register
 def _record_deletion(command: RecordDeletion, state: State, context: Context) -> list[Body]:
-    """A deletion from its order to today, unless a legal hold forbids it. Clause: 3.1(xi), Sch. 1 2"""
-    order, on = _taken(command, state, context), command.on
-    first, today = dates.local_day(order.at), dates.local_day(context.now)
-    if not first <= on <= today:
-        raise refuse("day_outside", CLAUSE, "on", on=on, first=first, today=today)
-    if hindrance := _hindrance(order, on, state, context):
-        raise hindrance
+    """A deletion of all that no legal hold and no lawful exception keeps. An exception that is over by now
+    keeps nothing back: what it was about is deleted too. Clause: 3.1(xi), Sch. 1 2"""
+    order = _taken(command, state, context)
+    stands = deletion(order, state, context, context.now)
+    _check_day(command.on, order, stands.goes, context)
+    gone = tuple(f.data_type for f in stands.goes)
+    waiting = {f.category for f in stands.of if f.waits}
+    kept = dict.fromkeys(k for f in stands.of if f.category not in waiting for k in f.kept)
+    rest = tuple(f.data_type for f in stands.of if f.data_type not in gone)
     return [
         Deleted(
             order=order.id,
-            categories=order.categories,
-            on=on,
-            kept=kept_at(state, on, order.categories),
+            categories=tuple(c for c in order.categories if c not in waiting),
+            on=command.on,
+            kept=tuple(kept),
             assumed=order.assumed,
+            deleted=gone,
+            waits=rest if order.assumed else (),
         )
     ]
+
+
+def _check_day(on: date, order: Order, goes: Sequence[Fate], context: Context) -> None:
+    """Raises the Refusal of a day on which an order can't have been carried out. Clause: 3.1(xi), Sch. 1 2"""
+    today, first = dates.local_day(context.now), first_day(order, goes)
+    if on > today:
+        raise refuse("day_to_come", CLAUSE, "on", on=on, first=first, today=today)
+    if on >= first:
+        return
+    early = tuple(f.data_type for f in goes if f.resumes_at and on < dates.local_day(f.resumes_at))
+    if on < dates.local_day(order.at):
+        raise refuse("before_order", CLAUSE, "on", on=on, first=first, today=today)
+    if order.acknowledged_at and on < dates.local_day(order.acknowledged_at):
+        raise refuse("before_acknowledged", CLAUSE, "on", on=on, first=first, today=today)
+    names, days = _type_names(early, context), context.agreement.retention.grace_days
+    raise refuse("before_resumed", HOLD_CLAUSE, "on", names=names, days=days, first=first, today=today)
 
 
 # --- what is open --------------------------------------------------------------------------------
@@ -610,9 +815,8 @@ _TASKS: dict[Status, str] = {
     "waits_for_provider": "deliver",
     "delivered": "acknowledge",
     "does_not_match": "deliver_again",
-    "deletion_due": "delete",
 }
-"""The step that an order waits for."""
+"""The step that an order waits for, before its deletion."""
 
 
 def tasks(state: State, context: Context) -> Iterator[Task]:
@@ -622,21 +826,52 @@ def tasks(state: State, context: Context) -> Iterator[Task]:
     for order in (*state.orders.values(), *((extra,) if extra else ())):
         stands = status(order)
         if step := _TASKS.get(stands):
-            yield Task(
-                f"data_return/{order.id}",
-                "data_return",
-                "assumed_deletion" if order.assumed else order.wish,
-                step,
-                {"id": str(order.id)},
-                STAGES[stands].waits_for,
-                CLAUSE,
-                begins=order.at,
-                opened_at=order.at,
-                by=order.by or None,
-                entry=order.id,
-            )
+            yield _task(order, step, STAGES[stands].waits_for, order.at)
+        elif stands == "deletion_due":
+            yield from _deletion_tasks(order, state, context)
     if extra and state.termination:
         yield _end_task(state.termination, extra)
+
+
+def _task(
+    order: Order, step: str, waits_for: Turn | None, begins: datetime, ends: datetime | None = None
+) -> Task:
+    """One order, and the step it waits for. Without a step, it ends by the calendar."""
+    return Task(
+        f"data_return/{order.id}",
+        "data_return",
+        "assumed_deletion" if order.assumed else order.wish,
+        step,
+        {"id": str(order.id)},
+        waits_for,
+        CLAUSE,
+        due=None if step else ends,
+        begins=begins,
+        ends=ends,
+        opened_at=order.at,
+        by=order.by or None,
+        entry=order.id,
+    )
+
+
+def _deletion_tasks(order: Order, state: State, context: Context) -> Iterator[Task]:
+    """For whom a deletion waits, from one moment at which that may change to the next: for the provider where
+    something can be deleted, for the customer where a legal hold stands in the way, else for the calendar."""
+    agreement = context.agreement
+    types = data_types(order.categories, agreement)
+    ends = [dates.end_of(k.until) for k in state.kept if set(types) & set(excepted(k, agreement))]
+    resumptions = [at for id in types if (at := context.held.get(id))]
+    begins = sorted({order.at, *(at for at in (*ends, *resumptions) if at > order.at)})
+    spans: list[tuple[datetime, str, Turn | None]] = []
+    for at in begins:
+        stands = deletion(order, state, context, at)
+        step: tuple[str, Turn | None] = ("delete", "provider")
+        if not stands.goes:
+            step = ("release_hold", "customer") if stands.held else ("", None)
+        if not spans or spans[-1][1:] != step:
+            spans.append((at, *step))
+    for number, (at, name, side) in enumerate(spans, start=1):
+        yield _task(order, name, side, at, spans[number][0] if number < len(spans) else None)
 
 
 def _end_task(end: Termination, extra: Order) -> Task:
@@ -710,6 +945,7 @@ DATA_RETURN = Subject(
         "delete": "Delete the data and record it",
         "deliver": "Deliver the data with its manifest",
         "deliver_again": "Deliver again: the customer reports a mismatch",
+        "release_hold": "Release the legal hold, or the deletion waits",
     },
     shelves=(Shelf("orders", Order, lambda order, _: settled(order)),),
     touches=touches,

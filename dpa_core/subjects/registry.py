@@ -338,6 +338,7 @@ def context_of(
         now=now,
         side=side,
         customer_id=customer_id,
+        customer_name=state.customer.name,
         sequence=sequence,
         features_on=state.features.on,
         in_use=state.features.on - own.suspended.keys(),

@@ -132,13 +132,15 @@ def periods(state: State, agreement: Agreement, now: datetime) -> tuple[Period, 
     return tuple(period(t.id, state, agreement, now) for t in agreement.retention.data_types)
 
 
-def held(state: State, agreement: Agreement) -> dict[str, tuple[str, ...]]:
-    """Data category -> names of its data types under a legal hold. Clause: Sch. 1 2"""
-    found: dict[str, tuple[str, ...]] = {}
-    for kind in agreement.retention.data_types:
-        if state.of(kind.id).hold:
-            found[kind.data_category] = (*found.get(kind.data_category, ()), kind.name)
-    return found
+def held(state: State, agreement: Agreement) -> dict[str, datetime | None]:
+    """Data type that is or last was under a legal hold -> from when it may be deleted again; None while the
+    hold stands. Clause: Sch. 1 2"""
+    found = {t.id: state.of(t.id) for t in agreement.retention.data_types}
+    return {
+        id: None if stands.hold else stands.deletion_resumes_at
+        for id, stands in found.items()
+        if stands.hold or stands.deletion_resumes_at
+    }
 
 
 # --- what a period removes -----------------------------------------------------------------------
@@ -195,6 +197,21 @@ def losses(
                 )
             )
     return tuple(sorted(result, key=lambda loss: loss.month))
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How much is stored: records, and their size in bytes."""
+
+    records: int
+    bytes: int
+
+
+def stored(usage: Iterable[MonthlyUsage], since: date, at: date) -> Stored:
+    """What is stored `at` of what came in on or after the day `since`: by monthly figures, of which the month
+    of `at` counts as a whole, and one that `since` cuts in two as evenly spread over its days."""
+    left = losses(usage, kept_now=(at - since).days, kept_then=-31, at=at)
+    return Stored(sum(month.records for month in left), sum(month.bytes for month in left))
 
 
 # --- events --------------------------------------------------------------------------------------
@@ -453,16 +470,19 @@ decide = rules()
 
 
 def _checked(command: Step, state: State, context: Context) -> tuple[Consequences, str]:
-    """What a command brings about, and its reason. Refused without a reason where one is required."""
+    """What a command brings about, and its reason. Refused without a reason where the provider's own setting
+    asks for one."""
     result = consequences(command, state, context)
-    reason = checked_reason(command.reason, required_by=CLAUSE if result.reason_required else None)
+    reason = checked_reason(command.reason)
+    if result.reason_required and not reason:
+        raise refuse("reason_missing", CLAUSE, "reason")
     return result, reason
 
 
 @decide.register
 def _set_period(command: SetPeriod, state: State, context: Context) -> list[Body]:
     """A shorter period after the grace period; a longer one at once, with a reason, as it keeps personal
-    data longer. Clause: Sch. 1 2, 3.1(i)
+    data longer: both by the provider's own setting. Clause: Sch. 1 2, 3.1(i)
     """
     result, reason = _checked(command, state, context)
     data_type, before, days = command.data_type, result.period.days, command.days
@@ -483,7 +503,7 @@ def _cancel_shortening(command: CancelShortening, state: State, context: Context
 
 @decide.register
 def _place_hold(command: PlaceHold, state: State, context: Context) -> list[Body]:
-    """Deletion stops at once, for a reason. Clause: Sch. 1 2, 3.1(i)"""
+    """Deletion stops at once, for a reason, as the provider's own setting asks. Clause: Sch. 1 2, 3.1(i)"""
     result, reason = _checked(command, state, context)
     kept = result.period.stored_since
     return [HoldPlaced(data_type=command.data_type, reason=reason, keeps_from=kept)]
@@ -491,7 +511,7 @@ def _place_hold(command: PlaceHold, state: State, context: Context) -> list[Body
 
 @decide.register
 def _release_hold(command: ReleaseHold, state: State, context: Context) -> list[Body]:
-    """Deletion goes on after the grace period. Clause: Sch. 1 2, 3.1(i)"""
+    """Deletion goes on after the grace period, the provider's own setting. Clause: Sch. 1 2, 3.1(i)"""
     result, reason = _checked(command, state, context)
     return [HoldReleased(data_type=command.data_type, resumes_at=result.effective_at, reason=reason)]
 

@@ -147,8 +147,9 @@ class Context:
     """Identifiers of the customer's features that are switched on."""
     in_use: frozenset[str] = frozenset()
     """Those of them that run: what else the agreement and its course take away is left out."""
-    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Data category -> names of its data types under a legal hold."""
+    held: Mapping[str, datetime | None] = field(default_factory=dict)
+    """Data type that is, or last was, under a legal hold -> from when its data may be deleted again, in UTC;
+    None while the hold stands."""
     changes: Mapping[int, Published] = field(default_factory=dict)
     """Published changes to the list of sub-processors, by identifier."""
     opened_at: datetime | None = None
@@ -163,6 +164,7 @@ class Context:
     """The entry that the command is about (`Command.cited_entry`); None where there is none."""
     existing_customers: frozenset[str] = frozenset()
     """Those of `Command.named_customers` that exist."""
+    customer_name: str = ""
 
     @property
     def opened_on(self) -> date | None:

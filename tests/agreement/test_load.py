@@ -1,6 +1,7 @@
 """A folder with a mistake in it is refused in a line that says where, what and what to do."""
 
 import shutil
+from datetime import date
 
 import pytest
 
@@ -122,6 +123,12 @@ def test_the_real_agreement_loads():
             'data_category = "contact"',
             'data_category = "friends"',
             ['data_types "contacts", field "data_category": "friends"'],
+        ),
+        (
+            "retention.toml",
+            'id = "contacts"',
+            'id = "contact"',
+            ['data_types "contact", field "id": a data category has it already; choose another'],
         ),
         (
             "terms.toml",
@@ -249,6 +256,14 @@ def test_the_folder_must_bear_the_version(folder):
     other = folder.rename(folder.with_name("2027-01-01"))
     (line,) = problems(other)
     assert line.startswith('2027-01-01/agreement.toml, field "version": "2026-01-29"')
+
+
+@pytest.mark.parametrize("id", ["call_recordings", "transcripts", "chats", "emails", "sms"])
+def test_what_was_said_and_written_can_be_kept_for_the_seven_years_that_some_laws_want(id):
+    (agreement,) = load_all().values()
+    for years in (5, 7):  # either may have two leap days, as from this day on
+        wanted = (date(2028 + years, 2, 28) - date(2028, 2, 28)).days
+        assert agreement.data_type(id).maximum_days >= wanted
 
 
 def test_a_missing_folder_is_named(tmp_path):

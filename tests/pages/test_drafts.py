@@ -20,7 +20,6 @@ DRAFT = "Draft of 24 Nov 2026, 15:00"
 FORMS = [
     ("assistance", "anna", "What you need"),
     ("audits", "anna", "Scope"),
-    ("data_return", "anna", "Reason (optional)"),
     ("notices", "eva", "Reason, as customers will read it"),
     ("incidents", "eva", "Title, as customers will read it"),
     ("what_if", "david", "Reason (optional)"),

@@ -12,7 +12,7 @@ from dpa_core.application import Application
 from dpa_core.subjects import assistance, audits, data_return, dates, incidents, objections
 from pages.parts import uploads
 from tests.conftest import NOW, People, SettableClock
-from tests.pages import as_read, confirm, labels, shown, visit
+from tests.pages import alone, as_read, confirm, labels, shown, visit
 from tests.test_requests import AUDIT, BREACH, HELP, ORDER, TALVOX, act, announce, govern
 
 PAGES = ["audits", "notices", "data_return", "assistance", "incidents"]
@@ -146,10 +146,11 @@ def test_a_second_termination(application: Application, people: People) -> None:
 
 
 def test_an_order_without_a_category_or_the_cost(application: Application, people: People) -> None:
-    at = press(visit("data_return", application, people.anna, "nordfrakt"), "Send the order")
-    assert "No known category is chosen" in errors(at)
-    at = field(at, "Data categories").set_value(["contact"]).run()
-    assert "(3.1(xiii))" in errors(press(at, "Send the order"))
+    at = press(visit("data_return", application, people.anna, "nordfrakt"), "Order a return or deletion")
+    assert next(b for b in at.button if b.label == "Send the order").disabled
+    categories = field(at, "Data categories")
+    at = alone(at, categories.set_value(["contact"]))
+    assert "(3.1(xiii))" in errors(confirm(at, "Send the order"))
 
 
 # --- assistance ----------------------------------------------------------------------------------

@@ -28,17 +28,26 @@ from tests.conftest import NOW
 from tests.subjects.scenario import AGREEMENT, TICK, Scenario
 
 ALL = tuple(c.id for c in AGREEMENT.data_categories)
+TYPES = data_return.data_types(ALL, AGREEMENT)
+VOICE = ("call_recordings", "voicebot_recordings")
 TODAY = dates.local_day(NOW)
+DAY = timedelta(days=1)
+NAME = "Åkeri Nord AB"
+HELD = {"call_recordings": None}
 FILES = (Item(name="b.csv", size=2, sha256="b" * 64), Item(name="a.csv", size=1, sha256="a" * 64))
 
 
 def scenario(at=NOW, held=None):
-    """`held`: data category -> names of its data types under a legal hold."""
-    return Scenario(data_return.DATA_RETURN, at, held=held or {})
+    """`held`: data type -> when its deletion resumes; None while its legal hold stands."""
+    return Scenario(data_return.DATA_RETURN, at, held=held or {}, customer_name=NAME)
 
 
-def wish(wish="return", categories=("contact",), cost=True):
-    return OrderData(wish, categories, cost_acknowledged=cost)
+def wish(wish="return", categories=("contact",), cost=True, reason="Moved", name=NAME):
+    return OrderData(wish, categories, reason, cost_acknowledged=cost, name=name)
+
+
+def except_(data_type, until, law="Act"):
+    return RecordException(data_type, "law", law, until)
 
 
 def found(c):
@@ -133,64 +142,213 @@ def test_a_deletion_follows_the_return_only_once_it_is_acknowledged():
     assert found(c)[1].deleted_entry == entry == 4
 
 
+@pytest.mark.parametrize("kind", ["deletion", "return_then_deletion"])
+def test_a_deletion_is_ordered_with_a_reason_and_under_the_customers_own_name(kind):
+    c = scenario()
+    refusal = c.refused(wish(kind, reason=" "))
+    assert (refusal.code, refusal.field) == ("data_return.reason_missing", "reason")
+    assert "the provider’s own setting" in refusal.remedy
+    for name in ("", "Åkeri", "åkeri nord ab", NAME + " x"):
+        refusal = c.refused(wish(kind, name=name))
+        assert (refusal.field, NAME in refusal.remedy) == ("name", True)
+    # As another keyboard writes it, and with blanks that a copy brings along.
+    c.go(wish(kind, name=" A\u030akeri  Nord AB\n"))
+
+
+def test_a_return_wants_neither_until_the_agreement_ends_and_no_copy_stays():
+    c = scenario()
+    c.go(wish(reason="", name=""))
+    c.go(Terminate(TODAY, "Notice"), "provider")
+    assert c.refused(wish(categories=("voice_audio",), name="")).field == "name"
+    assert c.refused(wish(categories=("voice_audio",), reason="")).field == "reason"
+
+
+def refused_day(c, day, id=1):
+    refusal = c.refused(RecordDeletion(id, day), "provider")
+    assert refusal.field == "on"
+    return refusal.code.removeprefix("data_return."), refusal.clause, refusal.parameters["first"]
+
+
 def test_a_deletion_is_dated_from_the_order_to_today():
     c = scenario()
     c.go(wish("deletion"))
-    for day in (TODAY - timedelta(days=1), TODAY + timedelta(days=1)):
-        assert c.refused(RecordDeletion(1, day), "provider").field == "on"
+    assert refused_day(c, TODAY - DAY) == ("before_order", "3.1(xi)", TODAY)
+    assert refused_day(c, TODAY + DAY) == ("day_to_come", "3.1(xi)", TODAY)
+    c.until(NOW + 2 * DAY)
+    assert refused_day(c, TODAY + 3 * DAY) == ("day_to_come", "3.1(xi)", TODAY)
     c.go(RecordDeletion(1, TODAY), "provider")
+    assert c.refused(RecordDeletion(1, TODAY), "provider").code == "data_return.does_not_fit"
 
 
-def test_a_legal_hold_stops_a_deletion_until_released_or_excepted():
-    c = scenario(held={"voice_audio": ("Call recordings",)})
+def test_a_return_is_acknowledged_before_its_deletion():
+    c = scenario()
+    c.go(wish("return_then_deletion"))
+    c.go(Deliver(1, FILES, "By courier"), "provider")
+    c.until(NOW + 4 * DAY).go(AcknowledgeReturn(1, frozenset({"a.csv", "b.csv"})))
+    acknowledged = TODAY + 4 * DAY
+    assert refused_day(c, TODAY - DAY) == ("before_order", "3.1(xi)", acknowledged)
+    assert refused_day(c, acknowledged - DAY) == ("before_acknowledged", "3.1(xi)", acknowledged)
+    c.go(RecordDeletion(1, acknowledged), "provider")
+    assert found(c)[1].deleted_on == acknowledged
+
+
+# --- legal holds, and the days after them --------------------------------------------------------
+
+
+def test_a_legal_hold_stops_a_deletion_whatever_else_is_excepted():
+    c = scenario(held=HELD)
     c.go(wish("deletion", ("voice_audio",)))
     refusal = c.refused(RecordDeletion(1, TODAY), "provider")
-    assert (refusal.clause, refusal.message) == ("Sch. 1 2", "A legal hold stands on Call recordings.")
-    c.go(RecordException("voice_audio", "law", "Accounting Act 7:2", date(2033, 12, 31)), "provider")
+    assert (refusal.code, refusal.field, refusal.clause) == ("data_return.legal_hold", "order", "Sch. 1 2")
+    assert refusal.message == "A legal hold stands on Call recordings."
+    # Another data type of the same category is kept by law: the hold stands in the way all the same.
+    c.go(except_("voicebot_recordings", date(2033, 12, 31)), "provider")
+    assert c.refused(RecordDeletion(1, TODAY), "provider").message == refusal.message
+    assert data_return.steps_open(found(c)[1], c.state, c.context("provider")) == ()
+    # What is kept by law itself is not deleted, so that the rest can be.
+    c.go(except_("call_recordings", date(2033, 12, 31)), "provider")
+    c.refused(RecordDeletion(1, TODAY), "provider")
+
+
+def test_what_is_held_and_excepted_stays_and_the_rest_is_deleted():
+    c = scenario(held=HELD)
+    c.go(wish("deletion", ("voice_audio",)))
+    c.go(except_("call_recordings", date(2033, 12, 31)), "provider")
+    assert data_return.steps_open(found(c)[1], c.state, c.context("provider")) == (RecordDeletion,)
     c.go(RecordDeletion(1, TODAY), "provider")
+    assert found(c)[1].deleted == ("voicebot_recordings",)
+    assert [k.data_type for k in found(c)[1].exceptions] == ["call_recordings"]
+
+
+def test_in_the_days_after_a_released_hold_nothing_is_deleted_or_recorded_as_deleted():
+    resumes = NOW + 7 * DAY
+    first = TODAY + 7 * DAY
+    c = scenario(held={"call_recordings": resumes})
+    c.go(wish("deletion", ("voice_audio",)))
+    for moment in (NOW, resumes - DAY, resumes - TICK):
+        c.until(moment)
+        refusal = c.refused(RecordDeletion(1, TODAY), "provider")
+        assert (refusal.code, refusal.clause) == ("data_return.deletion_paused", "Sch. 1 2")
+        assert refusal.parameters["first"] == first
+        assert "7 days after that, which is the provider’s own setting" in refusal.message
+        assert data_return.steps_open(found(c)[1], c.state, c.context("provider")) == ()
+    c.until(resumes)
+    assert refused_day(c, first - DAY) == ("before_resumed", "Sch. 1 2", first)
+    c.go(RecordDeletion(1, first), "provider")
+
+
+def test_what_is_released_first_waits_with_the_rest_of_the_order_for_the_last():
+    c = scenario(held={"call_recordings": NOW + 3 * DAY, "voicebot_recordings": NOW + 5 * DAY})
+    c.go(wish("deletion", ("voice_audio",)))
+    assert c.refused(RecordDeletion(1, TODAY), "provider").parameters["first"] == TODAY + 5 * DAY
+    c.until(NOW + 5 * DAY)
+    assert refused_day(c, TODAY + 4 * DAY) == ("before_resumed", "Sch. 1 2", TODAY + 5 * DAY)
+
+
+def test_a_hold_that_ended_before_the_order_is_no_matter():
+    c = scenario(held={"call_recordings": NOW - 3 * DAY})
+    c.go(wish("deletion", ("voice_audio",)))
+    c.go(RecordDeletion(1, TODAY), "provider")
+
+
+# --- lawful exceptions ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("command", "field"),
     [
-        (RecordException("nothing", "law", "Act", date(2030, 1, 1)), "category"),
-        (RecordException("contact", "law", " ", date(2030, 1, 1)), "law"),
-        (RecordException("contact", "law", "Act", TODAY), "until"),
-        (RecordException("contact", "law", "Act", None), "until"),
+        (RecordException("nothing", "law", "Act", date(2030, 1, 1)), "data_type"),
+        (RecordException("contact", "law", "Act", date(2030, 1, 1)), "data_type"),
+        (RecordException("contacts", "habit", "Act", date(2030, 1, 1)), "ground"),
+        (RecordException("contacts", "law", " ", date(2030, 1, 1)), "law"),
+        (RecordException("contacts", "law", "Act", TODAY), "until"),
+        (RecordException("contacts", "law", "Act", None), "until"),
     ],
 )
 def test_what_an_exception_must_say(command, field):
-    assert scenario().refused(command, "provider").field == field
+    refusal = scenario().refused(command, "provider")
+    assert (refusal.field, refusal.clause) == (field, "3.1(xi)")
 
 
-@pytest.mark.parametrize("excepted", [False, True])
-def test_the_deletion_is_offered_only_where_no_legal_hold_forbids_it(excepted):
-    c = scenario(held={"voice_audio": ("Call recordings",)})
+def test_other_rules_and_regulations_are_a_ground_of_their_own():
+    c = scenario()
+    c.go(RecordException("contacts", "other_rules", "Rule book 4", date(2030, 1, 1)), "provider")
+    assert c.state.kept[0].ground == "other_rules"
+    assert data_return.GROUNDS["other_rules"] == "Other rules and regulations"
+
+
+def test_a_category_without_data_types_is_excepted_as_a_whole():
+    c = scenario()
+    c.go(except_("identification", date(2030, 1, 1)), "provider")
+    assert (c.state.kept[0].category, c.state.kept[0].data_type) == ("identification", "")
+    assert data_return.excepted(c.state.kept[0], AGREEMENT) == ("identification",)
+
+
+def test_an_exception_of_a_whole_category_means_each_of_its_data_types():
+    old = data_return.Kept.model_validate(
+        {"category": "voice_audio", "ground": "law", "law": "Act", "until": "2030-01-01"}
+    )
+    assert data_return.excepted(old, AGREEMENT) == VOICE
+
+
+def test_what_is_deleted_is_not_kept_and_what_is_kept_is_not_deleted():
+    c = scenario()
+    c.go(except_("contacts", date(2033, 12, 31)), "provider")
     c.go(wish("deletion", ("contact", "voice_audio")))
-    if excepted:
-        c.go(RecordException("voice_audio", "law", "Act", TODAY + timedelta(days=1)), "provider")
-    offered = data_return.steps_open(found(c)[1], c.state, c.context("provider"))
-    assert offered == ((RecordDeletion,) if excepted else ())
-    held_back = data_return.held_back(found(c)[1], TODAY, c.state, c.context())
-    assert held_back == (() if excepted else ("Call recordings",))
+    c.go(RecordDeletion(2, TODAY), "provider")
+    order = found(c)[2]
+    assert data_return.deleted_by(order, AGREEMENT) == VOICE
+    assert c.state.deleted == dict.fromkeys(VOICE, TODAY)
+    # An older entry named categories alone, and certified what was kept as deleted.
+    older = order.but(deleted=())
+    assert data_return.deleted_by(older, AGREEMENT) == VOICE
 
 
-def test_an_exception_that_is_over_lets_the_deletion_be_dated_while_it_stood():
-    c = scenario(held={"voice_audio": ("Call recordings",)})
+def test_where_everything_is_kept_nothing_is_recorded_as_deleted():
+    c = scenario()
+    c.go(wish("deletion"))
+    c.go(except_("contacts", TODAY + DAY), "provider")
+    c.go(except_("contacts", TODAY + 2 * DAY, "Another act"), "provider")
+    c.until(dates.end_of(TODAY + 2 * DAY) - TICK)
+    refusal = c.refused(RecordDeletion(1, TODAY), "provider")
+    assert (refusal.code, refusal.field, refusal.clause) == ("data_return.all_kept", "order", "3.1(xi)")
+    assert refusal.parameters["until"] == TODAY + 2 * DAY
+    c.until(dates.end_of(TODAY + 2 * DAY)).go(RecordDeletion(1, TODAY + 3 * DAY), "provider")
+    assert found(c)[1].deleted == ("contacts",)
+
+
+def test_an_exception_that_is_over_keeps_nothing_back_however_the_deletion_is_dated():
+    c = scenario(held=HELD)
     c.go(wish("deletion", ("voice_audio",)))
-    last = TODAY + timedelta(days=1)
-    c.go(RecordException("voice_audio", "law", "Act", last), "provider")
-    c.until(NOW + timedelta(days=3))
-    assert "legal hold" in c.refused(RecordDeletion(1, last + timedelta(days=1)), "provider").message
-    assert RecordDeletion in data_return.steps_open(found(c)[1], c.state, c.context("provider"))
-    c.go(RecordDeletion(1, last), "provider")
+    last = TODAY + DAY
+    c.go(except_("call_recordings", last), "provider")
+    c.until(NOW + 3 * DAY)
+    assert "legal hold" in c.refused(RecordDeletion(1, last), "provider").message
+    assert data_return.steps_open(found(c)[1], c.state, c.context("provider")) == ()
 
 
 def test_an_exception_stands_through_its_last_day():
     c = scenario()
-    c.go(RecordException("contact", "law", "Act", date(2028, 2, 29)), "provider")
+    c.go(except_("contacts", date(2028, 2, 29)), "provider")
     for day, stands_then in ((date(2028, 2, 28), 1), (date(2028, 2, 29), 1), (date(2028, 3, 1), 0)):
-        assert len(data_return.kept_at(c.state, day, ("contact",))) == stands_then
+        at = dates.end_of(day) - TICK
+        (fate,) = data_return.fates(("contact",), c.state, c.context(), at)
+        assert len(fate.kept) == stands_then
+
+
+def test_each_data_type_has_one_fate():
+    c = scenario(held={"chats": None, "sms": NOW + DAY, "emails": NOW})
+    c.go(except_("transcripts", date(2030, 1, 1)), "provider")
+    found_ = data_return.fates(("communication_content", "identification"), c.state, c.context(), NOW)
+    assert [(f.data_type, f.waits, bool(f.kept)) for f in found_] == [
+        ("transcripts", False, True),
+        ("chats", True, False),
+        ("emails", False, False),
+        ("sms", True, False),
+        ("identification", False, False),
+    ]
+    asked = data_return.consequences(wish("deletion", ("communication_content",)), c.state, c.context())
+    assert (asked.fates, asked.deletes) == (found_[:-1], True)
 
 
 # --- the end of the agreement --------------------------------------------------------------------
@@ -268,6 +426,74 @@ def test_what_was_deleted_before_the_end_is_deleted_again_at_the_end():
     assert found(c)[3].deleted_entry == entry == 4
 
 
+def until_assumed(c):
+    """The end of the agreement is recorded, and the time to ask for a return goes by."""
+    c.go(Terminate(dates.local_day(c.now), "Notice"), "provider")
+    return c.until(return_until(c.state.termination, AGREEMENT))
+
+
+def test_at_the_end_held_data_waits_for_the_customer_and_the_rest_is_deleted():
+    c = until_assumed(scenario(held={"chats": None}))
+    today = dates.local_day(c.now)
+    c.go(RecordDeletion(1, today), "provider")
+    rest = tuple(x for x in ALL if x != "communication_content")
+    assert (found(c)[2].categories, found(c)[2].assumed, stands(c, 2)) == (rest, True, "deleted")
+    assert found(c)[2].deleted == data_return.data_types(rest, AGREEMENT)
+    # What waits is the assumed deletion still, of the same moment.
+    left = found(c)[1]
+    assert (left.categories, left.at) == (
+        ("communication_content",),
+        return_until(c.state.termination, AGREEMENT),
+    )
+    assert c.open_tasks() == [("customer", "Release the legal hold, or the deletion waits")]
+    assert c.refused(RecordDeletion(1, today), "provider").code == "data_return.legal_hold"
+    c.facts["held"] = {"chats": c.now + DAY}
+    assert c.refused(RecordDeletion(1, today), "provider").code == "data_return.deletion_paused"
+    assert c.open_tasks() == [(None, "")]
+    c.until(c.now + DAY)
+    assert c.open_tasks() == [("provider", "Delete the data and record it")]
+    assert refused_day(c, today)[0] == "before_resumed"
+    c.go(RecordDeletion(1, today + DAY), "provider")
+    assert (stands(c, 1), c.state.termination.deleted, c.open_tasks()) == ("deleted", True, [])
+
+
+def test_at_the_end_what_is_kept_by_law_is_deleted_once_that_is_over():
+    c = scenario()
+    c.go(except_("contacts", date(2030, 12, 31)), "provider")
+    until_assumed(c).go(RecordDeletion(2, dates.local_day(c.now)), "provider")
+    assert data_return.deleted_by(found(c)[3], AGREEMENT) == tuple(t for t in TYPES if t != "contacts")
+    left = found(c)[2]
+    assert left.categories == ("contact",)
+    refusal = c.refused(RecordDeletion(2, dates.local_day(c.now)), "provider")
+    assert (refusal.code, refusal.parameters["until"]) == ("data_return.all_kept", date(2030, 12, 31))
+    assert c.open_tasks() == [(None, "")]
+    c.until(dates.end_of(date(2030, 12, 31)) - TICK)
+    assert c.open_tasks() == [(None, "")]
+    c.until(dates.end_of(date(2030, 12, 31)))
+    assert c.open_tasks() == [("provider", "Delete the data and record it")]
+    c.go(RecordDeletion(2, date(2031, 1, 1)), "provider")
+    assert found(c)[2].deleted == ("contacts",)
+    assert (c.state.termination.deleted, c.open_tasks()) == (True, [])
+
+
+def test_a_deletion_waits_for_whoever_can_go_on():
+    c = scenario(held=HELD)
+    c.go(wish("deletion", ("voice_audio",)))
+    (task,) = data_return.tasks(c.state, c.context())
+    assert (task.waits_for, task.step, task.begins, task.ends) == ("customer", "release_hold", NOW, None)
+    c.facts["held"] = {"call_recordings": NOW + 7 * DAY}
+    first, second = data_return.tasks(c.state, c.context())
+    assert (first.waits_for, first.step, first.due, first.ends) == (None, "", NOW + 7 * DAY, NOW + 7 * DAY)
+    assert (second.waits_for, second.step, second.begins, second.ends) == (
+        "provider",
+        "delete",
+        NOW + 7 * DAY,
+        None,
+    )
+    assert first.key == second.key == "data_return/1"
+    assert (second.due, second.clause) == (None, "3.1(xi)")
+
+
 def test_what_waits_for_whom():
     c = scenario()
     c.go(Terminate(TODAY, "Notice"), "provider")
@@ -300,7 +526,8 @@ def test_the_end_and_the_deletion_assumed_after_it_are_tasks_with_titles():
 
 
 class Returns(RuleBasedStateMachine):
-    """No course of steps deletes what was asked back, or data nobody ordered or time did not release."""
+    """No course of steps deletes what was asked back, what is held or was released too lately, or data nobody
+    ordered or time did not release."""
 
     @initialize(start=st.datetimes(datetime(2026, 2, 1), datetime(2028, 12, 31)))
     def begin(self, start):
@@ -337,23 +564,49 @@ class Returns(RuleBasedStateMachine):
         }[step]
         self.scenario.attempt(command, "provider" if step == "deliver" else "customer")
 
-    @rule(categories=st.lists(st.sampled_from(ALL), max_size=2, unique=True))
-    def hold(self, categories):
-        self.scenario.facts["held"] = {c: (f"Data of {c}",) for c in categories}
+    @rule(data_type=st.sampled_from(TYPES))
+    def hold(self, data_type):
+        self.scenario.facts["held"] |= {data_type: None}
 
-    @rule(category=st.sampled_from(ALL), ahead=st.integers(0, 20))
-    def record_exception(self, category, ahead):
+    @rule(data_type=st.sampled_from(TYPES))
+    def release(self, data_type):
+        held = self.scenario.facts["held"]
+        if data_type in held and held[data_type] is None:
+            self.scenario.facts["held"] = held | {data_type: self.scenario.now + 7 * DAY}
+
+    @rule(data_type=st.sampled_from(TYPES), ahead=st.integers(0, 20))
+    def record_exception(self, data_type, ahead):
         until = dates.local_day(self.scenario.now) + timedelta(days=ahead)
-        self.scenario.attempt(RecordException(category, "law", "Act", until), "provider")
+        self.scenario.attempt(RecordException(data_type, "law", "Act", until), "provider")
 
     @rule(id=st.integers(1, 12), back=st.integers(-1, 3))
     def delete(self, id, back):
         before = orders(self.scenario.state, AGREEMENT, self.scenario.now).get(id)
-        day = dates.local_day(self.scenario.now) - timedelta(days=back)
+        today = dates.local_day(self.scenario.now)
+        day = today - timedelta(days=back)
         if self.scenario.attempt(RecordDeletion(id, day), "provider"):
             assert before.wish == "deletion" or before.acknowledged_at
+            assert not before.acknowledged_at or day >= dates.local_day(before.acknowledged_at)
             end = self.scenario.state.termination
             assert not before.assumed or self.scenario.now >= return_until(end, AGREEMENT)
+            (done,) = [
+                o for o in self.scenario.state.orders.values() if o.deleted_entry == self.scenario.sequence
+            ]
+            self.nothing_was_deleted_that_had_to_stay(done, day, today)
+
+    def nothing_was_deleted_that_had_to_stay(self, done, day, today):
+        held = self.scenario.facts["held"]
+        gone = data_return.deleted_by(done, AGREEMENT)
+        assert gone
+        for data_type in gone:
+            assert data_return.category_of(data_type, AGREEMENT) in done.categories
+            if data_type in held:
+                assert held[data_type] is not None
+                assert held[data_type] <= self.scenario.now
+                assert dates.local_day(held[data_type]) <= day
+        kept = [x for k in done.exceptions for x in data_return.excepted(k, AGREEMENT)]
+        assert not set(kept) & set(gone)
+        assert all(k.until >= today for k in done.exceptions)
 
     @invariant()
     def what_is_offered_is_what_is_accepted(self):
@@ -363,8 +616,7 @@ class Returns(RuleBasedStateMachine):
                 ReportMismatch(order.id, "b.csv"),
                 WithdrawOrder(order.id),
                 Deliver(order.id, FILES, "By courier"),
-                # On its first day the most exceptions stand, so that only a hold can be in the way.
-                RecordDeletion(order.id, dates.local_day(order.at)),
+                RecordDeletion(order.id, dates.local_day(self.scenario.now)),
             ]
             self.scenario.check_steps(order, examples)
 

@@ -170,7 +170,9 @@ def test_lengthening_takes_effect_at_once_and_deletes_nothing():
 
 @pytest.mark.parametrize("reason", ["", "   ", "\n"])
 def test_lengthening_keeps_personal_data_longer_so_it_asks_for_a_reason(reason):
-    assert refused(SetPeriod("chats", 400, reason)).field == "reason"
+    refusal = refused(SetPeriod("chats", 400, reason))
+    assert (refusal.code, refusal.field) == ("retention.reason_missing", "reason")
+    assert "the provider’s own setting" in refusal.remedy
 
 
 # --- legal holds ----------------------------------------------------------------------------------
@@ -211,10 +213,11 @@ def test_a_hold_is_placed_once_and_released_once():
     assert "under no legal hold" in refused(ReleaseHold("chats")).message
 
 
-def test_what_is_held_is_named_under_its_data_category():
+def test_what_is_held_and_what_was_is_named_with_when_deletion_goes_on():
     c = scenario(PlaceHold("chats", "one"), PlaceHold("emails", "two"), ReleaseHold("emails"))
-    chats = AGREEMENT.data_type("chats")
-    assert retention.held(c.state, AGREEMENT) == {chats.data_category: ("Chats",)}
+    assert retention.held(c.state, AGREEMENT) == {"chats": None, "emails": NOW + GRACE}
+    c.go(PlaceHold("emails", "three"))
+    assert retention.held(c.state, AGREEMENT) == {"chats": None, "emails": None}
 
 
 def test_releasing_a_hold_shows_what_it_kept_and_not_what_was_deleted_before_it():

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
 from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
 
-_NAMES = ("connection", "typing", "uploads")
+_NAMES = ("checking", "connection", "typing", "uploads")
 _PACKAGE = "dpa_desk"
 _HERE = Path(__file__).parent
 _MANIFEST = ComponentManifest(_PACKAGE, "1", [ComponentConfig(name, asset_dir=_HERE.name) for name in _NAMES])
