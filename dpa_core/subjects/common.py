@@ -114,6 +114,10 @@ class FileRef(Record):
 
 
 MESSAGE_STEPS: dict[str, str] = {
+    "audit_conduct": "Conducts an audit.",
+    "audit_confirm": "Confirms an audit.",
+    "audit_declined": "Declined: applicable data protection law does not require it.",
+    "audit_result": "Result filed.",
     "cure_accepted": "Cure accepted.",
     "cure_not_accepted": "Cure not accepted.",
     "features_ended": "Affected features ended.",

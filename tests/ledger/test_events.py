@@ -64,6 +64,12 @@ PINNED = {
         73,
         "73fa34641f4ad2af992972e229d4119b7e896033f737cfc8d693b5838405f28e",
     ),
+    # Audits with all that was said of them, those of sub-processors apart; what became of agreed actions.
+    7: (
+        "8bc3a20992c5c95a0c2e6a03e2738f2fb55b4011eb301fa51011c531e6ab5d53",
+        95,
+        "d44cf964995fde11ae0bfd3cfb2df3b6636b2633282adeb9fa71f2028e0d3bfe",
+    ),
 }
 """By schema number: the digest of the state's own schema, a number of lines, and the digest of what those
 first lines of `events.jsonl` fold to. Lines are added at the end, so that they leave it as it is."""
