@@ -125,10 +125,10 @@ def test_an_audit_from_notice_to_the_last_finding(sign_in: SignIn) -> None:
     anna.sees("It is not acknowledged that the provider’s reasonable expenses are reimbursed.")
     tick(anna, "I acknowledge that the provider")
     send(anna, "Send the notice")
-    anna.sees("Requested")
+    anna.sees("Waiting for acceptance")
 
     eva = sign_in(EVA, "/audits?customer=nordfrakt")
-    press(eva, "Accept")
+    press(eva, "Accept the auditor")
     confirm(eva, "Accept")
     eva.sees("Scheduled")
     move_clock(eva, 65)
