@@ -264,6 +264,12 @@ def _what_stands(audit: Audit, now: datetime) -> None:
     if audit.refusal:
         st.markdown(":material/person_off: The provider does not accept the auditor:")
         show.quoted(audit.refusal)
+        if audits.status(audit, now) == "auditor_refused":
+            say(
+                ":material/person: The customer can name another auditor, or audit itself. "
+                "Its notice of {} stays.",
+                words.day(audit.requested_at),
+            )
     if audit.contested:
         st.markdown(":material/balance: The provider contests the cause. The audit stands all the same:")
         _quoted(audit, "cause_contested")

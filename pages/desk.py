@@ -27,7 +27,7 @@ FIRST = 8  # tasks shown as cards above the table
 PAGE = 50  # rows of the table at once
 _WEEKS = 12
 WHO = {"provider": "The provider", "customer": "The customer", "both": "Both"}
-_COLORS = ["#0b6bcb", "#8a63d2", "#0f9d8a", "#c77700", "#d1495b"]
+_COLORS = ["#0b6bcb", "#8a63d2", "#0f9d8a", "#c77700", "#d1495b", "#5b7083"]
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,8 @@ def _step(scope: Scope, audit: Audit, step: type[Command]) -> None:
     )
     awaited = step is audits.STAGES[audits.status(audit)].steps[0]
     name = f"audits.{step.__name__}.{audit.id}"
-    actions.button(scope, offer.label, name, dialog, kind="primary" if awaited else "secondary")
+    label = "Another way or day" if step is audits.UndertakeAudit and audit.how else offer.label
+    actions.button(scope, label, name, dialog, kind="primary" if awaited else "secondary")
 
 
 def _undertake(audit: Audit, form: actions.Form) -> actions.Make:
