@@ -370,7 +370,7 @@ refuse = Refusals("sub_processor_audits")
 
 SUB_PROCESSOR_AUDITS = Subject(
     name="sub_processor_audits",
-    title="Audits of sub-processors",
+    title="Sub-processor audits",
     page="audits",
     state=State,
     events=(Requested, Undertaken, Declined, Answered, ResultFiled, Withdrawn),

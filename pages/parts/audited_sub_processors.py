@@ -114,10 +114,11 @@ def _undertake(audit: Audit, form: actions.Form) -> actions.Make:
     how = st.radio(
         **form.field("how", "What you do"),
         options=list(audits.HOW),
+        index=list(audits.HOW).index(audit.how) if audit.how else 0,
         format_func=lambda code: words.plain(audits.HOW[code]),
     )
     expected = st.date_input(
-        **form.field("expected", "Result expected by (optional)"), value=None, format="YYYY-MM-DD"
+        **form.field("expected", "Result expected by (optional)"), value=audit.expected, format="YYYY-MM-DD"
     )
     note("The agreement names no day. One that you name here is due on your desk.")
     message = st.text_area(**form.field("reason", "Message (optional)"))

@@ -113,7 +113,7 @@ def fetch(visit: Visit, label: str) -> bytes:
 
 def test_an_audit_from_notice_to_the_last_finding(sign_in: SignIn) -> None:
     anna = sign_in(ANNA, "/audits")
-    anna.sees("Earliest first day from today")
+    anna.sees("Earliest first day of an audit from today")
     tick(anna, "An auditor we mandate")
     write(anna, "Name of the auditor", "Revision AB")
     write(anna, "Scope", "Access rights")
