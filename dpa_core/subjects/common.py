@@ -114,6 +114,9 @@ class FileRef(Record):
 
 
 MESSAGE_STEPS: dict[str, str] = {
+    "agreement_ended": "Agreement ended.",
+    "change_accepted": "Change accepted.",
+    "cure_carried_out": "Cure carried out.",
     "audit_conduct": "Conducts an audit.",
     "audit_confirm": "Confirms an audit.",
     "audit_declined": "Declined: applicable data protection law does not require it.",
@@ -121,6 +124,8 @@ MESSAGE_STEPS: dict[str, str] = {
     "cure_accepted": "Cure accepted.",
     "cure_not_accepted": "Cure not accepted.",
     "features_ended": "Affected features ended.",
+    "not_held_back": "The change cannot be held back: the features it touches are suspended.",
+    "objection_reopened": "Objection reopened.",
     "objection_withdrawn": "Objection withdrawn.",
     "request_closed": "Closed.",
     "request_withdrawn": "Withdrawn.",

@@ -149,12 +149,7 @@ def _result(audit: Audit, form: actions.Form) -> actions.Make:
     chosen = steps.choose_files(form, "Report or confirmation")
     message = st.text_area(**form.field("reason", "Message (optional)"))
 
-    def make() -> audits.FileResult:
-        if not len(chosen):
-            raise audits.refuse("no_result", audits.CLAUSE, "files")
-        return audits.FileResult(audit.id, steps.attach(form.scope, chosen), message)
-
-    return make
+    return lambda: audits.FileResult(audit.id, steps.attach(form.scope, chosen), message)
 
 
 def _withdraw(audit: Audit, form: actions.Form) -> actions.Make:
