@@ -38,6 +38,7 @@ from dpa_core.subjects import (
     incidents,
     objections,
     retention,
+    sub_processor_audits,
     sub_processors,
 )
 from dpa_core.subjects.registry import STATE_SCHEMA
@@ -167,7 +168,8 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
     for part in (
         _have_data_deleted,
         _ask_for_help,
-        _ask_for_audits_and_data,
+        _ask_for_audits,
+        _ask_for_data,
         _announce_a_change,
         _tell_of_incidents,
     ):
@@ -260,19 +262,40 @@ def _ask_for_help(script: _Script) -> None:
             script.act(entry["customer"], assistance.AnswerRequest(number, entry["answer"]), script.operates)
 
 
-def _ask_for_audits_and_data(script: _Script) -> None:
+def _ask_for_audits(script: _Script) -> None:
     script.go_to(35)
     first = dates.business_day_from(script.today + timedelta(days=40))
     contact = "Security office, security@apotek-ett.example"
     plan = audits.RequestAudit(first, first, "Access rights and logging", contact, cost_acknowledged=True)
     number = script.act("apotek-ett", plan)
     script.go_to(33)
-    script.act("apotek-ett", audits.AcceptAudit(number), script.operates)
-    script.go_to(4)
+    later = dates.business_day_from(first + timedelta(days=7))
+    proposal = audits.ProposeDates(number, later, later, "Our auditors’ host is away that week.")
+    script.act("apotek-ett", proposal, script.operates)
     first = dates.business_day_from(script.today + timedelta(days=80))
-    scope, contact = "Handling of recordings", "Revision, revision@velo.example"
-    by = "Nordisk Revision AB"
-    script.act("velo", audits.RequestAudit(first, first, scope, contact, False, by, cost_acknowledged=True))
+    for customer, days_ago, scope, by in (
+        ("velo", 4, "Handling of recordings", "Nordisk Revision AB"),
+        ("kommun-syd", 14, "Retention and deletion", "Sydrevision AB"),
+    ):
+        script.go_to(days_ago)
+        contact = f"Revision, revision@{customer}.example"
+        notice = audits.RequestAudit(first, first, scope, contact, False, by, cost_acknowledged=True)
+        number = script.act(customer, notice)
+    script.go_to(11)
+    refusal = audits.RefuseAuditor(number, "Sydrevision AB also works for a competitor of ours.")
+    script.act("kommun-syd", refusal, script.operates)
+    script.go_to(16)
+    ground = "Art. 28(3)(h) GDPR: our supervisory authority asked for it."
+    asked = sub_processor_audits.RequestSubProcessorAudit("openai", ground, "Deletion of prompts and answers")
+    number = script.act("fjallbank", asked)
+    script.go_to(13)
+    expected = script.today + timedelta(days=30)
+    message = "We share the next report of OpenAI’s auditor."
+    undertaken = sub_processor_audits.UndertakeAudit(number, "confirm", expected, message)
+    script.act("fjallbank", undertaken, script.operates)
+
+
+def _ask_for_data(script: _Script) -> None:
     script.go_to(9)
     wish = data_return.OrderData("return", ("contact", "communication_content"), "Move of our archive", True)
     script.act("resbyran", wish)

@@ -27,7 +27,7 @@ FIRST = 8  # tasks shown as cards above the table
 PAGE = 50  # rows of the table at once
 _WEEKS = 12
 WHO = {"provider": "The provider", "customer": "The customer", "both": "Both"}
-_COLORS = ["#0b6bcb", "#8a63d2", "#0f9d8a", "#c77700", "#d1495b"]
+_COLORS = ["#0b6bcb", "#8a63d2", "#0f9d8a", "#c77700", "#d1495b", "#5b7083"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def draw(scope: Scope, data: Data) -> None:
     else:
         st.markdown(":material/task_alt: Nothing is open under these filters.")
     usage.draw(scope)
-    clauses = ("3.1(ix)", "3.1(x)", "3.1(xi)", "3.1(xii)", "Sch. 2 1.2")
+    clauses = ("3.1(ix)", "3.1(x)", "3.1(xi)", "3.1(xii)", "Sch. 2 1.2", "Sch. 2 1.4")
     show.clauses(clauses, scope.file.agreement)
 
 

@@ -5,7 +5,7 @@ Standard: Art. 28(3)(h) GDPR
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,6 +61,7 @@ def _list(scope: Scope) -> None:
     for review in earlier:
         _held(scope, review)
     paging.draw(_HELD, number, paging.OVER, "earlier review")
+    proposals.answered(scope)
     show.clauses(("3.1(i)",), file.agreement)
 
 
@@ -75,7 +76,8 @@ def _held(scope: Scope, review: reviews.Review) -> None:
         )
         if review.notes:
             st.text(review.notes)
-        _actions_table(review.actions)
+        _actions_table(review.actions, {n: _when_done(scope, done) for n, done in review.done.items()})
+        _marking(scope, review)
         if review.confirmed_at:
             by = md(
                 "Confirmed by {} on {}",
@@ -97,7 +99,8 @@ def _held(scope: Scope, review: reviews.Review) -> None:
             snapshot.buttons(scope, taken)
 
 
-def _actions_table(actions: tuple[reviews.Action, ...]) -> None:
+def _actions_table(actions: tuple[reviews.Action, ...], done: Mapping[int, str] | None = None) -> None:
+    """The agreed actions. `done`: when and by whom, of those that were done, by number."""
     if actions:
         show.table(
             [
@@ -106,9 +109,48 @@ def _actions_table(actions: tuple[reviews.Action, ...]) -> None:
                     "Whose": SIDES[a.side].capitalize(),
                     "Due": words.day(a.due) if a.due else "No date",
                 }
-                for a in actions
+                | ({} if done is None else {"Done": done.get(number, "Not yet")})
+                for number, a in enumerate(actions, start=1)
             ],
         )
+
+
+def _when_done(scope: Scope, done: reviews.Done) -> words.Markdown:
+    """`8 Dec 2026 by eva@…: sent by mail`."""
+    said = md(": “{}”", done.note) if done.note else ""
+    return md("{} by {}{}", words.day(done.at), words.person(scope.file, done.by), said)
+
+
+def _marking(scope: Scope, review: reviews.Review) -> None:
+    """A button for each action of the person's own side that is not marked as done."""
+    file, side = scope.file, scope.file.context.side
+    if not file.allows("instruct" if side == "customer" else "hold_review"):
+        return
+    mark = reviews.MarkDone if side == "customer" else reviews.MarkProvidersDone
+    with st.container(horizontal=True):
+        for number, action in review.open_actions(side).items():
+            actions.button(
+                scope,
+                f"Mark as done: {action.what if len(action.what) <= 40 else action.what[:39] + '…'}",
+                f"review.done.{review.sequence}.{number}",
+                _done(review, number, action, mark),
+                icon=":material/check:",
+            )
+
+
+def _done(
+    review: reviews.Review,
+    number: int,
+    action: reviews.Action,
+    mark: type[reviews.MarkDone | reviews.MarkProvidersDone],
+) -> actions.Dialog:
+    def fields(form: actions.Form) -> actions.Make:
+        st.text(action.what)
+        st.markdown("Marked as done once, with your name and the time. Both sides read it.")
+        note = st.text_area(**form.field("reason", "Note (optional)"))
+        return lambda: mark(review.sequence, number, note)
+
+    return actions.Dialog("Mark as done", "Mark as done", fields, about=f"review/{review.sequence}/{number}")
 
 
 # --- a review that runs --------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from dpa_core.subjects import (
     registry,
     reviews,
     snapshots,
+    sub_processor_audits,
 )
 from dpa_core.subjects.common import FileRef, Refusal
 from dpa_core.subjects.registry import SHELVES, CustomerState
@@ -256,8 +257,12 @@ def drafts_settled(first, turn):
     plan = audits.Plan(first=day, last=day)
     told = {"sub_processor": None, "ground": "", "auditor": "", "scope": "All", "on_site": True}
     audit = note(audits.Requested(**told, contact="Anna", cause="A", plan=plan, cost_acknowledged=True))
-    note(audits.Accepted(audit=audit))
+    note(audits.DatesProposed(audit=audit, plan=plan, reason="Staff away"))
+    note(audits.DatesKept(audit=audit, plan=plan, reason="Booked"))
     note(audits.ReportFiled(audit=audit, report=ref, findings=()))
+    of_another = {"sub_processor": "openai", "name": "OpenAI", "ground": "Art. 28", "scope": "All"}
+    another = note(sub_processor_audits.Requested(**of_another))
+    note(sub_processor_audits.Withdrawn(audit=another, reason="No need"))
     ordered = {"wish": "deletion", "categories": ("voice_audio",), "reason": "", "cost_acknowledged": True}
     order = note(data_return.Ordered(**ordered))
     deleted = {"categories": ("voice_audio",), "on": day, "kept": (), "assumed": False}
@@ -297,7 +302,7 @@ def test_a_head_is_no_larger_after_four_thousand_settled_requests_of_every_kind(
 def test_what_rules_need_of_settled_requests_stays(settled):
     state, _ = settled
     year = max(state.audits.over)
-    counted = audits.in_year(state.audits, year)
+    counted = audits.in_year(state.audits, year, NOW + timedelta(days=3999))
     assert (counted.number > 0, len(counted.last)) == (True, audits.NAMED_AT_MOST)
     assert state.data_return.deleted == {"voice_audio": (NOW + timedelta(days=3999)).date()}
     assert state.reviews.last is not None

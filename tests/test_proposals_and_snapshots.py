@@ -14,11 +14,13 @@ OPENAI = frozenset({"openai"})
 OF_PROVIDER = {
     "hold a review": reviews.RecordReview("note"),
     "propose": reviews.ProposeChanges({"voice": True}),
+    "mark an own action": reviews.MarkProvidersDone(2, 1),
 }
 OF_CUSTOMER = {
     "confirm": reviews.ConfirmReview(2),
     "accept": reviews.AcceptProposal(3, OPENAI),
-    "reject": reviews.RejectProposal(3),
+    "reject": reviews.RejectProposal(3, "Not now"),
+    "mark an own action": reviews.MarkDone(2, 2),
 }
 TAKE = snapshots.RecordSnapshot
 
@@ -27,8 +29,8 @@ TAKE = snapshots.RecordSnapshot
 def prepared(application, people):
     """A review to confirm, and a proposal to answer, for both customers."""
     for customer in (OWN, OTHER):
-        action = reviews.Action(what="Send the list", side="provider")
-        carry_out(application, people.eva, customer, reviews.RecordReview("", (action,)))
+        agreed = tuple(reviews.Action(what="Send the list", side=side) for side in ("provider", "customer"))
+        carry_out(application, people.eva, customer, reviews.RecordReview("", agreed))
         carry_out(application, people.eva, customer, reviews.ProposeChanges({"reply_assistant": True}))
     return application
 

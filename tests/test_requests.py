@@ -1,5 +1,6 @@
 """Requests and notices through the door: who may take which step, and what one subject does to another."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -17,9 +18,10 @@ from dpa_core.subjects import (
     objections,
     registry,
     retention,
+    sub_processor_audits,
     sub_processors,
 )
-from dpa_core.subjects.common import Refusal
+from dpa_core.subjects.common import FileRef, Refusal
 from dpa_core.views import history, notices, tasks
 from tests.conftest import CUSTOMERS, NOW, VERSION, carry_out
 
@@ -55,6 +57,11 @@ BY_CUSTOMER = [
     HELP,
     ORDER,
     audits.WithdrawAudit(1),
+    audits.NameAuditor(1, "Granskning AB"),
+    audits.AnswerContest(1, "Yes"),
+    sub_processor_audits.RequestSubProcessorAudit("openai", "Art. 28", "All"),
+    sub_processor_audits.AnswerDecline(1, "No"),
+    sub_processor_audits.WithdrawRequest(1),
     objections.ObjectToChange(1, "No", True),
     objections.AnswerCure(1, True),
     data_return.AcknowledgeReturn(1, frozenset()),
@@ -66,6 +73,10 @@ BY_CUSTOMER = [
 BY_PROVIDER = [
     audits.AcceptAudit(1),
     audits.RefuseAuditor(1, "No"),
+    audits.ContestCause(1, "No"),
+    sub_processor_audits.UndertakeAudit(1, "conduct"),
+    sub_processor_audits.DeclineAudit(1, "No", True),
+    sub_processor_audits.FileResult(1, ()),
     objections.ProposeCure(1, "Yes"),
     data_return.Deliver(1, ()),
     data_return.Terminate(DAY, "Notice"),
@@ -78,6 +89,8 @@ BY_PROVIDER = [
 BY_BOTH = [
     audits.ProposeDates(1, DAY, DAY),
     audits.AgreeDates(1),
+    audits.KeepDates(1, "No"),
+    audits.FileReport(1, FileRef(name="a.txt", size=1, media_type="text/plain", sha256="ab" * 32)),
     audits.CloseFinding(1, 1, "Done"),
     objections.EndFeatures(1),
 ]
@@ -283,7 +296,7 @@ def test_the_desk_holds_everything_overdue_first(application, people, clock):
         ("", "incidents", "Notify the customers concerned (2)", "In time"),
         ("Nordfrakt Logistik AB", "assistance", "Answer", "In time"),
         ("Nordfrakt Logistik AB", "objections", "Propose a cure", "In time"),
-        ("Nordfrakt Logistik AB", "audits", "Accept the dates", "In time"),
+        ("Nordfrakt Logistik AB", "audits", "Be ready for the audit", "In time"),
         ("Solsidan AB", "data_return", "Deliver the data with its manifest", "No date"),
     ]
     clock.pass_days(20)
@@ -296,8 +309,7 @@ def test_the_desk_holds_everything_overdue_first(application, people, clock):
 
 
 def test_time_moves_what_waits_without_anything_having_run(application, people, clock):
-    number = act(application, people.anna, AUDIT)
-    act(application, people.eva, audits.AcceptAudit(number))
+    act(application, people.anna, AUDIT)
     assert rows(application, people) == [
         ("Nordfrakt Logistik AB", "audits", "Be ready for the audit", "In time")
     ]
@@ -354,7 +366,7 @@ def test_a_customers_file_tells_nothing_of_another(application, people):
 
 
 def test_every_step_is_in_the_history_with_its_side(application, people, clock):
-    number = act(application, people.anna, AUDIT)
+    number = act(application, people.anna, replace(AUDIT, auditor="Revision AB"))
     act(application, people.eva, audits.AcceptAudit(number))
     clock.at = datetime(2027, 2, 2, 9, tzinfo=UTC)
     told = [

@@ -26,6 +26,7 @@ from dpa_core.subjects import (
     retention,
     reviews,
     snapshots,
+    sub_processor_audits,
     sub_processors,
 )
 from dpa_core.subjects.assistance import State as _Assistance
@@ -41,6 +42,7 @@ from dpa_core.subjects.own_list import OwnList
 from dpa_core.subjects.retention import State as _Retention
 from dpa_core.subjects.reviews import State as _Reviews
 from dpa_core.subjects.snapshots import State as _Snapshots
+from dpa_core.subjects.sub_processor_audits import State as _SubProcessorAudits
 from dpa_core.subjects.sub_processors import State as _SubProcessors
 from dpa_core.subjects.subject import Body, Command, Context, Shelf, Subject, Task
 
@@ -53,6 +55,7 @@ OF_CUSTOMER: tuple[Subject[Any], ...] = (
     features.FEATURES,
     retention.RETENTION,
     audits.AUDITS,
+    sub_processor_audits.SUB_PROCESSOR_AUDITS,
     data_return.DATA_RETURN,
     assistance.ASSISTANCE,
     objections.OBJECTIONS,
@@ -75,6 +78,7 @@ class CustomerState(Record):
     features: _Features = _Features()
     retention: _Retention = _Retention()
     audits: _Audits = _Audits()
+    sub_processor_audits: _SubProcessorAudits = _SubProcessorAudits()
     data_return: _DataReturn = _DataReturn()
     assistance: _Assistance = _Assistance()
     objections: _Objections = _Objections()

@@ -42,6 +42,14 @@ class Action(Record):
     due: date | None = None
 
 
+class Done(Record):
+    """That an agreed action was done: who recorded it, when, and what was said of it."""
+
+    at: Moment
+    by: str
+    note: str = ""
+
+
 class Review(Record):
     """A review that was held. `sequence` is its identifier."""
 
@@ -52,6 +60,16 @@ class Review(Record):
     actions: tuple[Action, ...]
     confirmed_at: Moment | None = None
     confirmed_by: str | None = None
+    done: dict[int, Done] = {}
+    """The actions that were done, by their number from 1."""
+
+    def open_actions(self, side: Side | None = None) -> dict[int, Action]:
+        """The actions that are not done, by number. `side`: that side's; None: both sides'."""
+        return {
+            number: action
+            for number, action in enumerate(self.actions, start=1)
+            if number not in self.done and side in (None, action.side)
+        }
 
 
 class Proposal(Record):
@@ -65,6 +83,8 @@ class Proposal(Record):
     answer: Answer | None = None
     answered_at: Moment | None = None
     answered_by: str | None = None
+    answer_reason: str = ""
+    """As the admin typed it."""
 
     def remaining(self, on: frozenset[str]) -> dict[str, bool]:
         """The changes that have not come true meanwhile; `on`: the features that are on."""
@@ -127,6 +147,23 @@ class Confirmed(Body, kind="review.confirmed", words="Confirmed the actions agre
         return state.but(held=state.held | {self.review: state.held[self.review].but(**stamp)})
 
 
+class ActionDone(
+    Body, kind="review.action_done", words="Marked action {number:id} of review {review:id} as done"
+):
+    """An agreed action was done, by the side whose action it was."""
+
+    review: int
+    number: int
+    """The action's, in the review, from 1."""
+    note: str
+
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        review = state.held[self.review]
+        done = Done(at=event.recorded_at, by=event.actor, note=self.note)
+        marked = review.but(done=review.done | {self.number: done})
+        return state.but(held=state.held | {review.sequence: marked})
+
+
 class Saved(Body, kind="proposal.saved", words="Proposed to switch {proposed}"):
     """Features somebody of the provider proposes to switch."""
 
@@ -150,7 +187,7 @@ class _Answered(Body):
 
     def apply(self, state: State, event: RecordedEvent) -> State:
         stamp = {"answer": self.answer, "answered_at": event.recorded_at, "answered_by": event.actor}
-        answered = state.proposals[self.proposal].but(**stamp)
+        answered = state.proposals[self.proposal].but(**stamp, answer_reason=self.reason)
         return state.but(proposals=state.proposals | {answered.sequence: answered})
 
 
@@ -189,6 +226,23 @@ class ConfirmReview(Command, by="customer"):
     reason: str = ""
 
 
+class _Mark(Command):
+    """Record that an agreed action was done."""
+
+    review: int
+    number: int
+    """The action's, in the review, from 1."""
+    note: str = ""
+
+
+class MarkDone(_Mark, by="customer"):
+    """Record that an agreed action of the customer was done."""
+
+
+class MarkProvidersDone(_Mark, by="provider", action="hold_review"):
+    """Record that an agreed action of the provider was done."""
+
+
 class ProposeChanges(Command, by="provider", action="hold_review"):
     """Save features to be switched as a proposal: identifier to on (True) or off (False)."""
 
@@ -206,17 +260,17 @@ class AcceptProposal(Command, by="customer"):
 
 
 class RejectProposal(Command, by="customer"):
-    """Reject a proposal. Nothing is switched."""
+    """Reject a proposal, and say why. Nothing is switched."""
 
     proposal: int
-    reason: str = ""
+    reason: str
 
 
 # --- the steps that fit --------------------------------------------------------------------------
 
 STAGES: dict[Status, Stage] = {
-    "not_confirmed": Stage((ConfirmReview,), "customer"),
-    "confirmed": Stage(),
+    "not_confirmed": Stage((ConfirmReview, MarkDone, MarkProvidersDone), "customer"),
+    "confirmed": Stage((MarkDone, MarkProvidersDone)),
     "not_answered": Stage((AcceptProposal, RejectProposal), "customer"),
     "accepted": Stage(),
     "rejected": Stage(),
@@ -233,6 +287,8 @@ def _obstacle(step: type[Command], item: Review | Proposal, state: State, contex
     """Why a step of the right stage does not fit this review or proposal all the same."""
     if step is ConfirmReview and isinstance(item, Review) and not item.actions:
         return refuse("nothing_to_confirm", CLAUSE, id=item.sequence)
+    if issubclass(step, _Mark) and isinstance(item, Review) and not item.open_actions(context.side):
+        return refuse("all_done", CLAUSE, "number", id=item.sequence)
     if step is AcceptProposal and isinstance(item, Proposal) and not item.remaining(context.features_on):
         return refuse("stands_already", INSTRUCTION_CLAUSE)
     return None
@@ -287,6 +343,20 @@ def _confirm_review(command: ConfirmReview, state: State, context: Context) -> l
     return [Confirmed(review=review.sequence, reason=checked_reason(command.reason))]
 
 
+@decide.register(MarkDone)
+@decide.register(MarkProvidersDone)
+def _mark_done(command: _Mark, state: State, context: Context) -> list[Body]:
+    """An agreed action was done: each side says so of its own, once. Standard: Art. 28(3)(h) GDPR"""
+    review = state.held.get(command.review)
+    if review is None:
+        raise refuse("unknown_review", CLAUSE, "review", id=command.review)
+    STEPS.check(command, review, state, context)
+    if command.number not in review.open_actions(context.side):
+        raise refuse("no_open_action", CLAUSE, "number", id=review.sequence, number=command.number)
+    note = checked_reason(command.note)
+    return [ActionDone(review=review.sequence, number=command.number, note=note)]
+
+
 @decide.register
 def _propose_changes(command: ProposeChanges, state: State, context: Context) -> list[Body]:
     """Features of the agreement, at least one of which is not as proposed. Clause: 3.1(i)"""
@@ -312,10 +382,11 @@ def _accept_proposal(command: AcceptProposal, state: State, context: Context) ->
 
 @decide.register
 def _reject_proposal(command: RejectProposal, state: State, context: Context) -> list[Body]:
-    """The answer; all stays as it is. Clause: 3.1(i)"""
+    """The answer, with a reason that the provider reads; all stays as it is. Clause: 3.1(i)"""
     proposal = state.proposal(command.proposal)
     STEPS.check(command, proposal, state, context)
-    return [ProposalRejected(proposal=proposal.sequence, reason=checked_reason(command.reason))]
+    reason = checked_reason(command.reason, required_by=INSTRUCTION_CLAUSE)
+    return [ProposalRejected(proposal=proposal.sequence, reason=reason)]
 
 
 # --- what is open --------------------------------------------------------------------------------
@@ -340,7 +411,8 @@ def tasks(state: State, context: Context) -> Iterator[Task]:
 
 
 def _left_to_do(review: Review) -> Iterator[Task]:
-    """The agreed actions, which stay open until the next review takes them up, and their confirmation."""
+    """The agreed actions that are not done, which stay open until the next review takes them up, and their
+    confirmation."""
     base = Task(
         f"review/{review.sequence}",
         "reviews",
@@ -350,7 +422,7 @@ def _left_to_do(review: Review) -> Iterator[Task]:
         by=review.by,
         entry=review.sequence,
     )
-    for number, action in enumerate(review.actions, start=1):
+    for number, action in review.open_actions().items():
         yield replace(
             base,
             key=f"{base.key}/{number}",
@@ -365,8 +437,10 @@ def _left_to_do(review: Review) -> Iterator[Task]:
 
 
 def touches(step: Body | Command, state: State) -> dict[str, tuple[int, ...]]:
-    """The review that is confirmed: one that was not may be, also when the next was held."""
-    return {"held": (step.review,)} if isinstance(step, ConfirmReview | Confirmed) else {}
+    """The review that is confirmed, or an action of which was done: also when the next was held."""
+    return (
+        {"held": (step.review,)} if isinstance(step, ConfirmReview | Confirmed | _Mark | ActionDone) else {}
+    )
 
 
 # --- words ---------------------------------------------------------------------------------------
@@ -378,7 +452,7 @@ REVIEWS = Subject(
     title="Reviews",
     page="review",
     state=State,
-    events=(Held, Confirmed, Saved, ProposalAccepted, ProposalRejected),
+    events=(Held, Confirmed, ActionDone, Saved, ProposalAccepted, ProposalRejected),
     decide=decide,
     steps_open=steps_open,
     tasks=tasks,

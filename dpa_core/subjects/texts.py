@@ -12,6 +12,7 @@ MAX_TEXT = 8_000
 MAX_TITLE = 200
 
 TEXTS: dict[str, str] = {
+    "answer": "The answer",
     "agreed_where": "How the files reach the customer",
     "auditor": "The auditor’s name",
     "cause": "The cause",

@@ -1,4 +1,7 @@
-"""Proposals to switch features: saved by the provider, accepted or rejected by the customer's admin."""
+"""Proposals to switch features: saved by the provider, accepted or rejected by the customer's admin.
+
+Both read what became of one, and why.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import streamlit as st
 from dpa_core.application import Receipt
 from dpa_core.subjects import features, reviews
 from dpa_core.views.what_if import Trial
-from pages.parts import actions, consequences, show, what_if, words
+from pages.parts import actions, consequences, paging, show, what_if, words
 from pages.parts.scope import Scope
 from pages.parts.words import note, say
 
@@ -52,6 +55,34 @@ def waiting(scope: Scope) -> None:
                 st.markdown("Waits for an admin of the customer.")
 
 
+_LOOKS: dict[reviews.Status, show.Look] = {
+    "accepted": (":material/check_circle:", "green"),
+    "rejected": (":material/cancel:", "red"),
+}
+_ANSWERED = "reviews.proposals"
+
+
+def answered(scope: Scope) -> None:
+    """The proposals that were accepted or rejected, a page of them, newest first."""
+    file = scope.file
+    found, number = paging.over(file, _ANSWERED, reviews.Proposal)
+    if found:
+        st.subheader("Proposals answered", anchor=False)
+    for proposal in found:
+        stands = reviews.status(proposal)
+        with st.container(border=True, key=f"proposal_{proposal.sequence}"):
+            what = reviews.proposed(proposal, file.agreement)
+            status = show.Status(reviews.STATUS[stands], _LOOKS[stands])
+            show.heading(f"Proposal {proposal.sequence}: {what}", status)
+            note("{} · by {}", words.day(proposal.saved_at), words.person(file, proposal.by))
+            show.quoted(proposal.reason)
+            if proposal.answered_at:
+                day, by = words.day(proposal.answered_at), words.person(file, proposal.answered_by)
+                note("{} · {} by {}", day, reviews.STATUS[stands], by)
+                show.quoted(proposal.answer_reason)
+    paging.draw(_ANSWERED, number, paging.OVER, "answered proposal")
+
+
 def _answer(proposal: reviews.Proposal) -> actions.Dialog:
     sequence = proposal.sequence
 
@@ -68,7 +99,9 @@ def _answer(proposal: reviews.Proposal) -> actions.Dialog:
             acknowledged = consequences.acknowledgement(result, file.agreement, form.acknowledged())
         else:
             st.markdown("All that this proposal asks for stands already.")
-        reason = show.reason(form, required=False)
+        reason = st.text_area(
+            **form.field("reason", "Reason (required to reject)"), help="The provider reads it."
+        )
         form.other("Reject", lambda: reviews.RejectProposal(sequence, reason), ":material/cancel:")
         return (lambda: reviews.AcceptProposal(sequence, acknowledged, reason)) if left else None
 

@@ -81,7 +81,7 @@ SECTIONS = {
     },
     "Requests and notices": {
         "notices": Listed(":material/campaign:", notices.page),
-        "audits": Listed(":material/policy:", audits.page),
+        "audits": Listed(":material/policy:", audits.page, "Audits"),
         "data_return": Listed(":material/inventory_2:", data_return.page),
         "assistance": Listed(":material/support_agent:", assistance.page),
         "incidents": Listed(":material/crisis_alert:", incidents.page),

@@ -18,6 +18,7 @@ from dpa_core.subjects import (
     incidents,
     retention,
     reviews,
+    sub_processor_audits,
     sub_processors,
 )
 from pages.parts import words
@@ -74,6 +75,7 @@ def everywhere(application: Application, operator: Person, admin: str, officer: 
     given(data_return.OrderData("return", ("contact",), HOSTILE, cost_acknowledged=True))
     given(retention.PlaceHold("chats", HOSTILE))
     given(reviews.RecordReview(HOSTILE, (reviews.Action(what=TITLES[1], side="customer", due=day),)), eva)
+    given(sub_processor_audits.RequestSubProcessorAudit("openai", HOSTILE, HOSTILE))
     given(reviews.ProposeChanges({"voicebot": True}, HOSTILE), eva)
 
     def governed(command: object) -> int:

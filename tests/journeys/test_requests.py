@@ -114,7 +114,7 @@ def fetch(visit: Visit, label: str) -> bytes:
 
 def test_an_audit_from_notice_to_the_last_finding(sign_in: SignIn) -> None:
     anna = sign_in(ANNA, "/audits")
-    anna.sees("Earliest first day from today")
+    anna.sees("Earliest first day of an audit from today")
     tick(anna, "An auditor we mandate")
     write(anna, "Name of the auditor", "Revision AB")
     write(anna, "Scope", "Access rights")
@@ -126,10 +126,10 @@ def test_an_audit_from_notice_to_the_last_finding(sign_in: SignIn) -> None:
     anna.sees("It is not acknowledged that the provider’s reasonable expenses are reimbursed.")
     tick(anna, "I acknowledge that the provider")
     send(anna, "Send the notice")
-    anna.sees("Requested")
+    anna.sees("Waiting for acceptance")
 
     eva = sign_in(EVA, "/audits?customer=nordfrakt")
-    press(eva, "Accept")
+    press(eva, "Accept the auditor")
     confirm(eva, "Accept")
     eva.sees("Scheduled")
     move_clock(eva, 65)

@@ -28,8 +28,8 @@ def press(at: AppTest, label: str) -> AppTest:
 
 
 def proposing(at: AppTest) -> AppTest:
-    """With the dialog open that proposes other dates of an audit, and a reason typed into it."""
-    at = press(at, "Propose other dates")
+    """With the dialog open that sets other days of an audit, and a reason typed into it."""
+    at = press(at, "Other days")
     for day in at.date_input[-2:]:
         day.set_value(date(2027, 2, 2))
     return alone(at, at.text_area[-1].set_value("We move house"))
@@ -50,7 +50,7 @@ def test_a_sign_in_that_ended_is_told_in_a_request_dialog(
     anna = sign_in(application, "anna")[1]
     at = proposing(visit("audits", application, anna, "nordfrakt"))
     clock.at += SESSION
-    at = confirm(at, "Propose")
+    at = confirm(at, "Send")
     assert "Your sign-in has expired" in at.error[0].value
     assert not at.button
     assert application.open(application.person(email("bo")), "nordfrakt").sequence == asked
@@ -73,7 +73,7 @@ def test_access_that_was_taken_away_is_told_in_a_request_dialog(
 ) -> None:
     at = proposing(visit("audits", application, people.anna, "nordfrakt"))
     application.change_access(people.bo, RevokeAccess(email("anna"), "customer_admin", "nordfrakt"))
-    at = confirm(at, "Propose")
+    at = confirm(at, "Send")
     assert "that you may open" in at.error[0].value
     assert not at.button
     assert application.open(people.bo, "nordfrakt").sequence == asked
@@ -87,14 +87,14 @@ def test_what_others_did_is_listed_in_a_request_dialog_and_asked_again(
 ) -> None:
     at = proposing(visit("audits", application, people.anna, "nordfrakt"))
     act(application, people.bo, HELP)
-    at = confirm(at, "Propose")
+    at = confirm(at, "Send")
     told = at.warning[0].value.replace("\\", "")
     assert "Someone else changed this meanwhile" in told
     assert "`bo@people.example`: Asked for help" in told
     assert at.text_area[-1].value == "We move house"
     assert application.open(people.bo, "nordfrakt").sequence == asked + 1
-    confirm(at, "Propose")
-    assert application.open(people.bo, "nordfrakt").state.audits.audits[asked].proposed
+    confirm(at, "Send")
+    assert application.open(people.bo, "nordfrakt").state.audits.audits[asked].said
 
 
 def test_a_step_of_the_provider_also_hears_of_others(application: Application, people: People) -> None:
@@ -147,7 +147,7 @@ def test_a_store_that_is_full_is_said_in_its_words(
     if where == "dialog":
         at = proposing(at)
     monkeypatch.setattr(application, "carry_out", full)
-    at = confirm(at, "Propose") if where == "dialog" else press(at, "Take a snapshot")
+    at = confirm(at, "Send") if where == "dialog" else press(at, "Take a snapshot")
     assert at.error[0].value.replace("\\", "") == STORE_FULL
     if where == "dialog":
         assert at.text_area[-1].value == "We move house"
@@ -159,7 +159,7 @@ def test_a_store_that_goes_away_right_after_a_step_takes_no_receipt_away(
 ) -> None:
     if whose == "customer":
         at = proposing(visit("audits", application, people.anna, "nordfrakt"))
-        door, label, told = "carry_out", "Propose", f"entry {asked + 1}:"
+        door, label, told = "carry_out", "Send", f"entry {asked + 1}:"
     else:
         govern(application, people.eva, TALVOX)
         at = press(visit("notices", application, people.eva, "nordfrakt"), "Publish")
@@ -195,9 +195,9 @@ def test_a_receipt_says_what_its_number_whose_turn_it_is_and_by_when(
     application: Application, people: People, asked: int
 ) -> None:
     at = proposing(visit("audits", application, people.anna, "nordfrakt"))
-    said = receipt(confirm(at, "Propose"))
+    said = receipt(confirm(at, "Send"))
     assert f"**Recorded as entry {asked + 1}:** " in said
-    assert "Next, **Connectel AB**: Audit 2 of Connectel AB · Answer the dates proposed, by " in said
+    assert "Next, **Connectel AB**: Audit 2 of Connectel AB · Be ready for the audit, by " in said
     at = visit("assistance", application, people.anna, "nordfrakt")
     at.selectbox[0].set_value("dpia")
     at = at.run()

@@ -101,11 +101,11 @@ def test_a_dialog_closed_or_left_by_a_reload_opens_with_what_was_typed(
     application: Application, people: People
 ) -> None:
     act(application, people.anna, AUDIT)
-    at = press(visit("audits", application, people.anna, "nordfrakt"), "Propose other dates")
+    at = press(visit("audits", application, people.anna, "nordfrakt"), "Other days")
     at.text_area[-1].set_value("We move house").run()
-    at = press(at.run(), "Propose other dates")  # the browser closes it alone, so this is Escape
+    at = press(at.run(), "Other days")  # the browser closes it alone, so this is Escape
     assert at.text_area[-1].value == "We move house"
-    at = press(visit("audits", application, people.anna, "nordfrakt"), "Propose other dates")
+    at = press(visit("audits", application, people.anna, "nordfrakt"), "Other days")
     assert at.text_area[-1].value == "We move house"
     assert DRAFT in shown(at)
     at = press(at, "Discard the draft")

@@ -18,7 +18,7 @@ def test_everything_that_waits_is_listed_once(application, people):
     carry_out(application, people.david, "nordfrakt", reviews.ProposeChanges({"voice": True}))
     text = shown(visit("overview", application, people.anna, "nordfrakt"))
     for words in (
-        "Accept the dates",
+        "Be ready for the audit",
         "**Data protection impact assessment",
         "Return of data",
         "Replacement of DeepGram by Talvox",

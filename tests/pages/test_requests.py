@@ -229,12 +229,12 @@ def test_the_desk_lists_what_is_open_and_filters_it(
     clock.pass_days(20)
     at = visit("desk", application, people.eva, "nordfrakt")
     assert "**2 open tasks**, :material/warning: **1 overdue**" in shown(at)
-    assert labels(at) == ["Answer", "Accept the dates"]
+    assert labels(at) == ["Answer", "Be ready for the audit"]
     at = field(at, "Overdue only").set_value(True).run()
     assert labels(at) == ["Answer"]
     at.checkbox[0].set_value(False)
     at = field(at, "Customer or title").set_value("solsidan").run()
-    assert labels(at) == ["Accept the dates"]
+    assert labels(at) == ["Be ready for the audit"]
 
 
 def test_an_empty_desk_says_so(application: Application, people: People) -> None:

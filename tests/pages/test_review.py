@@ -4,7 +4,7 @@ import pytest
 
 from dpa_core.subjects import retention, reviews
 from tests.conftest import carry_out
-from tests.pages import labels, receipt, shown, visit
+from tests.pages import as_read, confirm, labels, receipt, shown, visit
 from tests.test_requests import AUDIT, act, announce
 
 ACTION = reviews.Action(what="Send the *list*", side="provider")
@@ -84,6 +84,47 @@ def test_the_admin_confirms_the_agreed_actions(application, people):
     at = press(visit("review", application, people.anna, "nordfrakt"), "Confirm the agreed actions")
     assert "Recorded as entry 3:" in receipt(at)
     assert application.open(people.anna, "nordfrakt").state.reviews.last.confirmed_by == people.anna.id
+
+
+OURS = reviews.Action(what="Look at ![it](x)", side="customer")
+
+
+@pytest.mark.parametrize(
+    ("name", "own"), [("anna", OURS), ("david", ACTION), ("eva", ACTION), ("clara", None)]
+)
+def test_each_side_marks_its_own_actions_as_done(application, people, name, own):
+    carry_out(application, people.david, "nordfrakt", reviews.RecordReview("Note", (ACTION, OURS)))
+    at = visit("review", application, getattr(people, name), "nordfrakt")
+    offered = [as_read(label) for label in labels(at) if label.startswith("Mark as done")]
+    assert offered == ([f"Mark as done: {own.what}"] if own else [])
+
+
+def test_an_action_is_marked_as_done_with_who_and_when_also_of_an_earlier_review(application, people, clock):
+    carry_out(application, people.david, "nordfrakt", reviews.RecordReview("Note", (ACTION,)))
+    carry_out(application, people.david, "nordfrakt", reviews.RecordReview("The next"))
+    clock.pass_days(14)
+    at = visit("review", application, people.david, "nordfrakt")
+    at = press(at, next(label for label in labels(at) if label.startswith("Mark as done")))
+    at.text_area[-1].set_value("Sent *by mail*")
+    at = confirm(at, "Mark as done")
+    assert "Marked action 1 of review 2 as done" in receipt(at)
+    [table] = [t.value for t in visit("review", application, people.anna, "nordfrakt").table]
+    assert as_read(table["Done"].iloc[0]) == "8 Dec 2026 by `david@people.example`: “Sent *by mail*”"
+    assert application.verify() == []
+
+
+def test_a_rejection_asks_for_a_reason_that_the_provider_reads(application, people):
+    carry_out(application, people.david, "nordfrakt", reviews.ProposeChanges({"voice": True}, "cheaper"))
+    at = press(visit("review", application, people.anna, "nordfrakt"), "Look at it and answer")
+    at = confirm(at, "Reject")
+    assert "A reason is missing" in at.error[0].value
+    at.text_area[-1].set_value("Not *this* year")
+    assert "Rejected proposal 2" in receipt(confirm(at, "Reject"))
+    for name in ("david", "eva", "clara"):
+        text = shown(visit("review", application, getattr(people, name), "nordfrakt"))
+        assert "Proposals answered" in text
+        assert "Rejected" in text
+        assert "“Not *this* year”" in text
 
 
 @pytest.mark.parametrize("name", ["clara", "david"])

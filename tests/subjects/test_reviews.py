@@ -12,6 +12,8 @@ from dpa_core.subjects.reviews import (
     AcceptProposal,
     Action,
     ConfirmReview,
+    MarkDone,
+    MarkProvidersDone,
     ProposeChanges,
     RecordReview,
     RejectProposal,
@@ -64,7 +66,8 @@ def test_a_review_keeps_notes_and_actions():
         (ProposeChanges({"no_such": True}), "changes"),
         (ConfirmReview(7), None),
         (AcceptProposal(7), None),
-        (RejectProposal(7), None),
+        (RejectProposal(7, "No"), None),
+        (MarkDone(7, 1), "review"),
     ],
 )
 def test_what_is_refused_says_about_which_field(command, field):
@@ -100,6 +103,39 @@ def test_a_review_is_confirmed_once():
     assert "waiting to be confirmed" in c.refused(ConfirmReview(1)).message
 
 
+OURS = Action(what="Look at the list", side="customer")
+
+
+def test_each_side_marks_its_own_actions_as_done_once_with_who_and_when():
+    c = after(RecordReview("", (ACTION, OURS)))
+    for command, field in (
+        (MarkDone(1, 1), "number"),
+        (MarkProvidersDone(1, 2), "number"),
+        (MarkDone(1, 3), "number"),
+    ):
+        refusal = c.refused(command)
+        assert (refusal.code, refusal.field) == ("reviews.no_open_action", field)
+    assert c.refused(MarkDone(1, 2, "x" * (MAX_REASON + 1))).field == "reason"
+    c.until(NOW + timedelta(days=3))
+    c.go(MarkProvidersDone(1, 1, " Sent by mail "))
+    done = c.state.last.done[1]
+    assert (done.at, done.by, done.note) == (NOW + timedelta(days=3), "eva", "Sent by mail")
+    assert list(c.state.last.open_actions()) == [2]
+    assert c.open_tasks() == [("customer", ""), ("customer", "")]  # the other action, and the confirmation
+    assert c.refused(MarkProvidersDone(1, 1)).code == "reviews.all_done"
+    c.go(ConfirmReview(1))
+    c.go(MarkDone(1, 2))
+    assert c.open_tasks() == []
+    assert c.refused(MarkDone(1, 2)).field == "number"
+
+
+def test_an_action_of_an_earlier_review_can_still_be_marked():
+    c = after(RecordReview("", (OURS,)), RecordReview("All well."))
+    assert reviews.touches(MarkDone(1, 1), c.state) == {"held": (1,)}
+    c.go(MarkDone(1, 1))
+    assert c.state.held[1].done[1].by == "anna"
+
+
 def test_a_review_without_actions_has_nothing_to_confirm():
     c = after(RecordReview("All well."))
     assert reviews.steps_open(c.state.last, c.state, c.context()) == ()
@@ -110,13 +146,23 @@ def test_a_review_without_actions_has_nothing_to_confirm():
 # --- proposals -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("command", "answer"), [(AcceptProposal, "accepted"), (RejectProposal, "rejected")])
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [(AcceptProposal(1, reason=" Fine "), "accepted"), (RejectProposal(1, "Not now"), "rejected")],
+)
 def test_a_proposal_is_answered_once(command, answer):
-    c = after(ProposeChanges({"voice": True}, "cheaper"), command(1))
+    c = after(ProposeChanges({"voice": True}, "cheaper"), command)
     [proposal] = c.state.proposals.values()
     assert (proposal.answer, proposal.answered_by, c.state.open_proposals) == (answer, "anna", ())
     assert status(proposal) == answer
-    assert "No proposal 1" in c.refused(command(1)).message
+    assert proposal.answer_reason == command.reason.strip()
+    assert "No proposal 1" in c.refused(command).message
+
+
+@pytest.mark.parametrize("reason", ["", " \n"])
+def test_a_rejection_says_why(reason):
+    refusal = after(ProposeChanges({"voice": True})).refused(RejectProposal(1, reason))
+    assert (refusal.field, refusal.clause) == ("reason", "3.1(i)")
 
 
 def test_of_a_proposal_only_what_is_left_counts():
@@ -128,7 +174,7 @@ def test_of_a_proposal_only_what_is_left_counts():
     switched(c, "voice", "voicebot")
     assert reviews.steps_open(proposal, c.state, c.context()) == (RejectProposal,)
     assert "stands already" in c.refused(AcceptProposal(1)).message
-    c.go(RejectProposal(1))
+    c.go(RejectProposal(1, "Done"))
 
 
 # --- what is told --------------------------------------------------------------------------------
@@ -152,9 +198,14 @@ def test_history_tells_the_answers_in_words():
     c = after(ProposeChanges({"voice": True}), RecordReview("note", (ACTION,)))
     told = [
         c.subject.describe(recorded(c.decided(command))[0], AGREEMENT)
-        for command in (AcceptProposal(1), RejectProposal(1), ConfirmReview(2))
+        for command in (AcceptProposal(1), RejectProposal(1, "No"), ConfirmReview(2), MarkProvidersDone(2, 1))
     ]
-    assert told == ["Accepted proposal 1", "Rejected proposal 1", "Confirmed the actions agreed in review 2"]
+    assert told == [
+        "Accepted proposal 1",
+        "Rejected proposal 1",
+        "Confirmed the actions agreed in review 2",
+        "Marked action 1 of review 2 as done",
+    ]
 
 
 def test_what_is_open():
@@ -221,16 +272,23 @@ class Reviews(RuleBasedStateMachine):
 
     @rule(id=st.integers(1, 8), step=st.sampled_from([ConfirmReview, AcceptProposal, RejectProposal]))
     def answer(self, id, step):
-        if self.scenario.attempt(step(id)):
+        if self.scenario.attempt(step(id, reason="Because")):
             self.answers.append(id)
+
+    @rule(id=st.integers(1, 8), number=st.integers(1, 2), step=st.sampled_from([MarkDone, MarkProvidersDone]))
+    def mark(self, id, number, step):
+        if self.scenario.attempt(step(id, number)):
+            self.answers.append((id, number))
 
     @invariant()
     def what_is_offered_is_what_is_accepted(self):
         state = self.scenario.state
         for review in state.held.values():
-            self.scenario.check_steps(review, [ConfirmReview(review.sequence)])
+            number = min(review.open_actions(), default=1)
+            marks = [mark(review.sequence, number) for mark in (MarkDone, MarkProvidersDone)]
+            self.scenario.check_steps(review, [ConfirmReview(review.sequence), *marks])
         for proposal in state.proposals.values():
-            examples = [AcceptProposal(proposal.sequence), RejectProposal(proposal.sequence)]
+            examples = [AcceptProposal(proposal.sequence), RejectProposal(proposal.sequence, "No")]
             self.scenario.check_steps(proposal, examples)
 
     @invariant()
