@@ -50,6 +50,15 @@ class Term(Part):
     """The few words of the source that fix the number; more than one where it does so by reference."""
 
 
+class Target(Part):
+    """A time that the provider aims at where the agreement fixes none: its own setting, no promise."""
+
+    id: Identifier
+    """The kind of help, by the code that requests are recorded with."""
+    basis: Literal["provider_setting"]
+    business_days: Annotated[int, Field(gt=0)]
+
+
 class Place(Part):
     """Where personal data is processed, or may be reached from."""
 
@@ -222,6 +231,11 @@ class Agreement(Part):
     sub_processors: tuple[SubProcessor, ...]
     retention: RetentionSettings
     clauses: tuple[Clause, ...]
+    targets: tuple[Target, ...] = ()
+
+    def target(self, id: str) -> Target | None:
+        """The provider's own target for a kind of help; None where it has set none."""
+        return next((t for t in self.targets if t.id == id), None)
 
     def term(self, id: str) -> Term:
         """The term with this identifier. KeyError where the agreement has none."""
