@@ -114,6 +114,10 @@ class FileRef(Record):
 
 
 MESSAGE_STEPS: dict[str, str] = {
+    "answered_in_part": "Answered in part.",
+    "answered_late": "Answered late.",
+    "change_accepted": "Change accepted.",
+    "change_declined": "Change declined.",
     "cure_accepted": "Cure accepted.",
     "cure_not_accepted": "Cure not accepted.",
     "features_ended": "Affected features ended.",

@@ -21,6 +21,7 @@ from dpa_core.subjects import (
     features,
     grants,
     incidents,
+    legal_duties,
     objections,
     retention,
     reviews,
@@ -35,6 +36,7 @@ from dpa_core.subjects.data_return import State as _DataReturn
 from dpa_core.subjects.features import State as _Features
 from dpa_core.subjects.incidents import ProviderState as _ProviderIncidents
 from dpa_core.subjects.incidents import State as _Incidents
+from dpa_core.subjects.legal_duties import State as _LegalDuties
 from dpa_core.subjects.objections import State as _Objections
 from dpa_core.subjects.retention import State as _Retention
 from dpa_core.subjects.reviews import State as _Reviews
@@ -42,7 +44,7 @@ from dpa_core.subjects.snapshots import State as _Snapshots
 from dpa_core.subjects.sub_processors import State as _SubProcessors
 from dpa_core.subjects.subject import Body, Command, Context, Shelf, Subject, Task
 
-STATE_SCHEMA = 6
+STATE_SCHEMA = 7
 """Raised whenever the folded state, or what else lies beside the heads, changes its shape: what belongs to a
 head with an older number is made anew."""
 
@@ -53,6 +55,7 @@ OF_CUSTOMER: tuple[Subject[Any], ...] = (
     audits.AUDITS,
     data_return.DATA_RETURN,
     assistance.ASSISTANCE,
+    legal_duties.LEGAL_DUTIES,
     objections.OBJECTIONS,
     incidents.INCIDENTS,
     reviews.REVIEWS,
@@ -75,6 +78,7 @@ class CustomerState(Record):
     audits: _Audits = _Audits()
     data_return: _DataReturn = _DataReturn()
     assistance: _Assistance = _Assistance()
+    legal_duties: _LegalDuties = _LegalDuties()
     objections: _Objections = _Objections()
     incidents: _Incidents = _Incidents()
     reviews: _Reviews = _Reviews()
@@ -282,6 +286,12 @@ def _shelved(
             name = f"{subject.name}.{shelf.field}"
             left += [Closed(name, id, sequence, item) for id, item in settled.items()]
     return (state.but(**{subject.name: part}), left) if left else (state, [])
+
+
+def cited_entry(command: Command, state: CustomerState | ProviderState) -> int | None:
+    """The entry of the customer's ledger that a command is about; None where it is about none."""
+    subject = by_command(type(command))
+    return subject.cites(command, getattr(state, subject.name))
 
 
 def describe(event: RecordedEvent, agreement: Agreement) -> str:

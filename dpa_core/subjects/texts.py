@@ -19,6 +19,7 @@ TEXTS: dict[str, str] = {
     "contact": "The contact",
     "cure": "The cure",
     "description": "What is needed",
+    "duty": "What the law makes the provider do",
     "finding": "A finding’s title",
     "ground": "The ground in law",
     "grounds": "The grounds",

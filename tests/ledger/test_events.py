@@ -64,6 +64,12 @@ PINNED = {
         73,
         "73fa34641f4ad2af992972e229d4119b7e896033f737cfc8d693b5838405f28e",
     ),
+    # Requests with dates and amounts proposed, pauses and the customer's own time extended; legal duties.
+    7: (
+        "63c3af9baf1d096c9a50f785927945b7deca02029cf7c89fb62d7159b04989b4",
+        86,
+        "c29e4038eea628b6b929e4f7c11d7f171cd94ff67eb2595f25aa61ce8010ea4c",
+    ),
 }
 """By schema number: the digest of the state's own schema, a number of lines, and the digest of what those
 first lines of `events.jsonl` fold to. Lines are added at the end, so that they leave it as it is."""
