@@ -236,8 +236,7 @@ def _form(scope: Scope) -> None:
     chosen = steps.choose_files(form)
     cost = False
     if about.cost:
-        say(":material/payments: {}", about.charge)
-        cost = st.checkbox("I acknowledge the note on cost.", key=form.key(f"cost_{kind}"))
+        cost = st.checkbox(md("I acknowledge: {}", about.charge), key=form.key(f"cost_{kind}"))
     else:
         say(":material/money_off: {}", about.charge)
     actions.recorded(file)
