@@ -341,11 +341,12 @@ _BASIS: dict[assistance.Basis, str] = {
 
 def _times(request: Request, file: CustomerFile) -> None:
     """Until when the provider helps, and the customer answers the data subject."""
+    rests_on = assistance.basis(request, file.agreement)
     with st.container(horizontal=True):
         if request.status == "waits_for_provider":
-            st.caption(words.plain(_BASIS[assistance.basis(request, file.agreement)]))
+            st.caption(words.plain(_BASIS[rests_on]))
             steps.due(assistance.due(request, file.agreement), file.now)
-        elif request.status == "waits_for_customer":
+        elif request.status == "waits_for_customer" and rests_on != "none":
             show.badge(show.Status("The provider’s time stands still", (":material/pause_circle:", "gray")))
             st.caption("Our reading: business days that wait for the customer do not count.")
         if own := assistance.controller_due(request):
@@ -404,10 +405,13 @@ def _dialogs(scope: Scope, request: Request) -> None:
     offered = [step for step in known if step in fitting]
     if not offered:
         return
+    awaited_steps: set[type[Command]] = {assistance.AnswerCost, assistance.AnswerDate}
+    if request.status == "waits_for_provider":
+        awaited_steps.add(assistance.AcceptChange)
     with st.container(horizontal=True):
         for step in offered:
             label, confirm, fields = known[step]
-            awaited = step in (assistance.AcceptChange, assistance.AnswerCost, assistance.AnswerDate)
+            awaited = step in awaited_steps
             dialog = actions.Dialog(label, confirm, partial(fields, id), about=f"assistance/{id}")
             name = f"assistance.{step.__name__}.{id}"
             actions.button(scope, label, name, dialog, kind="primary" if awaited else "secondary")
@@ -480,7 +484,8 @@ def _decline(id: int, form: actions.Form) -> actions.Make:
 
 def _price(id: int, form: actions.Form) -> actions.Make:
     request = form.file.state.assistance.requests[id]
-    say("{} It counts once the customer agrees.", KINDS_OF_HELP[request.kind].charge)
+    say("{}", KINDS_OF_HELP[request.kind].charge)
+    st.caption("The customer agrees to the amount, or declines it and says why; both stay on record.")
     amount = st.text_input(**form.field("amount", "Amount"), placeholder="12500.50")
     currency = st.text_input(**form.field("currency", "Currency"), placeholder="SEK", max_chars=3)
     reason = st.text_area(**form.field("reason", "What for (required)"))
