@@ -564,10 +564,13 @@ def _acknowledge(id: int, form: actions.Form) -> actions.Make:
     return lambda: legal_duties.AcknowledgeDuty(id, remark)
 
 
-def _raise(form: actions.Form) -> actions.Make:
+def _raise(form: actions.Form) -> actions.Make | None:
     file = form.file
     latest = file.reader.events(after=max(0, file.sequence - LATEST), upto=file.sequence)
     given = history.in_words((e for e in reversed(latest) if assistance.instructs(e)), file)
+    if not given and file.sequence <= LATEST:
+        st.markdown("The customer has given no instruction that could be flagged.")
+        return None
     words_of = {i.sequence: f"{i.sequence}. {i.what} ({words.day(i.recorded_at)})" for i in given}
     st.markdown("The customer sees it at once, and confirms or withdraws. This is no legal advice.")
     chosen = st.selectbox(

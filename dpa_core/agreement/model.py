@@ -20,6 +20,12 @@ Basis = Literal["stated", "inferred"]
 """`stated`: the agreement's text says so. `inferred`: our reading, to be shown as such."""
 
 
+HelpWithoutTime = Literal[
+    "breach", "data_subject", "dora_authority", "dora_incident", "dora_information", "security"
+]
+"""Kinds of help to which the agreement gives no time, by the codes that requests are recorded with."""
+
+
 class Part(BaseModel):
     """Common ground of every part: immutable, and an unknown field is an error."""
 
@@ -53,8 +59,7 @@ class Term(Part):
 class Target(Part):
     """A time that the provider aims at where the agreement fixes none: its own setting, no promise."""
 
-    id: Identifier
-    """The kind of help, by the code that requests are recorded with."""
+    id: HelpWithoutTime
     basis: Literal["provider_setting"]
     business_days: Annotated[int, Field(gt=0)]
 

@@ -155,6 +155,14 @@ def test_only_instructions_are_offered_to_be_flagged_and_the_law_is_named(
         assert "No legal advice." in said
 
 
+def test_without_an_instruction_there_is_nothing_to_flag(application: Application, people: People) -> None:
+    act(application, people.anna, HELP)
+    page = visit("assistance", application, people.eva, "nordfrakt")
+    page = press(page, "Flag an instruction as infringing the law")
+    assert "no instruction that could be flagged" in shown(page)
+    assert next(b for b in page.button if b.label == "Tell the customer").disabled
+
+
 # --- legal duties --------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from dpa_core.agreement import Target
+from dpa_core.agreement import HelpWithoutTime, Target
 from dpa_core.subjects import assistance, dates, registry
 from dpa_core.subjects.assistance import (
     ASSISTANCE,
@@ -298,11 +298,9 @@ def test_the_providers_own_target_is_marked_as_such_and_nothing_is_late_by_it():
     assert request(c).late_since is None
 
 
-def test_the_agreement_goes_before_a_target():
-    targets = (Target(id="dpia", basis="provider_setting", business_days=5),)
-    c = Ledger(ASSISTANCE, agreement=AGREEMENT.model_copy(update={"targets": targets}))
-    c.go(help_with("dpia"))
-    assert (due(c), assistance.basis(request(c), c.agreement)) == (date(2026, 12, 8), "agreement")
+def test_a_target_can_be_set_for_help_to_which_the_agreement_gives_no_time():
+    without = {k for k, h in KINDS_OF_HELP.items() if h.clause != "3.1(ix)" and not h.changes}
+    assert set(get_args(HelpWithoutTime)) == without
 
 
 @pytest.mark.parametrize("kind", ["dpia", "data_subject"])
