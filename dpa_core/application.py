@@ -222,6 +222,11 @@ class CustomerFile(_Opened):
         """The state with what a command is about, also where that has left it."""
         return registry.recalled(self.state, command, self.closed.find)
 
+    def citing(self, command: Command) -> Context:
+        """The file's context, with the entry that a command is about."""
+        entry = registry.cited_entry(command, self.recalled(command))
+        return replace(self.context, cited=self.reader.event(entry) if entry else None)
+
     def attached(self, sha256: str) -> File:
         """A file attached to something of this customer. Raises Refusal where it is not, or is damaged.
 
@@ -1256,7 +1261,7 @@ class Application:
             provider = self._provider(self.ledger.head(PROVIDER))
             context = self._context(customer_id, state, provider, head.sequence, now, side)
             whole = registry.recalled(state, command, self._closed(customer_id, head.sequence).find)
-            bodies = policies.decide(command, whole, self._named(command, context))
+            bodies = policies.decide(command, whole, self._named(command, whole, context))
             by = _Signature(present, side, customer_id, context.agreement.version, now)
             events, new = self._write(tx, customer_id, head, state, by, bodies)
             if any(getattr(new, s.name) is not getattr(state, s.name) for s in registry.WITH_TASKS):
@@ -1267,10 +1272,10 @@ class Application:
         # the first did until it is. The next attempt finds it, and raises Changed.
         return self._record(write)
 
-    def _named(self, command: Command, context: Context) -> Context:
+    def _named(self, command: Command, state: CustomerState | ProviderState, context: Context) -> Context:
         """The context with what the command itself names: an entry, or customers."""
-        if command.cited_entry is not None:
-            context = replace(context, cited=self.ledger.event(context.customer_id, command.cited_entry))
+        if (entry := registry.cited_entry(command, state)) is not None:
+            context = replace(context, cited=self.ledger.event(context.customer_id, entry))
         if command.named_customers:
             exist = {c for c in command.named_customers if not c.startswith("@") and self.ledger.head(c)}
             context = replace(context, existing_customers=frozenset(exist))
@@ -1458,7 +1463,7 @@ class Application:
             if sequence != expected_sequence:
                 raise Changed(self.ledger.events(PROVIDER, after=expected_sequence))
             state = self._provider(head)
-            context = self._named(command, self._provider_context(state, sequence, now))
+            context = self._named(command, state, self._provider_context(state, sequence, now))
             bodies = registry.decide(command, state, context)
             events = _Signature(present, side, None, context.agreement.version, now).sign(
                 PROVIDER, head, bodies

@@ -6,7 +6,7 @@ import logging
 import random
 import tomllib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -36,6 +36,7 @@ from dpa_core.subjects import (
     features,
     grants,
     incidents,
+    legal_duties,
     objections,
     retention,
     sub_processor_audits,
@@ -167,10 +168,10 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
     script = _Script(application, operates, now, go_to, admins)
     for part in (
         _have_data_deleted,
-        _ask_for_help,
         _ask_for_audits,
         _ask_for_data,
         _announce_a_change,
+        _ask_for_help,
         _tell_of_incidents,
     ):
         part(script)
@@ -257,9 +258,28 @@ def _ask_for_help(script: _Script) -> None:
         title, text = entry["title"], entry["text"]
         asked = assistance.RequestHelp(entry["kind"], title, text, rights, received, (), True)
         number = script.act(entry["customer"], asked)
-        if "answer" in entry:
-            script.go_to(entry["days_ago"] - 4, hour=15)
-            script.act(entry["customer"], assistance.AnswerRequest(number, entry["answer"]), script.operates)
+        for days_later, command in _answers(entry, number, script.today):
+            script.go_to(entry["days_ago"] - days_later, hour=15)
+            script.act(entry["customer"], command, script.operates)
+    script.go_to(7, hour=15)
+    duty = legal_duties.TellLegalDuty(
+        "Act (2022:482) on electronic communications, chapter 9",
+        "Traffic data of calls is kept for the authorities for as long as the Act says.",
+    )
+    script.act("kommun-syd", duty, script.operates)
+
+
+def _answers(entry: Mapping[str, Any], number: int, today: date) -> Iterator[tuple[int, Command]]:
+    """What the provider does about a request, and how many days after it."""
+    if "answer" in entry:
+        yield 4, assistance.AnswerRequest(number, entry["answer"])
+    if "partial" in entry:
+        yield 3, assistance.AnswerInPart(number, entry["partial"])
+    if other := entry.get("date"):
+        until = today + timedelta(days=other["days"])
+        yield 1, assistance.ProposeDate(number, until, other["reason"])
+    if price := entry.get("price"):
+        yield 1, assistance.ProposeCost(number, price["amount"], price["currency"], price["reason"])
 
 
 def _ask_for_audits(script: _Script) -> None:

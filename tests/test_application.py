@@ -409,7 +409,7 @@ def test_a_store_of_an_older_version_shows_the_same_states_and_tasks(store, agre
         application = Application(ledger, {VERSION: agreement}, clock)
         anna = application.person(email("anna"))
         carry_out(application, anna, "nordfrakt", voice=True)
-        asked = assistance.RequestHelp("security", "ISO", "The certificate")
+        asked = assistance.RequestHelp("dora_information", "ISO", "The certificate")
         carry_out(application, anna, "nordfrakt", asked)
     before = looked_at()
     assert [t["next_step"] for t in before[1]] == ["Answer"]

@@ -13,6 +13,7 @@ from dpa_core.subjects import (
     audits,
     customers,
     data_return,
+    legal_duties,
     objections,
     registry,
     reviews,
@@ -33,7 +34,7 @@ def asked(application, people, title="The data flows"):
     return act(
         application,
         people.anna,
-        assistance.RequestHelp("security", title, "Please"),
+        assistance.RequestHelp("dora_information", title, "Please"),
     )
 
 
@@ -112,10 +113,12 @@ def test_a_step_on_a_closed_request_is_refused_by_what_it_is(application, people
         assert caught.value.code == "assistance.over"
 
 
-def test_a_closed_request_that_was_flagged_is_withdrawn_with_its_instruction(
-    application, people, over, clock
-):
-    flag = act(application, people.eva, assistance.FlagInstruction(over[0], "Unlawful"))
+def test_a_closed_request_that_was_flagged_is_withdrawn_with_its_instruction(application, people, clock):
+    number = act(application, people.anna, assistance.RequestHelp("change", "Chats", "Keep them longer"))
+    act(application, people.eva, assistance.AcceptChange(number))
+    act(application, people.eva, assistance.AnswerRequest(number, "Done"))
+    act(application, people.anna, assistance.CloseRequest(number))
+    flag = act(application, people.eva, assistance.FlagInstruction(number, "Against the law", "Art. 5 GDPR"))
     then = clock.now()
     clock.pass_days(1)
     act(application, people.anna, assistance.AnswerFlag(flag, False))
@@ -131,7 +134,7 @@ def test_a_closed_request_that_was_flagged_is_withdrawn_with_its_instruction(
 
 def test_the_files_of_a_closed_request_can_be_fetched_and_are_verified(application, people):
     ref = application.attach(people.anna, "nordfrakt", "flows.txt", b"the data flows")
-    act(application, people.anna, assistance.RequestHelp("security", "Flows", "Please", files=(ref,)))
+    act(application, people.anna, assistance.RequestHelp("dora_information", "Flows", "Please", files=(ref,)))
     number = state_of(application, people).sequence
     act(application, people.anna, assistance.CloseRequest(number))
     assert state_of(application, people).attached(ref.sha256).content == b"the data flows"
@@ -209,7 +212,7 @@ def test_an_older_store_gets_its_past_made_anew(often, store, agreement, clock):
     with Ledger.open(store) as ledger:
         application = Application(ledger, {VERSION: agreement}, clock)
         anna = application.person(email("anna"))
-        number = act(application, anna, assistance.RequestHelp("security", "Flows", "Please"))
+        number = act(application, anna, assistance.RequestHelp("dora_information", "Flows", "Please"))
         act(application, anna, assistance.CloseRequest(number))
         before = [ledger.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in ("closed", "folds")]
         with ledger.transaction() as tx:
@@ -254,6 +257,8 @@ def drafts_settled(first, turn):
     note(assistance.Closed(request=asked, outcome="closed", reason=""))
     flag = note(assistance.Flagged(instruction=1, opinion="Unlawful"))
     note(assistance.FlagAnswered(flag=flag, outcome="confirmed", reason="It is not"))
+    duty = note(legal_duties.Told(law="Act", what="Kept"))
+    note(legal_duties.Acknowledged(duty=duty, remark=""))
     plan = audits.Plan(first=day, last=day)
     told = {"sub_processor": None, "ground": "", "auditor": "", "scope": "All", "on_site": True}
     audit = note(audits.Requested(**told, contact="Anna", cause="A", plan=plan, cost_acknowledged=True))

@@ -11,7 +11,7 @@ from dpa_core.readers import CustomerReader, PortfolioReader
 from dpa_core.subjects.assistance import RequestHelp
 from tests.conftest import carry_out
 
-HELP = RequestHelp("security", "ISO", "The certificate")
+HELP = RequestHelp("dora_information", "ISO", "The certificate")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from dpa_core.subjects import (
     dates,
     features,
     incidents,
+    legal_duties,
     objections,
     registry,
     retention,
@@ -66,7 +67,11 @@ BY_CUSTOMER = [
     objections.AnswerCure(1, True),
     data_return.AcknowledgeReturn(1, frozenset()),
     assistance.CloseRequest(1),
+    assistance.AnswerDate(1, True),
+    assistance.AnswerCost(1, True),
+    assistance.ExtendOwnTime(1, DAY, "Complex"),
     assistance.AnswerFlag(1, True),
+    legal_duties.AcknowledgeDuty(1),
     incidents.AcknowledgeNotice(1, 1),
     incidents.RecordDecision(1, "none"),
 ]
@@ -84,7 +89,13 @@ BY_PROVIDER = [
     data_return.RecordDeletion(1, DAY),
     assistance.AskCustomer(1, "What?"),
     assistance.AnswerRequest(1, "This"),
-    assistance.FlagInstruction(1, "Art. 9"),
+    assistance.AnswerInPart(1, "This much"),
+    assistance.ProposeDate(1, DAY, "Holidays"),
+    assistance.ProposeCost(1, "100", "SEK", "Work"),
+    assistance.AcceptChange(1),
+    assistance.DeclineChange(1, "No"),
+    assistance.FlagInstruction(1, "Against the law", "Art. 9"),
+    legal_duties.TellLegalDuty("Act 2022:482", "Traffic data is kept"),
 ]
 BY_BOTH = [
     audits.ProposeDates(1, DAY, DAY),
@@ -213,7 +224,9 @@ def test_a_withdrawn_instruction_takes_back_what_it_did(application, people):
     switched = carry_out(application, people.anna, "nordfrakt", voice=True).sequence
     shortened = act(application, people.anna, retention.SetPeriod("chats", 60))
     for instruction in (switched, shortened):
-        flag = act(application, people.eva, assistance.FlagInstruction(instruction, "Art. 5 GDPR"))
+        flag = act(
+            application, people.eva, assistance.FlagInstruction(instruction, "Against the law", "Art. 5 GDPR")
+        )
         act(application, people.anna, assistance.AnswerFlag(flag, False))
     file = application.open(people.anna, "nordfrakt")
     assert file.state.features.on == set()
@@ -223,7 +236,7 @@ def test_a_withdrawn_instruction_takes_back_what_it_did(application, people):
 @pytest.mark.parametrize("number", [0, -1, 1, 999])
 def test_only_an_instruction_of_the_customer_can_be_flagged(application, people, number):
     with pytest.raises(Refusal) as caught:
-        act(application, people.eva, assistance.FlagInstruction(number, "Art. 5 GDPR"))
+        act(application, people.eva, assistance.FlagInstruction(number, "Against the law", "Art. 5 GDPR"))
     assert caught.value.field == "instruction"
 
 

@@ -29,6 +29,7 @@ from dpa_core.agreement.model import (
     Purpose,
     RetentionSettings,
     SubProcessor,
+    Target,
     Term,
     TransferMechanism,
 )
@@ -55,7 +56,7 @@ PAGES = frozenset(
 
 LISTS: dict[str, dict[str, type[Part]]] = {
     "agreement.toml": {},
-    "terms.toml": {"terms": Term},
+    "terms.toml": {"terms": Term, "targets": Target},
     "features.toml": {"features": Feature},
     "sub_processors.toml": {
         "places": Place,
@@ -70,6 +71,9 @@ LISTS: dict[str, dict[str, type[Part]]] = {
     "clauses.toml": {"clauses": Clause},
 }
 """The files of a folder, and the lists of entries in each."""
+
+OPTIONAL = frozenset({"targets"})
+"""The lists that may be left out: settings of the provider's own that it need not have."""
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "agreement.toml": ("version", "title", "published", "processor"),
@@ -179,6 +183,8 @@ def _read(folder: Path, file: str, problems: list[str]) -> dict[str, Any]:
 
 def _entries(where: str, key: str, entries: object, problems: list[str]) -> tuple[Part, ...]:
     """The sound entries of the list `key`."""
+    if entries is None and key in OPTIONAL:
+        return ()
     if not isinstance(entries, list) or not entries or not all(isinstance(e, dict) for e in entries):
         problems.append(f'{where}, "{key}": no entries; add at least one as [[{key}]]')
         return ()

@@ -20,6 +20,12 @@ Basis = Literal["stated", "inferred"]
 """`stated`: the agreement's text says so. `inferred`: our reading, to be shown as such."""
 
 
+HelpWithoutTime = Literal[
+    "breach", "data_subject", "dora_authority", "dora_incident", "dora_information", "security"
+]
+"""Kinds of help to which the agreement gives no time, by the codes that requests are recorded with."""
+
+
 class Part(BaseModel):
     """Common ground of every part: immutable, and an unknown field is an error."""
 
@@ -48,6 +54,14 @@ class Term(Part):
     summary: Text
     wording: tuple[Text, ...] = ()
     """The few words of the source that fix the number; more than one where it does so by reference."""
+
+
+class Target(Part):
+    """A time that the provider aims at where the agreement fixes none: its own setting, no promise."""
+
+    id: HelpWithoutTime
+    basis: Literal["provider_setting"]
+    business_days: Annotated[int, Field(gt=0)]
 
 
 class Place(Part):
@@ -222,6 +236,11 @@ class Agreement(Part):
     sub_processors: tuple[SubProcessor, ...]
     retention: RetentionSettings
     clauses: tuple[Clause, ...]
+    targets: tuple[Target, ...] = ()
+
+    def target(self, id: str) -> Target | None:
+        """The provider's own target for a kind of help; None where it has set none."""
+        return next((t for t in self.targets if t.id == id), None)
 
     def term(self, id: str) -> Term:
         """The term with this identifier. KeyError where the agreement has none."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Literal
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time
 from babel.lists import format_list
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal, get_currency_precision, is_currency
 
 from dpa_core.locale.zone import STOCKHOLM, local_day
 
@@ -107,6 +108,16 @@ def deadline_hour(over: datetime) -> str:
 def number(value: int) -> str:
     """`1,234`."""
     return format_decimal(value, locale=ENGLISH)
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """`SEK 12,500.00`: an amount in a currency of ISO 4217, to the smallest unit that it has."""
+    return format_currency(amount, currency, "¤¤ #,##0.00", locale=ENGLISH)
+
+
+def currency_decimals(code: str) -> int | None:
+    """How many decimals amounts of a currency have, by its code of ISO 4217; None for what is no currency."""
+    return get_currency_precision(code) if is_currency(code) else None
 
 
 def count(value: int, one: str, many: str | None = None) -> str:

@@ -115,7 +115,10 @@ class FileRef(Record):
 
 MESSAGE_STEPS: dict[str, str] = {
     "agreement_ended": "Agreement ended.",
+    "answered_in_part": "Answered in part.",
+    "answered_late": "Answered late.",
     "change_accepted": "Change accepted.",
+    "change_declined": "Change declined.",
     "cure_carried_out": "Cure carried out.",
     "audit_conduct": "Conducts an audit.",
     "audit_confirm": "Confirms an audit.",

@@ -22,6 +22,7 @@ from dpa_core.subjects import (
     features,
     grants,
     incidents,
+    legal_duties,
     objections,
     retention,
     reviews,
@@ -37,6 +38,7 @@ from dpa_core.subjects.data_return import State as _DataReturn
 from dpa_core.subjects.features import State as _Features
 from dpa_core.subjects.incidents import ProviderState as _ProviderIncidents
 from dpa_core.subjects.incidents import State as _Incidents
+from dpa_core.subjects.legal_duties import State as _LegalDuties
 from dpa_core.subjects.objections import State as _Objections
 from dpa_core.subjects.own_list import OwnList
 from dpa_core.subjects.retention import State as _Retention
@@ -58,6 +60,7 @@ OF_CUSTOMER: tuple[Subject[Any], ...] = (
     sub_processor_audits.SUB_PROCESSOR_AUDITS,
     data_return.DATA_RETURN,
     assistance.ASSISTANCE,
+    legal_duties.LEGAL_DUTIES,
     objections.OBJECTIONS,
     incidents.INCIDENTS,
     reviews.REVIEWS,
@@ -81,6 +84,7 @@ class CustomerState(Record):
     sub_processor_audits: _SubProcessorAudits = _SubProcessorAudits()
     data_return: _DataReturn = _DataReturn()
     assistance: _Assistance = _Assistance()
+    legal_duties: _LegalDuties = _LegalDuties()
     objections: _Objections = _Objections()
     incidents: _Incidents = _Incidents()
     reviews: _Reviews = _Reviews()
@@ -288,6 +292,12 @@ def _shelved(
             name = f"{subject.name}.{shelf.field}"
             left += [Closed(name, id, sequence, item) for id, item in settled.items()]
     return (state.but(**{subject.name: part}), left) if left else (state, [])
+
+
+def cited_entry(command: Command, state: CustomerState | ProviderState) -> int | None:
+    """The entry of the customer's ledger that a command is about; None where it is about none."""
+    subject = by_command(type(command))
+    return subject.cites(command, getattr(state, subject.name))
 
 
 def describe(event: RecordedEvent, agreement: Agreement) -> str:

@@ -289,6 +289,10 @@ class Shelf:
     asks for it unless `touches` or `asks` names it."""
 
 
+def _cited_entry(command: Command, _: Record) -> int | None:
+    return command.cited_entry
+
+
 def _no_steps(*_: Any) -> tuple[type[Command], ...]:
     return ()
 
@@ -325,6 +329,9 @@ class Subject(Generic[S]):
     touches: Callable[[Body | Command, S], Mapping[str, Iterable[int]]] = _none
     """The items that a command is about, or an event changes, by the field of a shelf: those that have left
     the state are put back for it."""
+    cites: Callable[[Command, S], int | None] = _cited_entry
+    """The entry of the customer's ledger that a command is about, where its rule, or what follows from it in
+    other subjects, has to see it."""
     asks: Callable[[S, Context], Mapping[str, Iterable[int]]] = _none
     """The items that `notices` ask for at a moment, by the field of a shelf, where they have left the state:
     they are put back for whoever looks."""

@@ -21,6 +21,7 @@ TEXTS: dict[str, str] = {
     "correction": "What was wrong",
     "cure": "The cure",
     "description": "What is needed",
+    "duty": "What the law makes the provider do",
     "finding": "A finding’s title",
     "ground": "The ground in law",
     "grounds": "The grounds",

@@ -330,3 +330,32 @@ def test_mistakes_in_several_versions_are_told_together(folder):
         "2026-01-29/features.toml",
         "2027-01-01/terms.toml",
     ]
+
+
+TARGET = '[[targets]]\nid = "security"\nbasis = "provider_setting"\nbusiness_days = 5\n'
+
+
+def test_the_provider_may_set_targets_of_its_own_or_none(folder):
+    assert load(folder).targets == ()
+    assert load(folder).target("security") is None
+    with (folder / "terms.toml").open("a", encoding="utf-8") as file:
+        file.write(TARGET)
+    assert load(folder).target("security").business_days == 5
+    assert load(folder).target("breach") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"security"', '"secrity"', ["targets", '"secrity"', 'field "id"', "data_subject"]),
+        ('"security"', '"dpia"', ['targets "dpia"', 'field "id"']),
+        ("business_days = 5", "business_days = 0", ['targets "security"', 'field "business_days"', "0"]),
+        ('"provider_setting"', '"stated"', ['targets "security"', 'field "basis"', "stated"]),
+        ("business_days = 5\n", "business_days = 5\n" + TARGET, ['targets "security"', "stands 2 times"]),
+    ],
+)
+def test_what_is_wrong_with_a_target_is_named(folder, old, new, words):
+    with (folder / "terms.toml").open("a", encoding="utf-8") as file:
+        file.write(TARGET.replace(old, new))
+    (problem,) = problems(folder)
+    assert all(word in problem for word in words), problem

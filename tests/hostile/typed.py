@@ -16,6 +16,7 @@ from dpa_core.subjects import (
     data_return,
     grants,
     incidents,
+    legal_duties,
     retention,
     reviews,
     sub_processor_audits,
@@ -70,10 +71,15 @@ def everywhere(application: Application, operator: Person, admin: str, officer: 
         return int(act(application, who, command, "hostile"))
 
     for title in TITLES:
-        given(assistance.RequestHelp("dpia", title, HOSTILE, files=(file,), cost_acknowledged=True))
+        asked = given(assistance.RequestHelp("dpia", title, HOSTILE, files=(file,), cost_acknowledged=True))
+    given(assistance.ProposeCost(asked, "5", "SEK", HOSTILE), eva)
+    given(assistance.AnswerCost(asked, False, HOSTILE))
+    given(assistance.ProposeDate(asked, day, HOSTILE), eva)
+    given(legal_duties.TellLegalDuty(TITLES[0], HOSTILE), eva)
     given(audits.RequestAudit(day, day, HOSTILE, TITLES[0], auditor=NAME, cost_acknowledged=True))
     given(data_return.OrderData("return", ("contact",), HOSTILE, cost_acknowledged=True))
-    given(retention.PlaceHold("chats", HOSTILE))
+    held = given(retention.PlaceHold("chats", HOSTILE))
+    given(assistance.FlagInstruction(held, HOSTILE, TITLES[1]), eva)
     given(reviews.RecordReview(HOSTILE, (reviews.Action(what=TITLES[1], side="customer", due=day),)), eva)
     given(sub_processor_audits.RequestSubProcessorAudit("openai", HOSTILE, HOSTILE))
     given(reviews.ProposeChanges({"voicebot": True}, HOSTILE), eva)

@@ -302,7 +302,7 @@ def test_a_request_for_help_with_a_file_and_a_conversation(sign_in: SignIn) -> N
     pick(anna, "Rights the person uses", "Access")
     write(anna, "Title", "Case 17")
     write(anna, "What you need", "Which recordings exist?")
-    tick(anna, "I acknowledge that reasonable expenses")
+    tick(anna, "I acknowledge: Reasonable expenses")
     lying = {"name": "notes.pdf", "mimeType": "application/pdf", "buffer": b"no PDF at all"}
     attach(anna, "Files (optional)", lying)
     anna.click("Send the request")
@@ -332,7 +332,8 @@ def test_a_flagged_instruction_is_seen_at_once_and_withdrawn(sign_in: SignIn, ne
     eva = sign_in(EVA, "/assistance?customer=nordfrakt")
     press(eva, "Flag an instruction as infringing the law")
     pick(eva, "Instruction", "Switched on Voice")
-    write(eva, "Which law, and why", "Art. 9 GDPR: no basis is known.")
+    write(eva, "Which law", "Art. 9 GDPR")
+    write(eva, "Why it infringes it, in your opinion", "No basis is known.")
     confirm(eva, "Tell the customer")
     anna = sign_in(ANNA, "/")
     anna.sees("may infringe the law")

@@ -30,7 +30,7 @@ def test_a_file_that_did_not_arrive_stops_the_sending(sign_in: SignIn, tmp_path:
     pick(anna, "Kind of help", "Data protection impact assessment")
     write(anna, "Title", "Voicebot")
     write(anna, "What you need", "The flows")
-    tick(anna, "I acknowledge that reasonable expenses")
+    tick(anna, "I acknowledge: Reasonable expenses")
     box = main(anna).get_by_test_id("stFileUploader")
     expect(box).to_contain_text("25MB per file")
     box.locator("input[type=file]").set_input_files(large)

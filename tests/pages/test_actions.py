@@ -126,11 +126,11 @@ def test_a_step_that_the_page_no_longer_offers_is_said_to_be_gone(
 def test_a_refusal_names_the_field_and_what_was_typed_stays(
     application: Application, people: People, asked: int
 ) -> None:
-    act(application, people.anna, HELP)
+    act(application, people.anna, retention.PlaceHold("emails", "Dispute"))
     at = visit("assistance", application, people.eva, "nordfrakt")
     at = press(at, "Flag an instruction as infringing the law")
     at = confirm(at, "Tell the customer")
-    assert at.error[0].value.startswith("**Which law, and why:** ")
+    assert at.error[0].value.startswith("**Which law:** ")
     at = press(visit("retention", application, people.anna, "nordfrakt"), "Place legal hold")
     at = confirm(at, "Place legal hold")
     assert at.error[0].value.startswith("**Reason:** A reason is missing")

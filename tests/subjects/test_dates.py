@@ -111,6 +111,45 @@ def test_a_month_later_keeps_the_day_of_the_month_as_far_as_it_goes(day):
     assert then.day == min(day.day, calendar.monthrange(then.year, then.month)[1])
 
 
+@pytest.mark.parametrize(
+    ("day", "months", "last"),
+    [
+        (date(2026, 11, 24), 1, date(2026, 12, 24)),  # Christmas Eve is no public holiday by the Act
+        (date(2026, 11, 25), 1, date(2026, 12, 28)),  # Christmas Day, a Friday, and the weekend after it
+        (date(2026, 11, 30), 1, date(2026, 12, 30)),
+        (date(2026, 12, 1), 1, date(2027, 1, 4)),  # New Year's Day, a Friday
+        (date(2026, 11, 30), 3, date(2027, 3, 1)),  # no 30 February, and the 28th is a Sunday
+        (date(2027, 1, 31), 1, date(2027, 3, 1)),
+        (date(2028, 1, 31), 1, date(2028, 2, 29)),  # a leap day, a Tuesday
+        (date(2026, 5, 18), 1, date(2026, 6, 18)),  # the day before Midsummer Eve
+        (date(2026, 5, 19), 1, date(2026, 6, 19)),  # Midsummer Eve
+        (date(2026, 5, 20), 1, date(2026, 6, 22)),  # Midsummer Day, a Saturday
+        (date(2025, 12, 6), 1, date(2026, 1, 7)),  # Epiphany, a Tuesday
+        (date(2026, 3, 3), 1, date(2026, 4, 7)),  # Good Friday to Easter Monday
+        (date(2026, 4, 14), 1, date(2026, 5, 15)),  # Ascension Day; people work on the Friday
+    ],
+)
+def test_a_period_of_months_ends_on_a_working_day_of_eu_law(day, months, last):
+    assert dates.last_of_months(day, months) == last
+
+
+@given(DAYS, st.integers(1, 3))
+def test_a_period_of_months_is_moved_past_days_off_alone(day, months):
+    raw, last = dates.month_later(day, months), dates.last_of_months(day, months)
+    eves = {(12, 24), (12, 31)}
+    eve = last.month == 6 and 19 <= last.day <= 25 and last.weekday() == 4
+    assert works(last) or (((last.month, last.day) in eves or eve) and last.weekday() < 5)
+    assert not any(works(raw + n * DAY) for n in range((last - raw).days))
+
+
+@given(DAYS, st.integers(0, 60))
+def test_business_days_between_are_those_after_the_first_day_to_the_last(day, length):
+    last = day + length * DAY
+    found = dates.business_days_between(day, last)
+    assert found == sum(works(day + n * DAY) for n in range(1, length + 1))
+    assert dates.business_days_between(last, day) == 0 or length == 0
+
+
 @given(DAYS)
 def test_people_work_on_the_days_the_law_leaves(day):
     assert (dates.not_working(day) is None) == works(day)

@@ -1,19 +1,50 @@
 """What a command in one subject brings about in others, decided and shown beforehand by the same code."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
-from dpa_core.subjects import policies, registry
-from dpa_core.subjects.assistance import AnswerFlag, FlagInstruction
-from dpa_core.subjects.common import Refusal
+from dpa_core.subjects import (
+    assistance,
+    audits,
+    data_return,
+    dates,
+    policies,
+    registry,
+    retention,
+    sub_processors,
+)
+from dpa_core.subjects.assistance import AnswerFlag, Flagged, FlagInstruction
+from dpa_core.subjects.common import PROCESSOR, Refusal
+from dpa_core.subjects.data_return import OrderData, RecordDeletion
 from dpa_core.subjects.features import SetFeatures
+from dpa_core.subjects.objections import ObjectToChange
 from dpa_core.subjects.registry import CustomerState, ProviderState
-from dpa_core.subjects.retention import CancelShortening, SetPeriod
+from dpa_core.subjects.retention import CancelShortening, PlaceHold, ReleaseHold, SetPeriod
 from dpa_core.subjects.reviews import AcceptProposal, ProposeChanges
+from dpa_core.subjects.subject import Body, Context
 from tests.conftest import NOW, recorded
 from tests.subjects.scenario import AGREEMENT
+
+_DRAFT = sub_processors.DraftChange(
+    "addition", None, "Nordtel", "Routing", features=("voice",), places=("eu_eea",), reason="Coverage"
+)
+
+
+def _published():
+    """The provider's ledger with one change published, number 7."""
+    context = Context(AGREEMENT, NOW, "provider", sequence=6)
+    state = ProviderState()
+    for command in (_DRAFT, sub_processors.PublishChange(7, date(2027, 1, 20))):
+        bodies = registry.decide(command, state, context)
+        events = recorded(bodies, NOW, after=context.sequence, behalf=PROCESSOR)
+        state = registry.fold_provider(events, state)
+        context = replace(context, sequence=events[-1].sequence)
+    return state
+
+
+PROVIDER = _published()
 
 
 class Customer:
@@ -25,14 +56,14 @@ class Customer:
     def context(self, command=None, side="customer"):
         context = registry.context_of(
             self.state,
-            ProviderState(),
+            PROVIDER,
             AGREEMENT,
             self.now,
             customer_id="nordfrakt",
             sequence=len(self.events),
             side=side,
         )
-        cited = command.cited_entry if command else None
+        cited = registry.cited_entry(command, self.state) if command else None
         found = next((e for e in self.events if e.sequence == cited), None)
         return replace(context, cited=found)
 
@@ -43,6 +74,20 @@ class Customer:
         self.events += new
         self.state = registry.fold(new, self.state)
         return new
+
+    def later(self, days):
+        self.now += timedelta(days=days)
+
+    def period(self, data_type):
+        return retention.period(data_type, self.state.retention, AGREEMENT, self.now)
+
+    def flagged_before(self, sequence):
+        """A flag that an earlier version of the rules let through."""
+        new = recorded(
+            [Flagged(instruction=sequence, opinion="Art. 5 GDPR")], self.now, after=len(self.events)
+        )
+        self.events += new
+        self.state = registry.fold(new, self.state)
 
     def effects(self, command):
         return policies.effects_of(command, self.state, self.context(command))
@@ -77,7 +122,7 @@ def test_what_came_true_meanwhile_is_not_instructed_again():
 def test_a_withdrawn_instruction_takes_its_features_along():
     customer = Customer()
     customer.go(SetFeatures({"voice": True}))
-    customer.go(FlagInstruction(1, "Art. 9 GDPR"), "provider")
+    customer.go(FlagInstruction(1, "Against the law", "Art. 9 GDPR"), "provider")
     withdraw = AnswerFlag(2, False, "You are right")
     assert customer.effects(withdraw).after == (SetFeatures({"voice": False}, "You are right"),)
     assert kinds(customer.go(withdraw)) == ["assistance.flag_answered", "features.instructed"]
@@ -87,22 +132,151 @@ def test_a_withdrawn_instruction_takes_its_features_along():
 def test_a_withdrawn_instruction_takes_a_waiting_shortening_along_by_name():
     customer = Customer()
     customer.go(SetPeriod("chats", 30))
-    customer.go(FlagInstruction(1, "Art. 5 GDPR"), "provider")
+    customer.go(FlagInstruction(1, "Against the law", "Art. 5 GDPR"), "provider")
     withdraw = AnswerFlag(2, False)
     assert customer.effects(withdraw).after == (CancelShortening("chats"),)
     assert kinds(customer.go(withdraw)) == ["assistance.flag_answered", "retention.shortening_cancelled"]
 
 
-def test_a_shortening_that_has_taken_effect_stays():
+def test_a_shortening_that_has_taken_effect_is_lengthened_again_for_a_reason():
+    customer = Customer()
+    before = customer.period("chats").days
+    customer.go(SetPeriod("chats", 30))
+    customer.go(FlagInstruction(1, "Against the law", "Art. 5 GDPR"), "provider")
+    customer.later(AGREEMENT.retention.grace_days)
+    assert customer.effects(AnswerFlag(2, False)).after == (SetPeriod("chats", before),)
+    with pytest.raises(Refusal) as caught:
+        customer.go(AnswerFlag(2, False))
+    assert (caught.value.field, caught.value.clause) == ("reason", "Sch. 1 2")
+    assert kinds(customer.go(AnswerFlag(2, False, "You are right")))[1:] == ["retention.lengthened"]
+    assert customer.period("chats").days == before
+
+
+def test_a_lengthening_is_shortened_again_after_the_grace_period():
+    customer = Customer()
+    before = customer.period("chats").days
+    customer.go(SetPeriod("chats", before + 10, "Audit"))
+    customer.go(FlagInstruction(1, "Kept too long", "Art. 5(1)(e) GDPR"), "provider")
+    assert kinds(customer.go(AnswerFlag(2, False)))[1:] == ["retention.shortened"]
+    customer.later(AGREEMENT.retention.grace_days)
+    assert customer.period("chats").days == before
+
+
+def test_a_period_that_another_one_has_replaced_or_will_stays():
+    customer = Customer()
+    before = customer.period("chats").days
+    customer.go(SetPeriod("chats", before + 10, "Audit"))
+    customer.go(FlagInstruction(1, "Kept too long", "Art. 5(1)(e) GDPR"), "provider")
+    customer.go(SetPeriod("chats", before + 5))
+    assert customer.effects(AnswerFlag(2, False)).after == ()
+    customer.later(AGREEMENT.retention.grace_days)
+    assert customer.effects(AnswerFlag(2, False)).after == ()
+
+
+def test_a_shortening_cancelled_is_given_again():
     customer = Customer()
     customer.go(SetPeriod("chats", 30))
-    customer.go(FlagInstruction(1, "Art. 5 GDPR"), "provider")
-    customer.now += timedelta(days=AGREEMENT.retention.grace_days + 1)
-    assert customer.effects(AnswerFlag(2, False)) == policies.Effects()
+    customer.go(CancelShortening("chats"))
+    customer.go(FlagInstruction(2, "Kept too long", "Art. 5(1)(e) GDPR"), "provider")
+    assert customer.effects(AnswerFlag(3, False)).after == (SetPeriod("chats", 30),)
+    assert kinds(customer.go(AnswerFlag(3, False)))[1:] == ["retention.shortened"]
+
+
+def test_a_shortening_cancelled_before_another_period_was_set_stays_cancelled():
+    customer = Customer()
+    customer.go(SetPeriod("chats", 30))
+    customer.go(CancelShortening("chats"))
+    customer.go(FlagInstruction(2, "Kept too long", "Art. 5(1)(e) GDPR"), "provider")
+    customer.go(SetPeriod("chats", 60))
+    assert customer.effects(AnswerFlag(3, False)).after == ()
+    customer.later(AGREEMENT.retention.grace_days)
+    assert customer.effects(AnswerFlag(3, False)).after == ()
+
+
+def test_a_hold_is_released_and_a_released_one_placed_again():
+    customer = Customer()
+    customer.go(PlaceHold("chats", "Dispute"))
+    customer.go(FlagInstruction(1, "Kept too long", "Art. 5(1)(e) GDPR"), "provider")
+    assert customer.effects(AnswerFlag(2, False, "So")).after == (ReleaseHold("chats", "So"),)
+    released = customer.go(AnswerFlag(2, False, "So"))[-1]
+    assert released.kind == "retention.hold_released"
+    customer.go(FlagInstruction(released.sequence, "Must be kept", "Bookkeeping Act"), "provider")
+    customer.later(AGREEMENT.retention.grace_days + 1)  # deletion goes on by now
+    back = AnswerFlag(released.sequence + 1, False, "So")
+    assert customer.effects(back).after == (PlaceHold("chats", "So"),)
+    assert kinds(customer.go(back))[1:] == ["retention.hold_placed"]
+
+
+def test_a_hold_that_another_one_has_followed_stays():
+    customer = Customer()
+    customer.go(PlaceHold("chats", "Dispute"))
+    customer.go(ReleaseHold("chats"))
+    customer.go(FlagInstruction(1, "Kept too long", "Art. 5(1)(e) GDPR"), "provider")
+    customer.go(FlagInstruction(2, "Must be kept", "Bookkeeping Act"), "provider")
+    customer.go(PlaceHold("chats", "Another dispute"))
+    assert customer.effects(AnswerFlag(3, False)).after == ()
+    assert customer.effects(AnswerFlag(4, False, "So")).after == ()
+
+
+def test_what_was_switched_off_goes_on_again_with_its_transfers_acknowledged():
+    customer = Customer()
+    on = SetFeatures({"voice": True, "speech_analytics": True}, "", frozenset({"openai", "deepgram"}))
+    customer.go(on)
+    customer.go(SetFeatures({"voice": False, "speech_analytics": False}))
+    customer.go(FlagInstruction(2, "Calls must be recorded", "Act on markets"), "provider")
+    with pytest.raises(Refusal) as caught:
+        customer.go(AnswerFlag(3, False, "So"))
+    assert (caught.value.field, caught.value.clause) == ("acknowledged", "3.1(vii)")
+    customer.go(AnswerFlag(3, False, "So", frozenset({"openai", "deepgram"})))
+    assert customer.state.features.on == {"voice", "speech_analytics"}
+
+
+def test_a_feature_that_another_instruction_has_switched_since_stays():
+    customer = Customer()
+    customer.go(SetFeatures({"voice": True}))
+    customer.go(FlagInstruction(1, "Against the law", "Art. 9 GDPR"), "provider")
+    customer.go(SetFeatures({"voice": False}))
+    customer.go(SetFeatures({"voice": True}))
+    assert customer.effects(AnswerFlag(2, False)).after == ()
+
+
+def test_an_order_is_withdrawn_while_it_is_open():
+    customer = Customer()
+    customer.go(OrderData("deletion", ("contact",), "Done with it", True))
+    customer.go(FlagInstruction(1, "Must be kept", "Bookkeeping Act"), "provider")
+    assert kinds(customer.go(AnswerFlag(2, False, "So")))[1:] == ["data_return.withdrawn"]
+    assert data_return.status(customer.state.data_return.orders[1]) == "withdrawn"
+    customer.go(OrderData("deletion", ("contact",), "Done with it", True))
+    order = len(customer.events)
+    customer.go(RecordDeletion(order, dates.local_day(customer.now)), "provider")
+    customer.go(FlagInstruction(order, "Must be kept", "Bookkeeping Act"), "provider")
+    assert customer.effects(AnswerFlag(order + 2, False)).after == ()
+
+
+def test_an_audit_or_objection_that_was_flagged_when_it_could_be_is_withdrawn_too():
+    """No rule writes such a flag any more, but ledgers hold them."""
+    customer = Customer()
+    first = date(2027, 3, 1)
+    customer.go(audits.RequestAudit(first, first, "Logging", "Security office", cost_acknowledged=True))
+    customer.flagged_before(1)
+    assert kinds(customer.go(AnswerFlag(2, False)))[1:] == ["audits.withdrawn"]
+    (objected,) = customer.go(ObjectToChange(7, "No report was shown", True))
+    customer.flagged_before(objected.sequence)
+    withdraw = AnswerFlag(objected.sequence + 1, False)
+    assert kinds(customer.go(withdraw))[1:] == ["sub_processors.objection_withdrawn"]
+    customer.flagged_before(objected.sequence)
+    assert customer.effects(AnswerFlag(len(customer.events), False)).after == ()
+
+
+@pytest.mark.parametrize("kind", sorted(assistance.INSTRUCTIONS))
+def test_every_kind_of_instruction_can_be_taken_back(kind):
+    (body,) = {b for b in registry.by_kind(kind).events if b.kind == kind}
+    taken_back = policies._taken_back
+    assert taken_back.dispatch(body) is not taken_back.dispatch(Body)
 
 
 def test_a_confirmed_instruction_takes_nothing_along():
     customer = Customer()
     customer.go(SetFeatures({"voice": True}))
-    customer.go(FlagInstruction(1, "Art. 9 GDPR"), "provider")
+    customer.go(FlagInstruction(1, "Against the law", "Art. 9 GDPR"), "provider")
     assert customer.effects(AnswerFlag(2, True, "It is lawful")) == policies.Effects()

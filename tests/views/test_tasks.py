@@ -93,7 +93,7 @@ def test_an_incident_is_open_for_those_told_only(application, people):
 
 
 def test_what_is_due_comes_first_and_the_order_is_always_the_same(application, people):
-    for command in (ORDER, AUDIT, HELP, assistance.RequestHelp("security", "ISO", "The certificate")):
+    for command in (ORDER, AUDIT, HELP, assistance.RequestHelp("dora_information", "ISO", "The certificate")):
         act(application, people.anna, command)
     announce(application, people)
     found = items(application, people.anna)
