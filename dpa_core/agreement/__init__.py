@@ -3,9 +3,11 @@
 from dpa_core.agreement.compare import Difference, TextError, compare
 from dpa_core.agreement.load import AGREEMENTS, AgreementError, load, load_all
 from dpa_core.agreement.model import (
+    AdequacyDecision,
     Agreement,
     Basis,
     Certification,
+    ChapterV,
     Clause,
     DataCategory,
     DataSubject,
@@ -18,18 +20,22 @@ from dpa_core.agreement.model import (
     Processor,
     Purpose,
     RetentionSettings,
+    Role,
     SubProcessor,
     Term,
     TransferMechanism,
+    TransferRecord,
     Unit,
 )
 
 __all__ = [
     "AGREEMENTS",
+    "AdequacyDecision",
     "Agreement",
     "AgreementError",
     "Basis",
     "Certification",
+    "ChapterV",
     "Clause",
     "DataCategory",
     "DataSubject",
@@ -43,10 +49,12 @@ __all__ = [
     "Processor",
     "Purpose",
     "RetentionSettings",
+    "Role",
     "SubProcessor",
     "Term",
     "TextError",
     "TransferMechanism",
+    "TransferRecord",
     "Unit",
     "compare",
     "load",
