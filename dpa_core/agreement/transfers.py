@@ -14,12 +14,26 @@ from dpa_core.agreement.model import (
     Agreement,
     ChapterV,
     Place,
+    Role,
     SubProcessor,
     TransferMechanism,
 )
 
 NONE_LISTED = "None listed"
 """Where the agreement says N/A, or nothing was announced. It is no promise that nothing is transferred."""
+
+ROLES: dict[Role, str] = {
+    "processing": "{}",
+    "delivery": "{} (delivery)",
+    "access": "{} (access possible)",
+}
+"""What can happen at a place, each as it stands with the place's name."""
+
+
+def at_place(name: str, role: Role) -> str:
+    """A place and, unless data is processed there, what happens: `USA (delivery)`."""
+    return ROLES[role].format(name)
+
 
 Fault = Literal["no_instrument", "not_covered", "not_in_force"]
 """Why a transfer is not lawful: nothing that serves the place, or only what supplements; the receiver is not

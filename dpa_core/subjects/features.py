@@ -143,18 +143,6 @@ def outside_of(sub_processors: Iterable[SubProcessor], agreement: Agreement) -> 
     return outside((t.role, t.place.name) for t in transfers(sub_processors, agreement))
 
 
-_PLACES: dict[Role, str] = {
-    "processing": "{}",
-    "delivery": "{} (delivery)",
-    "access": "{} (access possible)",
-}
-
-
-def at(place: str, role: Role) -> str:
-    """A place's name and, unless data is processed there, what happens: `USA (delivery)`."""
-    return _PLACES[role].format(place)
-
-
 @dataclass(frozen=True)
 class Consequences:
     """What an instruction brings about. The same values decide() acts on."""

@@ -64,6 +64,12 @@ PINNED = {
         73,
         "73fa34641f4ad2af992972e229d4119b7e896033f737cfc8d693b5838405f28e",
     ),
+    # A change can bring a feature, and says what was recorded of its transfer mechanisms.
+    7: (
+        "16f35494de1a138482d9690e5fba43c27b80eb0cd362b4df3bdaa7c907508f75",
+        73,
+        "552f0f7c523f39b4929027d81297fa395629b47d6a01ec62667e9ba0db722ab0",
+    ),
 }
 """By schema number: the digest of the state's own schema, a number of lines, and the digest of what those
 first lines of `events.jsonl` fold to. Lines are added at the end, so that they leave it as it is."""
