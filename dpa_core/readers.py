@@ -139,7 +139,7 @@ SORTED_BY = {
     "name": "f.sort_name",
     "features": "f.features",
     "sub_processors": "e.number",
-    "third_countries": "e.outside",
+    "outside": "e.outside",
     "last_review": "f.last_review",
     "next_due": "w.next_due",
     "open_tasks": "coalesce(w.open, 0)",
