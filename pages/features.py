@@ -67,7 +67,7 @@ def draw(scope: Scope, cards: list[Card]) -> None:
         file,
     )
     show.outside_line(
-        features.outside_of(features.engaged(file.state.features.on, file.agreement), file.agreement)
+        features.outside_of(features.engaged(file.context.in_use, file.agreement), file.agreement)
     )
     show.read_only(file)
     staged = _staged(scope)

@@ -72,7 +72,7 @@ def draw(scope: Scope, data: Data) -> None:
     one, two, three, four = st.columns(4)
     one.metric("Customers", md("{:,}", totals.customers), border=True)
     two.metric(
-        OUTSIDE["processing"],
+        words.plain(OUTSIDE["processing"]),
         md("{:,} of {:,}", totals.outside["processing"], totals.customers),
         border=True,
         help=words.lines(

@@ -33,13 +33,14 @@ def simulate(file: CustomerFile, wanted: Mapping[str, bool]) -> Trial:
     agreement, state = file.agreement, file.state.features
     known = {f.id for f in agreement.features}
     changes = {id: on for id, on in wanted.items() if id in known and on != (id in state.on)}
-    on = (state.on | {id for id, to in changes.items() if to}) - {id for id, to in changes.items() if not to}
+    in_use = file.context.in_use
+    on = (in_use | {id for id, to in changes.items() if to}) - {id for id, to in changes.items() if not to}
     command = features.SetFeatures(changes)
     now = _crossing(on, file)
     return Trial(
         changes=changes,
         consequences=features.consequences(command, state, file.context) if changes else None,
-        stands=_outside(state.on, agreement),
+        stands=_outside(in_use, agreement),
         outside=_outside(on, agreement),
         transfers=now,
         without=tuple(

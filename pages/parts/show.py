@@ -119,7 +119,7 @@ def outside_counts(found: Outside, before: Outside | None = None) -> None:
         names = found[role]
         delta = len(names) - len(before[role]) if before else 0
         column.metric(
-            name,
+            words.plain(name),
             md("{}", len(names)),
             delta=delta or None,
             delta_color="off",
