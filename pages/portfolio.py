@@ -72,7 +72,7 @@ def draw(scope: Scope, data: Data) -> None:
     one, two, three, four = st.columns(4)
     one.metric("Customers", md("{:,}", totals.customers), border=True)
     two.metric(
-        words.plain(OUTSIDE["processing"]),
+        "With processing outside EU/EEA",
         md("{:,} of {:,}", totals.outside["processing"], totals.customers),
         border=True,
         help=words.lines(
@@ -125,10 +125,10 @@ def _table(scope: Scope, data: Data) -> None:
                 "Customer": [line.name for line in lines],
                 "Features on": [len(line.on) for line in lines],
                 "Sub-processors": [line.sub_processors for line in lines],
-                **{name: [len(line.outside[role]) for line in lines] for role, name in OUTSIDE.items()},
                 "Days since review": pd.array([line.days_since_review for line in lines], dtype="Int64"),
                 "Next due": [words.local_day(line.next_due) if line.next_due else None for line in lines],
                 "Open tasks": [line.open_tasks for line in lines],
+                **{name: [len(line.outside[role]) for line in lines] for role, name in OUTSIDE.items()},
             }
         ),
         hide_index=True,
@@ -137,8 +137,8 @@ def _table(scope: Scope, data: Data) -> None:
         key=f"portfolio.table.{hash(tuple(line.customer_id for line in lines))}",
         column_config={"Next due": st.column_config.DateColumn(format="D MMM YYYY")},
         placeholder="–",
-        alt="Each customer with features on, sub-processors, places outside the EU and EEA by what "
-        "happens there, days since the last review, next due date and open tasks",
+        alt="Each customer with features on, sub-processors, days since the last review, next due "
+        "date, open tasks, and places outside the EU and EEA by what happens there",
     )
     paging.draw("portfolio", data.found, PAGE, "customer")
     names = {line.customer_id: line.name for line in lines}

@@ -218,7 +218,7 @@ _COLUMNS = {
     "Mechanisms": st.column_config.TextColumn(
         width=150,
         help="What makes a transfer to a third country lawful, at the place it serves (3.1(vii)). "
-        "“None listed”: the agreement says N/A, which promises nothing.",
+        "“No mechanism listed”: the agreement says N/A, which promises nothing.",
     ),
     "Purpose": st.column_config.TextColumn(width=400),
 }

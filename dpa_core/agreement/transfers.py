@@ -19,7 +19,7 @@ from dpa_core.agreement.model import (
     TransferMechanism,
 )
 
-NONE_LISTED = "None listed"
+NONE_LISTED = "No mechanism listed"
 """Where the agreement says N/A, or nothing was announced. It is no promise that nothing is transferred."""
 
 ROLES: dict[Role, str] = {

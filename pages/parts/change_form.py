@@ -262,10 +262,9 @@ def _details(form: actions.Form, chosen: Sequence[str], agreement: Agreement) ->
     module, derogation = None, ""
     for m in (agreement.mechanism(id) for id in chosen):
         if m.modules:
-            usual = m.modules.index(m.usual_module) if m.usual_module in m.modules else 0
-            module = st.selectbox(
-                **form.labelled("module", "Module of the clauses"), options=m.modules, index=usual
-            )
+            first = [m.usual_module] if m.usual_module else []
+            modules = list(dict.fromkeys((*first, *m.modules)))  # the first is chosen until another is
+            module = st.selectbox(**form.field("module", "Module of the clauses"), options=modules)
         if m.kind == "derogation":
             derogation = st.text_input(
                 **form.field("derogation", "Reason under Art. 49 GDPR"),
@@ -289,7 +288,8 @@ def _covered(
     if not scopes:
         return False
     label = f"The receiver is one of the {words.listed(scopes)}"
-    return st.checkbox(**form.labelled("covered", label))
+    form.labels["covered"] = label
+    return st.checkbox(words.plain(label), key=form.key("covered"))
 
 
 def _chosen(
@@ -301,7 +301,9 @@ def _chosen(
     at_first: Sequence[str] = (),
 ) -> list[str]:
     """Some of `names`. `of`: what the choice is about, so that each has its own; `at_first`: what stands."""
-    known = form.field(f"{field}.{of}" if of else field, label)
+    name = f"{field}.{of}" if of else field
     form.labels[field] = label
-    st.session_state.setdefault(known["key"], [id for id in at_first if id in names])
-    return st.multiselect(**known, options=list(names), format_func=lambda id: names[id])
+    stands = [id for id in at_first if id in names]
+    if stands and name not in form.draft.known.content:
+        st.session_state.setdefault(form.key(name), stands)
+    return st.multiselect(**form.field(name, label), options=list(names), format_func=lambda id: names[id])

@@ -117,12 +117,13 @@ def outside_counts(found: Outside, before: Outside | None = None) -> None:
     """
     for column, (role, name) in zip(st.columns(len(OUTSIDE)), OUTSIDE.items(), strict=True):
         names = found[role]
-        delta = len(names) - len(before[role]) if before else 0
+        other = before is not None and len(before[role]) != len(names)
         column.metric(
             words.plain(name),
             md("{}", len(names)),
-            delta=delta or None,
+            delta=md("{} now", len(before[role])) if before and other else None,
             delta_color="off",
+            delta_arrow="off",
             border=True,
             help=md(
                 "{}. As the list has it: the agreement promises no place.", words.listed(names) or "None"

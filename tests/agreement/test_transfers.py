@@ -118,8 +118,8 @@ def test_what_a_row_lists_though_it_serves_none_of_its_places_is_known():
 def test_mechanisms_in_words():
     in_words = {s.id: mechanisms_in_words(s, AGREEMENT) for s in AGREEMENT.sub_processors}
     assert in_words["aws"] == "USA: SCC + TIA + DPF; Worldwide: SCC + TIA"
-    assert (in_words["openai"], in_words["tele2"]) == ("SCC + TIA", "None listed")
-    assert by_place([("India", ()), ("USA", ("DPF",))]) == "India: None listed; USA: DPF"
+    assert (in_words["openai"], in_words["tele2"]) == ("SCC + TIA", "No mechanism listed")
+    assert by_place([("India", ()), ("USA", ("DPF",))]) == "India: No mechanism listed; USA: DPF"
 
 
 def test_a_label_carries_what_was_recorded():

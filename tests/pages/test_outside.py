@@ -106,7 +106,7 @@ def test_nor_does_a_document(application, people):
     text = str((pdf._view(frozen), tables.tables(frozen))).lower()
     assert [words for words in PROMISES if words in text] == []
     cells = {row[0]: row[3] for row in pdf._view(frozen)["sub_processors"]}
-    assert cells["Tele2"] == "None listed"
+    assert cells["Tele2"] == "No mechanism listed"
     assert cells["Amazon Web Services, Inc. (AWS)"] == "USA: SCC + TIA + DPF; Worldwide: SCC + TIA"
 
 

@@ -19,7 +19,7 @@ def test_trying_shows_consequences_and_records_nothing(application, people):
     at = at.toggle(key="try_voicebot").set_value(True).run()
     assert "outside the EU and EEA: OpenAI, USA; Google Cloud Speech, a third country" in shown(at)
     assert "Without **Voicebot**: none." in shown(at)
-    assert outside(at) == [("1", "1"), ("2", ""), ("1", "1")]
+    assert outside(at) == [("1", "0 now"), ("2", ""), ("1", "0 now")]
     assert application.open(people.anna, "nordfrakt").sequence == before
 
 
