@@ -362,6 +362,25 @@ def _obstacle(step: type[Command], item: Draft | Published, state: State, contex
         last = max((soonest, *(p.effective_on for p in state.published.values())))
         if _clashes(item.change, state, context.agreement, last):
             return refuse("clash", CLAUSE, "draft")
+        return _unlawful_on(soonest, item.change, context.agreement)
+    return None
+
+
+def _unlawful_on(first: date, change: Change, agreement: Agreement) -> Refusal | None:
+    """Why a change drafted before cannot count from a day: what it rests on has ended by then, or never made
+    its transfers lawful. A further use of one on the list brings no transfer that was not there.
+
+    Clause: 3.1(vii)
+    """
+    entry = change.entry
+    if entry is None or change.kind == "extension":
+        return None
+    places = {p.id: p for p in (*agreement.places, *change.places)}
+    listed = [agreement.mechanism(id) for id in entry.mechanisms]
+    covered = entry.recorded is None or entry.recorded.covered
+    for place in (places[at.place] for at in entry.locations):
+        if unlawful(place, listed, agreement.chapter_v, first, covered=covered):
+            return refuse("unlawful_then", TRANSFER_CLAUSE, "effective_on", place=place.name, first=first)
     return None
 
 
@@ -739,6 +758,8 @@ def _publish_change(command: PublishChange, state: State, context: Context) -> l
         raise refuse("too_early", CLAUSE, "effective_on", first=first, days=notice, earliest=soonest)
     if _clashes(draft.change, state, agreement, first):
         raise refuse("clash", CLAUSE, "draft")
+    if refusal := _unlawful_on(first, draft.change, agreement):
+        raise refusal
     return [Announced(draft=draft.id, change=draft.change, effective_on=first)]
 
 

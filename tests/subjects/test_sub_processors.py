@@ -226,6 +226,35 @@ def test_a_decision_that_has_ended_carries_no_draft():
     assert refusal.message.startswith("The adequacy decision (EU) 2021/1772 on United Kingdom does not stand")
 
 
+def test_a_change_counts_on_no_day_on_which_its_decision_has_ended():
+    p = provider(datetime(2031, 11, 1, 12, tzinfo=UTC))
+    p.go(replace(TALVOX, places=("country_gb",), mechanisms=("adequacy",)))
+    refusal = p.refused(PublishChange(1, date(2031, 12, 28)))
+    assert (refusal.field, refusal.clause) == ("effective_on", "3.1(vii)")
+    assert refusal.message.startswith(
+        "Nothing in the draft makes a transfer to United Kingdom lawful on 28 Dec"
+    )
+    assert p.decided(PublishChange(1, date(2031, 12, 27)))
+    p.until(datetime(2031, 12, 1, 12, tzinfo=UTC))
+    assert steps(p, p.state.drafts[1]) == (DraftChange, DiscardDraft)
+
+
+def test_a_draft_from_before_that_is_unlawful_cannot_be_published():
+    """As the form took it once: India under an impact assessment alone."""
+    p = provider()
+    p.go(replace(TALVOX, places=("country_in",)))
+    old = p.state.drafts[1]
+    entry = old.change.entry.model_copy(update={"mechanisms": ("tia",), "recorded": None})
+    p.state = p.state.but(drafts={1: old.but(change=old.change.but(entry=entry))})
+    assert steps(p, p.state.drafts[1]) == (DraftChange, DiscardDraft)
+    assert p.refused(PublishChange(1, date(2027, 3, 1))).clause == "3.1(vii)"
+
+
+def test_a_further_use_of_one_that_is_listed_under_the_framework_can_be_published():
+    _, change = published(draft=replace(FURTHER, replaces="aws", features=(), purpose="Archive"))
+    assert change.change.entry.recorded is None
+
+
 def test_the_module_is_recorded_and_is_the_third_as_a_rule():
     assert drafted().entry.recorded.module == 3
     assert drafted(module=2).entry.recorded.module == 2
