@@ -86,6 +86,10 @@ def draw(scope: Scope, provider: ProviderFile) -> None:
     where = (
         _where(form, agreement, old if kind == "change" else None) if new or kind == "change" else _Where()
     )
+    taken_over = kind == "removal" and st.checkbox(
+        "We do its work ourselves from then on, where nobody else on the list does it",
+        key=form.key("taken_over"),
+    )
     reason = st.text_area(**form.field("reason", "Reason, as customers will read it"))
     form.button(
         "Save the draft",
@@ -107,6 +111,7 @@ def draw(scope: Scope, provider: ProviderFile) -> None:
             feature_purpose=feature.purpose,
             data_categories=tuple(feature.data_categories),
             engages=tuple(feature.engages),
+            taken_over=taken_over,
         ),
         icon=":material/save:",
     )

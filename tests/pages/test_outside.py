@@ -12,8 +12,9 @@ from dpa_core.snapshots import pdf, tables
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.subjects import features
 from dpa_core.subjects.features import OUTSIDE
+from dpa_core.subjects.own_list import OwnList
 from dpa_core.views.portfolio import _exposed
-from tests.conftest import carry_out
+from tests.conftest import NOW, carry_out
 from tests.pages import shown, visit
 from tests.subjects.scenario import AGREEMENT
 
@@ -36,7 +37,7 @@ def test_whatever_is_on_the_counts_are_those_of_the_list():
         counted = features.outside_of(features.engaged(on, AGREEMENT), AGREEMENT)
         assert {role: set(names) for role, names in counted.items()} == expected
         assert all(len(names) == len(set(names)) for names in counted.values())
-        assert _exposed(on, AGREEMENT).outside == counted
+        assert _exposed(OwnList(AGREEMENT, {}, NOW, switched_on=on)).outside == counted
 
 
 def test_a_place_counts_once_for_each_thing_that_happens_there():
