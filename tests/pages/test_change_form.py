@@ -12,8 +12,10 @@ from dpa_core.application import Application
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.subjects import dates
 from dpa_core.subjects.sub_processors import DraftChange, PublishChange
+from dpa_core.views.notices import notices
+from pages.parts.announced import of_sub_processor
 from tests.conftest import People, SettableClock, carry_out
-from tests.pages import confirm, shown, visit
+from tests.pages import as_read, confirm, shown, visit
 from tests.pages.test_requests import errors, field
 from tests.subjects.test_sub_processors import FURTHER, TRANSLATION
 from tests.test_requests import govern
@@ -149,6 +151,22 @@ def test_a_new_feature_with_somebody_new_can_be_withdrawn_and_still_be_read(
     text = shown(visit("notices", application, people.anna, "nordfrakt"))
     assert "Withdrawn on" in text
     assert "Switzerland" in text
+
+
+@pytest.mark.parametrize(
+    ("draft", "sentence"),
+    [
+        (TRANSLATION, "there is a new feature Translation, off at first, which engages OpenAI;"),
+        (replace(FURTHER, replaces="openai", features=("voice",)), "OpenAI (USA) is used for more;"),
+    ],
+)
+def test_what_is_announced_for_a_sub_processor_names_the_further_kinds(
+    application: Application, people: People, clock: SettableClock, draft: DraftChange, sentence: str
+) -> None:
+    announced(application, people, draft, clock)
+    file = application.open(people.anna, "nordfrakt")
+    (told,) = of_sub_processor(notices(file), "openai", file)
+    assert sentence in as_read(told)
 
 
 def test_a_further_use_is_told_to_those_whom_it_touches(
