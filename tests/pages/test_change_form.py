@@ -175,5 +175,5 @@ def test_a_further_use_is_told_to_those_whom_it_touches(
     carry_out(application, people.anna, "nordfrakt", voicebot=True)
     announced(application, people, FURTHER, clock)
     text = shown(visit("notices", application, people.anna, "nordfrakt"))
-    assert "you use Voicebot; DeepGram is used for more." in text
+    assert "you use Voicebot; DeepGram will be used for more." in text
     assert "Nothing changes for you" in shown(visit("notices", application, people.henrik, "solsidan"))
