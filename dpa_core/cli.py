@@ -20,6 +20,7 @@ from typer._click.exceptions import ClickException
 from dpa_core import backup, locale, manifest, operations, store_copy
 from dpa_core.access import Forbidden
 from dpa_core.agreement import AgreementError, TextError, compare
+from dpa_core.agreement.transfers import mechanisms_in_words
 from dpa_core.application import AgreementMissing, Waiting
 from dpa_core.clock import start_of
 from dpa_core.ledger import StoreError
@@ -237,7 +238,7 @@ def show(
         _say(f"  {feature.name}: {engaged}")
     _say("", "Sub-processors")
     for s in chosen.sub_processors:
-        by = " + ".join(chosen.mechanism(m).code for m in s.mechanisms) or "no transfer"
+        by = mechanisms_in_words(s, chosen)
         _say(f"  {s.name} ({s.kind}): {s.location_wording} [{by}]")
 
 

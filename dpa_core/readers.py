@@ -146,7 +146,7 @@ SORTED_BY = {
     "name": "f.sort_name",
     "features": "e.in_use",
     "sub_processors": "e.number",
-    "third_countries": "e.outside",
+    "outside": "e.outside",
     "last_review": "f.last_review",
     "next_due": "w.next_due",
     "open_tasks": "coalesce(w.open, 0)",

@@ -66,6 +66,9 @@ def draw(scope: Scope, cards: list[Card]) -> None:
         "the last of them is off.",
         file,
     )
+    show.outside_line(
+        features.outside_of(features.engaged(file.context.in_use, file.agreement), file.agreement)
+    )
     show.read_only(file)
     staged = _staged(scope)
     _bar(scope, staged)

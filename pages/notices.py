@@ -5,9 +5,9 @@ Clauses: Sch. 2 1.1, Sch. 2 1.2, 3.1(v), 3.1(vi)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 
@@ -18,11 +18,11 @@ from dpa_core.application import CustomerFile, ProviderFile
 from dpa_core.subjects import features, objections, policies, sub_processors
 from dpa_core.subjects.features import SetFeatures
 from dpa_core.subjects.objections import Standing
-from dpa_core.subjects.sub_processors import KIND_NAMES, Change, Draft, Published
+from dpa_core.subjects.sub_processors import Change, Draft, Published
 from dpa_core.subjects.subject import Command
 from dpa_core.views import notices
 from dpa_core.views.notices import Effect, Notice
-from pages.parts import actions, consequences, customers, show, steps, words
+from pages.parts import actions, change_form, consequences, customers, show, steps, words
 from pages.parts.scope import Scope
 from pages.parts.words import md, note, say
 
@@ -122,7 +122,10 @@ def _notice(scope: Scope, notice: Notice) -> None:
             say(":material/edit: Sent again with a correction; first sent {}.", words.day(p.first_at or p.at))
             show.quoted(p.correction)
         st.markdown(_for_you(notice, file))
-        _entries(notice.effect, file.version(file.agreement.version, notice.counts_at), _labels(notice, file))
+        before = file.version(file.agreement.version, notice.counts_at - timedelta(microseconds=1))
+        after = sub_processors.applied(p.change, before)
+        _entries(notice.effect, after, _labels(notice, file))
+        _new_feature(p.change, after)
         if p.change.taken_over:
             say(":material/home_work: {} does this work itself from then on.", file.agreement.processor.name)
         if p.change.reason:
@@ -161,6 +164,11 @@ def _for_you(notice: Notice, file: CustomerFile) -> words.Markdown:
         names = {f.id: f.name for f in file.agreement.features}
         ended = words.listed([names.get(f, f) for f in objection.ended])
         return md(":material/toggle_off: **This touched you:** {} ended over it.", ended)
+    if notice.published.change.feature and not effect.features:
+        return md(
+            ":material/task_alt: **Nothing changes for you unless you switch {} on,** once it is there.",
+            notice.published.change.feature.name,
+        )
     if not effect.features:
         return md(":material/task_alt: **Nothing changes for you:** you use none of the features it serves.")
     names_on = words.listed([f.name for f in effect.features])
@@ -186,6 +194,12 @@ def _what(notice: Notice, now: datetime) -> words.Markdown:
     match notice.published.change.kind:
         case "addition":
             return md("{} {} beside the others", new, "came in" if came else "comes in")
+        case "core_addition":
+            return md("{} {} for every customer", new, "came in" if came else "comes in")
+        case "extension":
+            return md("{} {} used for more", new, "is" if came else "will be")
+        case "new_feature":
+            return md("you have switched it on")
         case "replacement":
             return md("{} {} the place of {}", new, "took" if came else "takes", old)
         case "removal":
@@ -194,7 +208,23 @@ def _what(notice: Notice, now: datetime) -> words.Markdown:
             return md("the entry of {} {}", new, "changed" if came else "changes")
 
 
+def _new_feature(change: Change, agreement: Agreement) -> None:
+    """The optional feature that comes with a change. `agreement`: with the change. Clause: Sch. 2 2.2"""
+    if change.feature is None:
+        return
+    feature = change.feature
+    engaged = words.listed([s.name for s in agreement.sub_processors if feature.id in s.features])
+    categories = words.listed([agreement.data_category(c).name for c in feature.data_categories])
+    say(
+        ":material/new_releases: **{}**, off until somebody switches it on. {}", feature.name, feature.purpose
+    )
+    say("It engages {}. Data categories: {}.", engaged, categories)
+    st.caption("The categories are the provider’s reading: the agreement does not name any for a feature.")
+
+
 def _entries(effect: Effect, agreement: Agreement, labels: tuple[str, str] = ("Now", "Then")) -> None:
+    if effect.before is None and effect.after is None:
+        return
     left, right = st.columns(2)
     with left:
         _entry(labels[0], effect.before, agreement)
@@ -430,7 +460,7 @@ _DIALOGS: dict[type[Command], tuple[str, str, str | None, Fields]] = {
 def _drafts(scope: Scope, provider: ProviderFile) -> None:
     state = provider.state.sub_processors
     with st.expander("Draft a change", icon=":material/edit_note:", expanded=not state.drafts):
-        _draft_form(scope, provider)
+        change_form.draw(scope, provider)
     st.subheader("Drafts", anchor=False)
     if not state.drafts:
         st.markdown("No draft is in the making. Customers see nothing of a draft.")
@@ -459,6 +489,7 @@ def _draft(scope: Scope, provider: ProviderFile, draft: Draft) -> None:
         say("**{}**", draft.change.title)
         after = sub_processors.applied(draft.change, provider.agreement)
         _entries(notices.effect(draft.change, frozenset(), provider.agreement), after)
+        _new_feature(draft.change, after)
         _touched(provider, draft.change, f"draft_{draft.id}")
         # Where nothing can be published as things stand, the rule itself says why.
         soonest = sub_processors.earliest(provider.agreement, provider.now, draft.change.kind)
@@ -472,7 +503,8 @@ def _draft(scope: Scope, provider: ProviderFile, draft: Draft) -> None:
 def _touched(provider: ProviderFile, change: Change, key: str) -> None:
     number, found = notices.touched(provider, change, customers.FEW)
     ids = change.features_of(provider.agreement)
-    names = words.listed([provider.agreement.feature(f).name for f in ids]) or "the core service"
+    after = sub_processors.applied(change, provider.agreement)
+    names = words.listed([after.feature(f).name for f in ids]) or "the core service"
     say(":material/groups: Touches {}, in use by **{}**.", names, words.count(number, "customer"))
     if found:
         with st.expander("Which customers"):
@@ -480,70 +512,6 @@ def _touched(provider: ProviderFile, change: Change, key: str) -> None:
                 {"Customer": name, "Features": ", ".join(used) or "Core service"} for _, name, used in found
             ]
             customers.table(rows, number, f"{key}.touched")
-
-
-def _draft_form(scope: Scope, provider: ProviderFile) -> None:
-    agreement, form = provider.agreement, actions.Form(scope, "notices.draft", own=True)
-    kind = st.selectbox(
-        **form.field("kind", "What is to change"),
-        options=list(KIND_NAMES),
-        format_func=lambda c: KIND_NAMES[c],
-    )
-    replaces, name, purpose = None, "", ""
-    serves: list[str] = []
-    if kind != "addition":
-        label = {"replacement": "Which one is replaced", "removal": "Which one goes", "change": "Which one"}
-        names = {s.id: s.name for s in agreement.sub_processors}
-        replaces = st.selectbox(
-            **form.field("replaces", label[kind]), options=list(names), format_func=lambda id: names[id]
-        )
-    if kind in ("addition", "replacement"):
-        left, right = st.columns(2)
-        name = left.text_input(**form.field("name", "Name of the new sub-processor"))
-        purpose = right.text_input(**form.field("purpose", "Purpose"))
-    if kind == "addition":
-        serves = _chosen(form, "features", "Features it serves", {f.id: f.name for f in agreement.features})
-    where = _where(form, agreement) if kind != "removal" else _Where()
-    reason = st.text_area(**form.field("reason", "Reason, as customers will read it"))
-    form.button(
-        "Save the draft",
-        lambda: sub_processors.DraftChange(
-            kind,
-            replaces,
-            name,
-            purpose,
-            tuple(serves),
-            tuple(where.places),
-            where.new_place,
-            tuple(where.mechanisms),
-            reason,
-        ),
-        icon=":material/save:",
-    )
-
-
-@dataclass(frozen=True)
-class _Where:
-    """Where a sub-processor would work, and under which transfer mechanisms."""
-
-    places: Sequence[str] = ()
-    new_place: tuple[str, bool] | None = None
-    """A place that the agreement does not name yet, and whether it lies outside the EU and EEA."""
-    mechanisms: Sequence[str] = ()
-
-
-def _where(form: actions.Form, agreement: Agreement) -> _Where:
-    places = _chosen(form, "places", "Places of processing", {p.id: p.name for p in agreement.places})
-    left, right = st.columns(2, vertical_alignment="bottom")
-    other = left.text_input(**form.field("new_place", "Another place (optional)"))
-    third = right.checkbox("It lies outside the EU and EEA", key=form.key("third"))
-    codes = {m.id: f"{m.code}: {m.name}" for m in agreement.mechanisms}
-    mechanisms = _chosen(form, "mechanisms", "Transfer mechanisms", codes)
-    return _Where(places, (other, third) if other.strip() else None, mechanisms)
-
-
-def _chosen(form: actions.Form, field: str, label: str, names: Mapping[str, str]) -> list[str]:
-    return st.multiselect(**form.field(field, label), options=list(names), format_func=lambda id: names[id])
 
 
 OwnFields = Callable[[int, ProviderFile, actions.Form], actions.Make | None]

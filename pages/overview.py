@@ -7,7 +7,8 @@ from datetime import datetime
 
 import streamlit as st
 
-from dpa_core.agreement import Feature, Place, SubProcessor
+from dpa_core.agreement import Agreement, Feature, Place, SubProcessor
+from dpa_core.agreement.transfers import NONE_LISTED, labelled, mechanisms_at
 from dpa_core.application import CustomerFile
 from dpa_core.subjects import features, retention
 from dpa_core.subjects.subject import Task
@@ -39,6 +40,7 @@ class Data:
     engaged: tuple[SubProcessor, ...]
     places: tuple[tuple[Place, tuple[tuple[SubProcessor, str], ...]], ...]
     """Each place with the sub-processors there and what happens there."""
+    outside: features.Outside
     latest: list[history.Instruction]
     waiting: list[Waiting]
     holds: int
@@ -64,6 +66,7 @@ def read(scope: Scope) -> Data:
         on=tuple(f for f in agreement.features if f.id in file.context.in_use),
         engaged=engaged,
         places=places,
+        outside=features.outside_of(engaged, agreement),
         latest=history.instructions(file, last=5),
         waiting=_by_date([*_of_others(open_tasks, file), *_of_settings(periods, open_tasks, file.now)]),
         holds=sum(p.hold is not None for p in periods),
@@ -140,21 +143,15 @@ def draw(scope: Scope, data: Data) -> None:
     """What it shows."""
     file, agreement = scope.file, scope.file.agreement
     show.header("Overview", "How your configuration under the Data Processing Agreement stands.", file)
-    outside = [place for place, there in data.places if place.third_country]
-    one, two, three, four = st.columns(4)
+    one, two, three = st.columns(3)
     one.metric("Features on", md("{} of {}", len(data.on), len(agreement.features)), border=True)
     two.metric(
         "Sub-processors engaged",
         md("{} of {}", len(data.engaged), len(agreement.sub_processors)),
         border=True,
     )
-    three.metric(
-        "Places outside EU/EEA",
-        md("{}", len(outside)),
-        border=True,
-        help="Counts every place where data is processed, delivered from, or may be reached from.",
-    )
-    four.metric("Legal holds", md("{}", data.holds), border=True)
+    three.metric("Legal holds", md("{}", data.holds), border=True)
+    show.outside_counts(data.outside)
     left, right = st.columns([3, 2], gap="large")
     with left:
         _places(scope, data)
@@ -178,11 +175,16 @@ def _places(scope: Scope, data: Data) -> None:
             head = md(":material/public: **{}**, outside the EU and EEA", name)
         points = []
         for s, role in there:
-            by = f" · {show.mechanisms(s, agreement)}" if place.third_country else ""
+            by = f" · {_mechanisms(s, place, agreement)}" if place.third_country else ""
             core = " · core" if s.kind == "core" else ""
             points.append(f"{s.name}{_HAPPENS[role]}{by}{core}")
         words.bullets(head, points)
     scope.link("sub_processors", "All sub-processors", ":material/arrow_forward:")
+
+
+def _mechanisms(s: SubProcessor, place: Place, agreement: Agreement) -> str:
+    """What is listed for a transfer there. Clause: 3.1(vii)"""
+    return " + ".join(labelled(s, mechanisms_at(s, place, agreement))) or NONE_LISTED
 
 
 def _features(scope: Scope, data: Data) -> None:

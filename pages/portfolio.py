@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dpa_core.locale import D3_DAY
+from dpa_core.subjects.features import OUTSIDE
 from dpa_core.views import portfolio, tasks
 from dpa_core.views.portfolio import DUE, ORDERS, PAGE, Due, Line, Order, Totals
 from pages.parts import actions, paging, show, words
@@ -25,6 +26,8 @@ class Data:
     lines: list[Line]
     found: int
     totals: Totals
+    features: dict[str, str]
+    """Names by identifier."""
     adoption: Counter[str]
     exposure: Counter[str]
     due: list[Due]
@@ -49,6 +52,7 @@ def read(scope: Scope) -> Data:
         view.listed(text, order, number),
         found,
         view.totals(),
+        view.feature_names(),
         view.adoption(),
         view.exposure(),
         view.falling_due(),
@@ -67,7 +71,23 @@ def draw(scope: Scope, data: Data) -> None:
     )
     one, two, three, four = st.columns(4)
     one.metric("Customers", md("{:,}", totals.customers), border=True)
-    two.metric("With a third-country transfer", md("{:,}", totals.abroad), border=True)
+    two.metric(
+        "With processing outside EU/EEA",
+        md("{:,} of {:,}", totals.outside["processing"], totals.customers),
+        border=True,
+        help=words.lines(
+            [
+                md(
+                    "{}: {} of {}",
+                    name,
+                    f"{totals.outside[role]:,}",
+                    words.count(totals.customers, "customer"),
+                )
+                for role, name in OUTSIDE.items()
+            ],
+            "  \n",
+        ),
+    )
     three.metric("Never reviewed", md("{:,}", totals.never_reviewed), border=True)
     four.metric("Open tasks", md("{:,}", totals.open_tasks), border=True)
     _search(data)
@@ -77,7 +97,7 @@ def draw(scope: Scope, data: Data) -> None:
         st.info("No customer has that in its name.", icon=":material/filter_alt_off:")
     left, right = st.columns(2, gap="large")
     with left:
-        _adoption(scope, data)
+        _adoption(data)
     with right:
         _exposure(data)
     _due(scope, data)
@@ -105,10 +125,10 @@ def _table(scope: Scope, data: Data) -> None:
                 "Customer": [line.name for line in lines],
                 "Features on": [len(line.on) for line in lines],
                 "Sub-processors": [line.sub_processors for line in lines],
-                "Third countries": [line.third_countries for line in lines],
                 "Days since review": pd.array([line.days_since_review for line in lines], dtype="Int64"),
                 "Next due": [words.local_day(line.next_due) if line.next_due else None for line in lines],
                 "Open tasks": [line.open_tasks for line in lines],
+                **{name: [len(line.outside[role]) for line in lines] for role, name in OUTSIDE.items()},
             }
         ),
         hide_index=True,
@@ -117,8 +137,8 @@ def _table(scope: Scope, data: Data) -> None:
         key=f"portfolio.table.{hash(tuple(line.customer_id for line in lines))}",
         column_config={"Next due": st.column_config.DateColumn(format="D MMM YYYY")},
         placeholder="–",
-        alt="Each customer with features on, sub-processors, third countries, days since the last review, "
-        "next due date and open tasks",
+        alt="Each customer with features on, sub-processors, days since the last review, next due "
+        "date, open tasks, and places outside the EU and EEA by what happens there",
     )
     paging.draw("portfolio", data.found, PAGE, "customer")
     names = {line.customer_id: line.name for line in lines}
@@ -165,10 +185,10 @@ def _bars(names: list[str], numbers: list[int], what: str, sentence: str, key: s
         st.dataframe(frame, hide_index=True, key=key, alt=sentence)
 
 
-def _adoption(scope: Scope, data: Data) -> None:
+def _adoption(data: Data) -> None:
     st.subheader("Adoption of each feature", anchor=False)
     on = data.adoption
-    names = {f.id: f.name for a in scope.file.agreements.values() for f in a.features}
+    names = data.features
     ranked = sorted(names, key=lambda id: (-on[id], names[id]))
     numbers = [on[id] for id in ranked]
     told = "; ".join(f"{names[id]} {on[id]}" for id in ranked)
@@ -182,7 +202,7 @@ def _adoption(scope: Scope, data: Data) -> None:
 
 
 def _exposure(data: Data) -> None:
-    st.subheader("Where data is processed or may be reached", anchor=False)
+    st.subheader("Where data is processed, delivered from, or may be reached", anchor=False)
     ranked = data.exposure.most_common()
     told = "; ".join(f"{name} {number}" for name, number in ranked)
     _bars(

@@ -299,6 +299,7 @@ def _features(scope: Scope) -> None:
         st.markdown(md(":material/circle: Off: {}", words.listed(off)) if off else "All are on.")
     with right:
         st.subheader(md("{} engaged", words.count(len(engaged), "sub-processor")), anchor=False)
+        show.outside_line(features.outside_of(engaged, agreement))
         show.table(
             [
                 {

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dpa_core.agreement import Agreement, SubProcessor
+from dpa_core.agreement import Agreement, Place, SubProcessor
+from dpa_core.agreement.transfers import (
+    NONE_LISTED,
+    decision_for,
+    labelled,
+    mechanisms_at,
+    serving_nowhere,
+)
 from dpa_core.application import CustomerFile
 from dpa_core.subjects import features
 from dpa_core.views import sub_processors
@@ -21,7 +28,6 @@ TEXT, KIND, NOW, PLACE, MECHANISM, DETAILS, TABLE, ROUND = (
     f"sub_processors.{k}" for k in ("text", "kind", "now", "place", "mechanism", "details", "table", "round")
 )
 CORE_CLAUSE = "Sch. 2 2.1"
-NO_MECHANISM = "No transfer"
 EVERYONE = "Every customer (core)"  # stands in the charts where an optional one has its feature
 KINDS = {"core": "Core", "optional": "Optional"}
 HAPPENS = {
@@ -62,18 +68,13 @@ def draw(scope: Scope, data: Data) -> None:
     """What it shows."""
     file = scope.file
     engaged = [entry.sub_processor for entry in data.listed if entry.engaged]
-    outside = [s.name for s in engaged if show.outside(s, file.agreement)]
-    abroad = (
-        f"{words.listed(outside)} {'has' if len(outside) == 1 else 'have'} a place outside the EU and EEA."
-        if outside
-        else "All of their places are in the EU and EEA."
-    )
     when = f"on {words.day(file.as_of)}" if file.as_of else "now"
     show.header(
         "Sub-processors",
-        f"{len(engaged)} of {words.count(len(data.listed), 'sub-processor')} engaged {when}. {abroad}",
+        f"{len(engaged)} of {words.count(len(data.listed), 'sub-processor')} engaged {when}.",
         file,
     )
+    show.outside_line(features.outside_of(engaged, file.agreement))
     chosen = next((e for e in data.listed if e.sub_processor.id == data.wanted), None)
     if data.wanted and chosen is None:
         _unknown(data.wanted, file)
@@ -166,9 +167,10 @@ def _filtered(listed: Sequence[Listed], agreement: Agreement) -> list[Listed]:
             placeholder="Any place",
             width=190,
         )
+        listed_mechanisms = {id for e in listed for id in e.sub_processor.mechanisms}
         mechanism = st.multiselect(
             "Transfer mechanism",
-            [*(m.code for m in agreement.mechanisms), NO_MECHANISM],
+            [*(m.code for m in agreement.mechanisms if m.id in listed_mechanisms), NONE_LISTED],
             key=MECHANISM,
             placeholder="Any mechanism",
             width=190,
@@ -196,7 +198,7 @@ def _places(entry: Listed, agreement: Agreement) -> list[str]:
 
 
 def _mechanisms(entry: Listed, agreement: Agreement) -> list[str]:
-    return [agreement.mechanism(m).code for m in entry.sub_processor.mechanisms] or [NO_MECHANISM]
+    return [agreement.mechanism(m).code for m in entry.sub_processor.mechanisms] or [NONE_LISTED]
 
 
 def _clear() -> None:
@@ -214,7 +216,9 @@ _COLUMNS = {
     ),
     "Places": st.column_config.TextColumn(width=215),
     "Mechanisms": st.column_config.TextColumn(
-        width=125, help="What makes a transfer to a third country lawful (3.1(vii))."
+        width=150,
+        help="What makes a transfer to a third country lawful, at the place it serves (3.1(vii)). "
+        "“No mechanism listed”: the agreement says N/A, which promises nothing.",
     ),
     "Purpose": st.column_config.TextColumn(width=400),
 }
@@ -298,7 +302,7 @@ def _detail(scope: Scope, entry: Listed, engagement: Engagement | None) -> None:
         )
         words.bullets("**Features that engage it**", points)
     _where_and_how(s, file.agreement)
-    _wording(s, file.agreement)
+    _wording(s, file)
     if s.kind == "optional":
         scope.link("features", "Switch its features", ":material/toggle_on:")
 
@@ -332,16 +336,62 @@ def _where_and_how(s: SubProcessor, agreement: Agreement) -> None:
         name = md(":material/location_on: **{}**", place.name)
         if place.third_country:
             name = md(":material/public: **{}**, outside the EU and EEA", place.name)
-        points.append(md("{}. {}. {}", name, HAPPENS[location.role], location.note))
+        by = _here(s, place, agreement)
+        points.append(
+            md("{}. {}. {} {}", name, HAPPENS[location.role], location.note, f"By {by}." if by else "")
+        )
     words.bullets("**Places**", points)
     found = [agreement.mechanism(id) for id in s.mechanisms]
-    by = [md("**{}**, {}. {}", m.code, m.name, m.summary) for m in found]
-    words.bullets("**Transfer mechanisms**", by or ["No transfer: no data leaves the EU and EEA."])
+    nowhere = serving_nowhere(s, agreement)
+    told = [
+        md(
+            "**{}**, {}. {}{}",
+            m.code,
+            m.name,
+            m.summary,
+            " Listed, though it serves none of these places." if m in nowhere else "",
+        )
+        for m in found
+    ]
+    none = [md("{}. The agreement says N/A, which promises nothing.", NONE_LISTED)]
+    words.bullets("**Transfer mechanisms**", [*told, *_decisions(s, agreement)] or none)
 
 
-def _wording(s: SubProcessor, agreement: Agreement) -> None:
+def _here(s: SubProcessor, place: Place, agreement: Agreement) -> str:
+    """The mechanisms of a transfer to one of its places; empty in the EU and EEA. Clause: 3.1(vii)"""
+    return " + ".join(labelled(s, mechanisms_at(s, place, agreement)))
+
+
+def _decisions(s: SubProcessor, agreement: Agreement) -> list[words.Markdown]:
+    """The adequacy decisions that its transfers rest on, and for whom each is. Standard: Art. 45 GDPR"""
+    law, found = agreement.chapter_v, []
+    for place in dict.fromkeys(agreement.place(location.place) for location in s.locations):
+        decision = decision_for(place, law)
+        if decision and any(m.kind == "adequacy" for m in mechanisms_at(s, place, agreement)):
+            until = f", until {words.day(decision.expires)}" if decision.expires else ""
+            scope = f", for {decision.scope}" if decision.scope else ""
+            stated = " It is stated that this one is." if s.recorded and s.recorded.covered else ""
+            found.append(
+                md(
+                    "{}: adequacy decision {} of {}{}{}.{}",
+                    place.name,
+                    decision.decision,
+                    words.day(decision.adopted),
+                    until,
+                    scope,
+                    stated,
+                )
+            )
+    return found
+
+
+def _wording(s: SubProcessor, file: CustomerFile) -> None:
+    agreement = file.agreement
     with st.container(border=True, gap="small"):
-        say(":material/format_quote: **In the agreement’s own words** ({})", s.clause)
+        if s in file.agreements[agreement.version].sub_processors:
+            say(":material/format_quote: **In the agreement’s own words** ({})", s.clause)
+        else:
+            say(":material/campaign: **As announced** ({})", s.clause)
         if s.features_wording:
             note("Feature: “{}”", s.features_wording)
         note("Place: “{}”", s.location_wording)
@@ -385,6 +435,7 @@ def _paths(listed: Sequence[Listed], agreement: Agreement) -> tuple[charts.Path,
             now=on,
             role=HAPPENS[location.role],
             mechanisms=show.mechanisms(entry.sub_processor, agreement),
+            here=_here(entry.sub_processor, agreement.place(location.place), agreement),
             clause=entry.sub_processor.clause,
         )
         for name, on, entry in _pairs(listed, agreement)
@@ -452,7 +503,7 @@ def _flow(paths: tuple[charts.Path, ...]) -> None:
                 "Place": [p.place for p in paths],
                 "Now": [[_ENGAGED if p.now else _NOT] for p in paths],
                 "What happens there": [p.role for p in paths],
-                "Mechanisms": [p.mechanisms for p in paths],
+                "Mechanisms": [p.here for p in paths],
                 "Clause": [p.clause for p in paths],
             },
             hide_index=True,

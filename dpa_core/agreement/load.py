@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from dpa_core import ROOT
 from dpa_core.agreement.model import (
     Agreement,
     Certification,
+    ChapterV,
     Clause,
     DataCategory,
     DataSubject,
@@ -33,6 +35,7 @@ from dpa_core.agreement.model import (
     Term,
     TransferMechanism,
 )
+from dpa_core.agreement.transfers import unlawful
 
 AGREEMENTS = ROOT / "data" / "agreements"
 """The built-in versions."""
@@ -74,12 +77,17 @@ LISTS: dict[str, dict[str, type[Part]]] = {
 
 OPTIONAL = frozenset({"targets"})
 """The lists that may be left out: settings of the provider's own that it need not have."""
+ADEQUACY = "adequacy.toml"
+"""Beside the versions, as it holds for all of them; folders without one go by the built-in one."""
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "agreement.toml": ("version", "title", "published", "processor"),
     "retention.toml": ("basis", "clause", "note", "grace_days"),
 }
 """What stands in a file beside its lists."""
+
+_NO_LAW = ChapterV(checked=date.min, eea=(), adequacy=())
+"""Stands in where the rest of an agreement is checked by itself."""
 
 
 class AgreementError(Exception):
@@ -138,11 +146,12 @@ def load(folder: Path) -> Agreement:
     values: dict[str, Any] = {}
     for file in LISTS:
         values |= _read(folder, file, problems)
+    law = _chapter_v(folder.parent, problems)
     if problems:
         raise AgreementError(problems)
 
     retention = {field: values.pop(field) for field in (*FIELDS["retention.toml"], "data_types")}
-    agreement = Agreement(**values, retention=RetentionSettings(**retention))
+    agreement = Agreement(**values, retention=RetentionSettings(**retention), chapter_v=law)
     problems = [f"{folder.name}/{problem}" for problem in check(agreement)]
     if agreement.version != folder.name:
         problems.append(
@@ -160,18 +169,9 @@ def load(folder: Path) -> Agreement:
 def _read(folder: Path, file: str, problems: list[str]) -> dict[str, Any]:
     """What `file` holds, as far as it is sound; what is not is added to `problems`."""
     where = f"{folder.name}/{file}"
-    try:
-        table = tomllib.loads((folder / file).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        problems.append(f"{where}: missing; add it")
+    table = _toml(folder / file, where, problems)
+    if table is None:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{where}: cannot be read ({error}); see that it is a readable UTF-8 text file")
-        return {}
-    except tomllib.TOMLDecodeError as error:
-        problems.append(f"{where}: not valid TOML: {error}; correct it there")
-        return {}
-
     known = [*FIELDS.get(file, ()), *LISTS[file]]
     for key in sorted(table.keys() - known):
         problems.append(f'{where}, "{key}": unknown key; remove it or use one of {", ".join(known)}')
@@ -179,6 +179,38 @@ def _read(folder: Path, file: str, problems: list[str]) -> dict[str, Any]:
     fields = {field: table[field] for field in FIELDS.get(file, ()) if field in table}
     problems.extend(_field_problems(where, file, fields))
     return fields | values
+
+
+def _toml(file: Path, where: str, problems: list[str]) -> dict[str, Any] | None:
+    """What stands in the file; None where that cannot be read, which is added to `problems`."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problems.append(f"{where}: missing; add it")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{where}: cannot be read ({error}); see that it is a readable UTF-8 text file")
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{where}: not valid TOML: {error}; correct it there")
+    return None
+
+
+def _chapter_v(root: Path, problems: list[str]) -> ChapterV:
+    """What `root` says of Chapter V GDPR, or else what is built in. What is wrong is added to `problems`."""
+    own = root / ADEQUACY
+    table = _toml(own if own.exists() else AGREEMENTS / ADEQUACY, ADEQUACY, problems)
+    try:
+        law = ChapterV.model_validate(table) if table is not None else _NO_LAW
+    except ValidationError as error:
+        problems.extend(_explain(ADEQUACY, error))
+        return _NO_LAW
+    decided = Counter(d.country for d in law.adequacy)
+    for country, times in decided.items():
+        where = f'{ADEQUACY}, adequacy "{country}", field "country"'
+        if times > 1:
+            problems.append(f"{where}: stands {times} times; keep the decision that is in force")
+        if country in law.eea:
+            problems.append(f"{where}: is in the EU or EEA too; take it out of one of the two")
+    return law
 
 
 def _entries(where: str, key: str, entries: object, problems: list[str]) -> tuple[Part, ...]:
@@ -208,7 +240,7 @@ def _field_problems(where: str, file: str, fields: dict[str, Any]) -> Iterator[s
         retention = RetentionSettings(
             basis="provider_setting", clause="-", note="-", grace_days=1, data_types=()
         )
-        model, empty = Agreement, {**lists, "retention": retention}
+        model, empty = Agreement, {**lists, "retention": retention, "chapter_v": _NO_LAW}
     elif file == "retention.toml":
         model, empty = RetentionSettings, {"data_types": ()}
     else:
@@ -304,7 +336,8 @@ def _unknown(where: str, field: str, used: Iterable[str], known: set[str], home:
 
 
 def _sub_processors(agreement: Agreement) -> Iterator[str]:
-    third_countries = {p.id for p in agreement.places if p.third_country}
+    places = {p.id: p for p in agreement.places}
+    mechanisms = {m.id: m for m in agreement.mechanisms}
     for s in agreement.sub_processors:
         where = f'sub_processors.toml, sub_processors "{s.id}"'
         if s.kind == "core" and s.features:
@@ -314,11 +347,19 @@ def _sub_processors(agreement: Agreement) -> Iterator[str]:
             )
         if s.kind == "optional" and not s.features:
             yield f'{where}, field "features": an optional one needs at least one; name what engages it'
-        outside = [x.place for x in s.locations if x.place in third_countries]
-        if outside and not s.mechanisms:
+        listed = [mechanisms[id] for id in s.mechanisms if id in mechanisms]
+        # No row says whether a receiver is certified, and a decision may have come or gone since.
+        outside = [
+            x.place
+            for x in s.locations
+            if x.place in places
+            and unlawful(places[x.place], listed, agreement.chapter_v, agreement.published, covered=True)
+            == "no_instrument"
+        ]
+        if outside:
             yield (
-                f'{where}, field "mechanisms": empty, though "{outside[0]}" is a third country; '
-                "name what makes the transfer lawful"
+                f'{where}, field "mechanisms": none makes a transfer to "{outside[0]}" lawful, a third '
+                "country; name one that serves it (a supplement is none)"
             )
     engaged_by = {id for s in agreement.sub_processors for id in s.features}
     for f in agreement.features:

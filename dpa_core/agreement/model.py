@@ -15,6 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,3}$")]
+"""ISO 3166-1 alpha-2; three letters for an organisation."""
+
+Role = Literal["processing", "delivery", "access"]
+"""`processing`: stored or computed. `delivery`: served from there (a CDN). `access`: may be reached."""
+
 Unit = Literal["calendar_days", "business_days", "hours", "per_calendar_year"]
 Basis = Literal["stated", "inferred"]
 """`stated`: the agreement's text says so. `inferred`: our reading, to be shown as such."""
@@ -71,18 +77,54 @@ class Place(Part):
     name: Text
     third_country: bool
     """True where the place lies, or may lie, outside the EU and the EEA (Chapter V GDPR)."""
+    country: Country | None = None
+    """The country it is; None for a region, or for a place whose country nobody named."""
 
 
 class TransferMechanism(Part):
-    """What makes a transfer to a third country lawful (Chapter V GDPR), as a coded value."""
+    """What a transfer to a third country rests on (Chapter V GDPR), as a coded value."""
 
     id: Identifier
     code: Text
     """Short form for a table: SCC, TIA, DPF."""
     name: Text
+    kind: Literal["adequacy", "safeguard", "derogation", "supplement"]
+    """`adequacy`: Art. 45 GDPR, `safeguard`: Art. 46, `derogation`: Art. 49. Each of these is an instrument,
+    which makes a transfer lawful. A `supplement` only adds to one."""
+    modules: tuple[int, ...] = ()
+    """The modules it comes in; empty for all but the standard contractual clauses."""
+    usual_module: int | None = None
+    """The module that applies as a rule, Clause 3.1(vii)."""
     summary: Text
     wording: Text | None = None
     """How the source's tables write it, where that is not the code."""
+
+
+class AdequacyDecision(Part):
+    """A decision of the Commission that a country protects personal data well enough, Art. 45 GDPR."""
+
+    country: Country
+    name: Text | None = None
+    """Of an organisation; a country is called as everywhere else."""
+    decision: Text
+    """Its number: `(EU) 2023/1795`."""
+    adopted: date
+    expires: date | None = None
+    """Its last day, where it has one."""
+    scope: Text | None = None
+    """The receivers it is for, where not all of that country's."""
+    mechanism: Identifier = "adequacy"
+    """The transfer mechanism that stands for it."""
+
+
+class ChapterV(Part):
+    """What Chapter V GDPR says beside the agreement. It is the same for every version."""
+
+    checked: date
+    """The day on which this was last compared with the law."""
+    eea: tuple[Country, ...]
+    """Countries and territories to which nothing is a transfer."""
+    adequacy: tuple[AdequacyDecision, ...]
 
 
 class DataCategory(Part):
@@ -150,9 +192,19 @@ class Location(Part):
     """One place of a sub-processor and what happens there."""
 
     place: Identifier
-    role: Literal["processing", "delivery", "access"]
-    """`processing`: stored or computed. `delivery`: served from there (a CDN). `access`: may be reached."""
+    role: Role
     note: str | None = None
+
+
+class TransferRecord(Part):
+    """What was recorded of the mechanisms of an entry when it was announced."""
+
+    module: int | None = None
+    """The module of the standard contractual clauses, where they are among them."""
+    covered: bool = False
+    """It is stated that the receiver is one for whom the adequacy decision is: certified under the DPF."""
+    derogation: Text | None = None
+    """The reason under Art. 49 GDPR, where a derogation is among them."""
 
 
 class SubProcessor(Part):
@@ -170,7 +222,9 @@ class SubProcessor(Part):
     location_wording: Text
     """The source's own words for the place."""
     mechanisms: tuple[Identifier, ...] = ()
-    """Empty where the source says N/A: no transfer to a third country."""
+    """As the row lists them, whatever place each serves. Empty where it says N/A, which promises nothing."""
+    recorded: TransferRecord | None = None
+    """None where nothing was, as in the agreement's own rows."""
     clause: Text
     source_note: str | None = None
 
@@ -236,6 +290,7 @@ class Agreement(Part):
     sub_processors: tuple[SubProcessor, ...]
     retention: RetentionSettings
     clauses: tuple[Clause, ...]
+    chapter_v: ChapterV
     targets: tuple[Target, ...] = ()
 
     def target(self, id: str) -> Target | None:

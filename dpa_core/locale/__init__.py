@@ -1,5 +1,6 @@
 """How the product spells days, numbers, plurals and lists. It stands below the rest and knows none of it."""
 
+from dpa_core.locale.countries import countries
 from dpa_core.locale.formats import (
     D3_DAY,
     clock_time,
@@ -37,6 +38,7 @@ __all__ = [
     "Value",
     "clock_time",
     "count",
+    "countries",
     "currency_decimals",
     "day",
     "day_in_full",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from dpa_core.agreement import Agreement, Certification, Feature, Measure, SubProcessor
+from dpa_core.agreement.transfers import labelled
 from dpa_core.application import CustomerFile
 from dpa_core.locale import local_day
 from dpa_core.snapshots import model
@@ -86,7 +87,7 @@ def _sub_processor(s: SubProcessor, a: Agreement, because: tuple[str, ...]) -> m
             for x in s.locations
         ),
         place_wording=s.location_wording,
-        mechanisms=tuple(a.mechanism(m).code for m in s.mechanisms),
+        mechanisms=labelled(s, (a.mechanism(m) for m in s.mechanisms)),
         because=because,
         clause=s.clause,
     )
@@ -97,7 +98,7 @@ def _transfer(t: features.Transfer, because: dict[str, tuple[str, ...]]) -> mode
         sub_processor=t.sub_processor.name,
         place=t.place.name,
         role=t.role,
-        mechanisms=tuple(m.code for m in t.mechanisms),
+        mechanisms=t.labels,
         because=because[t.sub_processor.id],
         clause=features.TRANSFER_CLAUSE,
     )

@@ -13,7 +13,9 @@ from typing import Any, ClassVar, Final, Literal
 import rfc8785
 from pydantic import Field
 
+from dpa_core.agreement.transfers import by_place
 from dpa_core.subjects.common import Moment, Record
+from dpa_core.subjects.features import Outside, outside
 
 FORMAT: Final = "dpa-desk.snapshot"
 VERSION: Final = 1
@@ -83,7 +85,9 @@ class Place(Record):
 
 
 class SubProcessor(Record):
-    """An engaged sub-processor. `because`: the features that engage it; empty for a core one."""
+    """An engaged sub-processor. `because`: the features that engage it; empty for a core one.
+
+    `mechanisms`: as its row lists them; its transfers tell which of them serve which place."""
 
     id: str
     name: str
@@ -227,6 +231,17 @@ class Snapshot(Signed):
     review: Review | None
     measures: tuple[Measure, ...]
     certifications: tuple[Measure, ...]
+
+    @property
+    def outside(self) -> Outside:
+        """What happens outside the EU and EEA, and at which places."""
+        return outside((t.role, t.place) for t in self.transfers)
+
+    def mechanisms_of(self, sub_processor: SubProcessor) -> str:
+        """The mechanisms of an engaged sub-processor in a table's cell, each at the place it serves."""
+        return by_place(
+            (t.place, t.mechanisms) for t in self.transfers if t.sub_processor == sub_processor.name
+        )
 
 
 def json_schema() -> dict[str, Any]:

@@ -15,6 +15,7 @@ from dpa_core.locale import day, day_in_full, deadline, minute, minute_in_full
 from dpa_core.snapshots import charts, model
 from dpa_core.snapshots.certificate import Certificate
 from dpa_core.snapshots.tables import place
+from dpa_core.subjects.features import OUTSIDE
 
 _WAITS_FOR = {"customer": "Customer", "provider": "Provider", "both": "Either side", None: "Nobody"}
 
@@ -80,7 +81,6 @@ def _due(i: model.OpenItem) -> str:
 def _view(s: model.Snapshot) -> dict[str, Any]:
     """All that the template prints, as texts."""
     on = [f for f in s.features if f.on]
-    outside = sorted({t.place for t in s.transfers if t.role != "delivery"})
     held = [p for p in s.retention.periods if p.hold]
     return {
         "alt": {"places": charts.places_in_words(s), "periods": charts.periods_in_words(s)},
@@ -100,7 +100,7 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
         "figures": [
             [str(len(on)), f"of {len(s.features)} optional features on"],
             [str(len(s.sub_processors)), "sub-processors engaged"],
-            [str(len(outside)), "places outside the EU/EEA that process or may reach data"],
+            *([str(len(s.outside[role])), name] for role, name in OUTSIDE.items()),
             [str(len(held)), "data types under a legal hold"],
             [str(len(s.open_items)), "open items"],
         ],
@@ -111,8 +111,7 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
         ],
         "sub_processors": [
             [x.name, x.purpose, "; ".join(place(p) for p in x.places),
-             " + ".join(x.mechanisms) or "None needed", ", ".join(x.because) or "Core: always engaged",
-             x.clause]
+             s.mechanisms_of(x), ", ".join(x.because) or "Core: always engaged", x.clause]
             for x in s.sub_processors
         ],
         "transfers": [

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dpa_core.agreement.transfers import at_place
 from dpa_core.locale import local_day
 from dpa_core.snapshots import model
+from dpa_core.subjects.features import OUTSIDE
 from dpa_core.tabular import Cell
 
 
@@ -58,6 +60,7 @@ def _summary(s: model.Snapshot) -> Table:
             ("Agreement", s.agreement.title),
             ("Agreement version", s.agreement.version),
             ("Provider", f"{s.provider.name} ({s.provider.registration_number})"),
+            *((f"{name}: places", len(s.outside[role])) for role, name in OUTSIDE.items()),
             ("Last ledger entry", s.ledger.sequence),
             ("Recorded at (UTC)", s.ledger.recorded_at),
             ("Ledger digest", s.ledger.digest),
@@ -89,7 +92,7 @@ def _sub_processors(s: model.Snapshot) -> Table:
          "clause"),
         tuple(
             (x.name, x.kind, x.purpose, _joined([place(p) for p in x.places]), x.place_wording,
-             _joined(x.mechanisms), _joined(x.because), x.clause)
+             s.mechanisms_of(x), _joined(x.because), x.clause)
             for x in s.sub_processors
         ),
     )  # fmt: skip
@@ -145,7 +148,7 @@ def _measures(s: model.Snapshot) -> Table:
 
 def place(p: model.Place) -> str:
     """A place and, where it is not plain processing, what happens there."""
-    return p.name if p.role == "processing" else f"{p.name} ({p.role})"
+    return at_place(p.name, p.role)
 
 
 def _review(review: model.Review | None) -> tuple[tuple[Cell, ...], ...]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dpa_core.agreement import Agreement, DataCategory, Feature, Place, SubProcessor, TransferMechanism
+from dpa_core.agreement import Agreement, DataCategory, Feature, Place, Role, SubProcessor, TransferMechanism
+from dpa_core.agreement.transfers import labelled, mechanisms_at
 from dpa_core.subjects.common import Moment, Record, RecordedEvent, Refusals
 from dpa_core.subjects.subject import Body, Command, Context, Subject, rules
 from dpa_core.subjects.texts import checked_reason
@@ -109,8 +110,40 @@ class Transfer:
 
     sub_processor: SubProcessor
     place: Place
-    role: str
+    role: Role
     mechanisms: tuple[TransferMechanism, ...]
+    """Those of the sub-processor's that serve this place."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The mechanisms' codes, with what was recorded of them: `SCC (module 3)`."""
+        return labelled(self.sub_processor, self.mechanisms)
+
+
+OUTSIDE: dict[Role, str] = {
+    "processing": "Processing outside EU/EEA",
+    "delivery": "Delivery from outside EU/EEA",
+    "access": "Possible access from outside EU/EEA",
+}
+"""What happens at places outside the EU and EEA, each counted apart and called by this name everywhere."""
+
+Outside = Mapping[Role, tuple[str, ...]]
+"""For each of them, the names of the places where it happens."""
+
+
+def outside(found: Iterable[tuple[Role, str]]) -> Outside:
+    """Where something happens outside the EU and EEA: the one definition of the counts that screens, lists
+    and documents show. A place counts once for each thing that happens there, whoever is there.
+
+    `found`: what happens, and the name of the place, for every transfer. Clause: 3.1(vii)
+    """
+    pairs = list(found)
+    return {role: tuple(dict.fromkeys(name for of, name in pairs if of == role)) for role in OUTSIDE}
+
+
+def outside_of(sub_processors: Iterable[SubProcessor], agreement: Agreement) -> Outside:
+    """`outside` of these sub-processors. Clause: 3.1(vii)"""
+    return outside((t.role, t.place.name) for t in transfers(sub_processors, agreement))
 
 
 @dataclass(frozen=True)
@@ -160,7 +193,7 @@ def of_feature(feature: str, agreement: Agreement) -> tuple[SubProcessor, ...]:
 def transfers(sub_processors: Iterable[SubProcessor], agreement: Agreement) -> tuple[Transfer, ...]:
     """Every transfer of these sub-processors to a place outside the EU and EEA. Clause: 3.1(vii)"""
     return tuple(
-        Transfer(s, place, location.role, tuple(agreement.mechanism(m) for m in s.mechanisms))
+        Transfer(s, place, location.role, mechanisms_at(s, place, agreement))
         for s in sub_processors
         for location in s.locations
         if (place := agreement.place(location.place)).third_country
@@ -209,7 +242,7 @@ def consequences(command: SetFeatures, state: State, context: Context) -> Conseq
     crossing = transfers((s for s in agreement.sub_processors if on & frozenset(s.features)), agreement)
     new_places = _processed_in(added, agreement) - _processed_in(before, agreement)
     touched = {c for id in on for c in agreement.feature(id).data_categories}
-    used = {m for s in added for m in s.mechanisms}
+    used = {m.id for t in transfers(added, agreement) for m in t.mechanisms}
     return Consequences(
         switched_on=tuple(f for f in agreement.features if f.id in on),
         switched_off=tuple(f for f in agreement.features if f.id in off),

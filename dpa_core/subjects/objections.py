@@ -740,6 +740,9 @@ OBJECTIONS = Subject(
     about={
         "coming_addition": ("Coming sub-processor change", "Addition of {new}"),
         "coming_change": ("Coming sub-processor change", "Change of place or mechanism of {new}"),
+        "coming_core_addition": ("Coming sub-processor change", "Addition of {new} to the core service"),
+        "coming_extension": ("Coming sub-processor change", "Further use of {new}"),
+        "coming_new_feature": ("Coming sub-processor change", "New feature {new}"),
         "coming_removal": ("Coming sub-processor change", "Removal of {old}"),
         "coming_replacement": ("Coming sub-processor change", "Replacement of {old} by {new}"),
         "notice_addition": ("Sub-processor change", "Sub-processors: Addition of {new}"),
@@ -747,9 +750,21 @@ OBJECTIONS = Subject(
             "Sub-processor change",
             "Sub-processors: Change of place or mechanism of {new}",
         ),
+        "notice_core_addition": (
+            "Sub-processor change",
+            "Sub-processors: Addition of {new} to the core service",
+        ),
+        "notice_extension": ("Sub-processor change", "Sub-processors: Further use of {new}"),
+        "notice_new_feature": ("Sub-processor change", "Sub-processors: New feature {new}"),
         "notice_replacement": ("Sub-processor change", "Sub-processors: Replacement of {old} by {new}"),
         "objection_addition": ("Sub-processor change", "Objection: Addition of {new}"),
         "objection_change": ("Sub-processor change", "Objection: Change of place or mechanism of {new}"),
+        "objection_core_addition": (
+            "Sub-processor change",
+            "Objection: Addition of {new} to the core service",
+        ),
+        "objection_extension": ("Sub-processor change", "Objection: Further use of {new}"),
+        "objection_new_feature": ("Sub-processor change", "Objection: New feature {new}"),
         "objection_replacement": ("Sub-processor change", "Objection: Replacement of {old} by {new}"),
     },
     next_steps={

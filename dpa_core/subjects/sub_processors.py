@@ -8,13 +8,26 @@ Clauses: Sch. 2 1.1 (30 days' notice), 3.1(v) (general authorisation), 3.1(vii) 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from dpa_core.agreement import Agreement, Location, Place, SubProcessor
-from dpa_core.locale import Label, fill, worded
+from dpa_core.agreement import (
+    Agreement,
+    ChapterV,
+    Feature,
+    Location,
+    Place,
+    Role,
+    SubProcessor,
+    TransferMechanism,
+    TransferRecord,
+)
+from dpa_core.agreement.transfers import ROLES, Fault, at_place, decision_for, serves, unlawful
+from dpa_core.locale import Label, countries, fill, worded
 from dpa_core.subjects import dates
 from dpa_core.subjects.common import Moment, Record, RecordedEvent, Refusal, Refusals
 from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, rules
@@ -28,18 +41,26 @@ CORE = "core service"
 
 # --- state ---------------------------------------------------------------------------------------
 
-ChangeKind = Literal["addition", "replacement", "removal", "change"]
+ChangeKind = Literal[
+    "addition", "core_addition", "replacement", "removal", "change", "extension", "new_feature"
+]
 KIND_NAMES: dict[ChangeKind, str] = {
     "addition": "Addition",
+    "core_addition": "Addition of a core sub-processor",
     "replacement": "Replacement",
     "removal": "Removal",
     "change": "Change of place or mechanism",
+    "extension": "Further feature or purpose of one on the list",
+    "new_feature": "New optional feature",
 }
 _TITLES: dict[ChangeKind, str] = {
     "addition": "Addition of {new}",
+    "core_addition": "Addition of {new} to the core service",
     "replacement": "Replacement of {old} by {new}",
     "removal": "Removal of {old}",
     "change": "Change of place or mechanism of {new}",
+    "extension": "Further use of {new}",
+    "new_feature": "New feature {new}",
 }
 
 Status = Literal["draft", "coming", "counts", "withdrawn"]
@@ -59,12 +80,25 @@ class Change(Record):
     places: tuple[Place, ...] = ()
     """Places the agreement does not name, used by the entry."""
     reason: str = ""
+    feature: Feature | None = None
+    """The optional feature that comes with it."""
+    engages: tuple[str, ...] = ()
+    """Identifiers of entries on the list that this feature engages too."""
+    further_features: tuple[str, ...] = ()
+    """Identifiers of the features that an entry on the list serves from then on, besides its own."""
+    further_purpose: str = ""
+    """What an entry on the list is used for from then on, besides its purpose."""
     taken_over: bool = False
     """The provider does the work itself of a feature, or the core, that is left without a sub-processor."""
 
     @property
     def serves(self) -> frozenset[str]:
-        """Identifiers of the features that the entry serves as it will be."""
+        """Identifiers of the features that it brings the entry to: those the entry serves as it will be, or
+        the further or new ones alone."""
+        if self.feature:
+            return frozenset({self.feature.id})
+        if self.further_features and not self.further_purpose:
+            return frozenset(self.further_features)
         return frozenset(self.entry.features) if self.entry else frozenset()
 
     @property
@@ -75,7 +109,19 @@ class Change(Record):
     @property
     def names(self) -> dict[str, str]:
         """The names that its title speaks of: `old` and `new`, each empty where there is none."""
-        return {"old": self.replaced_name, "new": self.entry.name if self.entry else ""}
+        new = self.feature or self.entry
+        return {"old": self.replaced_name, "new": new.name if new else ""}
+
+    @property
+    def adds(self) -> frozenset[str]:
+        """Identifiers of the entry and the feature that are new to the list."""
+        entry = {self.entry.id} if self.entry and self.entry.id != self.replaces else set()
+        return frozenset(entry | ({self.feature.id} if self.feature else set()))
+
+    @property
+    def touches(self) -> frozenset[str]:
+        """Identifiers of the entries on the list that go or are changed."""
+        return frozenset({*self.engages, *({self.replaces} if self.replaces else ())})
 
     @property
     def title(self) -> str:
@@ -85,10 +131,16 @@ class Change(Record):
     def features_of(self, agreement: Agreement) -> tuple[str, ...]:
         """Identifiers of the features it touches, in list order; empty for a core sub-processor.
 
+        A new feature is touched alone: whoever does not use it yet is no worse off. A further feature leaves
+        those that the entry serves already as they are, a further purpose does not.
         `agreement`: with the list as it stands before the change.
         """
+        if self.feature:
+            return (self.feature.id,)
         old = {s.id: s for s in agreement.sub_processors}.get(self.replaces or "")
         touched = {f for s in (old, self.entry) if s for f in s.features}
+        if self.further_features and not self.further_purpose:
+            touched = set(self.further_features)
         return tuple(f.id for f in agreement.features if f.id in touched)
 
 
@@ -219,16 +271,33 @@ def _counting(agreement: Agreement, published: Mapping[int, Published]) -> list[
 
 
 def applied(change: Change, agreement: Agreement) -> Agreement:
-    """The agreement with one change made to its list. Clause: Sch. 2 1.1"""
+    """The agreement with one change made to its list, and the feature that comes with it.
+
+    An entry that goes on or is replaced keeps serving what it serves by then, though the change was drafted
+    before. Clause: Sch. 2 1.1, Sch. 2 2.2
+    """
     entries = list(agreement.sub_processors)
     position = next((n for n, s in enumerate(entries) if s.id == change.replaces), len(entries))
-    entries[position : position + 1] = [change.entry] if change.entry else []
+    before = entries[position : position + 1]
+    serves_already = before[0].features if before else ()
+    entries[position : position + 1] = [_serving(change.entry, serves_already)] if change.entry else []
+    if change.feature:
+        new = (change.feature.id,)
+        entries = [_serving(s, new) if s.id in change.engages else s for s in entries]
     known = {p.id for p in agreement.places}
     fields: dict[str, Any] = {name: getattr(agreement, name) for name in Agreement.model_fields}
     fields["sub_processors"] = tuple(entries)
     fields["places"] = (*agreement.places, *(p for p in change.places if p.id not in known))
+    if change.feature and change.feature.id not in {f.id for f in agreement.features}:
+        fields["features"] = (*agreement.features, change.feature)
     # Not model_copy(): it would carry the look-up tables of the old list along.
     return Agreement.model_construct(**fields)
+
+
+def _serving(entry: SubProcessor, features: tuple[str, ...]) -> SubProcessor:
+    """The entry, with these features among those it serves."""
+    further = tuple(f for f in features if f not in entry.features)
+    return entry.model_copy(update={"features": (*entry.features, *further)}) if further else entry
 
 
 def earliest(agreement: Agreement, now: datetime, kind: ChangeKind) -> date:
@@ -341,10 +410,15 @@ def _without(drafts: Mapping[int, Draft], id: int) -> dict[int, Draft]:
 # --- commands ------------------------------------------------------------------------------------
 
 
-class DraftChange(Command, by="provider", action="govern"):
-    """Draft a change, or work over a draft. `location_wording` and mechanisms as customers will read them.
+NEW_PLACE = "new_place"
+"""Stands in `DraftChange.uses` for the place that the agreement does not name."""
 
-    `new_place`: name and whether outside the EU and EEA, of a place the agreement does not name.
+
+class DraftChange(Command, by="provider", action="govern"):
+    """Draft a change, or work over a draft.
+
+    `places`: identifiers as `places_offered` has them. `new_place`: name and whether outside the EU and EEA,
+    of a place that is none of those.
     """
 
     kind: ChangeKind
@@ -358,6 +432,20 @@ class DraftChange(Command, by="provider", action="govern"):
     reason: str = ""
     draft: int | None = None
     """The draft to be worked over; None: a new one."""
+    uses: Mapping[str, tuple[Role, ...]] = field(default_factory=dict)
+    """What happens at a place, by its identifier. Others stay as they were, or are places of processing."""
+    module: int | None = None
+    """Of the standard contractual clauses; None: the one that applies as a rule."""
+    covered: bool = False
+    """The receiver is one for whom the adequacy decision is: certified under the Data Privacy Framework."""
+    derogation: str = ""
+    """The reason, where a derogation of Art. 49 GDPR is among the mechanisms."""
+    feature_name: str = ""
+    feature_purpose: str = ""
+    data_categories: tuple[str, ...] = ()
+    """Of a new feature, by identifier; our reading, as the agreement names none."""
+    engages: tuple[str, ...] = ()
+    """Identifiers of those on the list that a new feature engages."""
     taken_over: bool = False
     """The provider does the work itself of what a removal leaves without a sub-processor."""
 
@@ -415,6 +503,24 @@ def _obstacle(step: type[Command], item: Draft | Published, state: State, contex
     return None
 
 
+def _unlawful_on(first: date, change: Change, agreement: Agreement) -> Refusal | None:
+    """Why a change drafted before cannot count from a day: what it rests on has ended by then, or never made
+    its transfers lawful. A further use of one on the list brings no transfer that was not there.
+
+    Clause: 3.1(vii)
+    """
+    entry = change.entry
+    if entry is None or change.kind == "extension":
+        return None
+    places = {p.id: p for p in (*agreement.places, *change.places)}
+    listed = [agreement.mechanism(id) for id in entry.mechanisms]
+    covered = entry.recorded is None or entry.recorded.covered
+    for place in (places[at.place] for at in entry.locations):
+        if unlawful(place, listed, agreement.chapter_v, first, covered=covered):
+            return refuse("unlawful_then", TRANSFER_CLAUSE, "effective_on", place=place.name, first=first)
+    return None
+
+
 def _others(state: State, id: int) -> State:
     """The state without a published change."""
     return state.but(published={n: p for n, p in state.published.items() if n != id})
@@ -444,11 +550,12 @@ def _clashes(change: Change, state: State, agreement: Agreement, first: date) ->
     at = dates.start_of(first)
     published = state.published
     waiting = [p.change for p in published.values() if p.withdrawn_at is None and p.counts_at(agreement) > at]
-    ids = {s.id for s in in_effect(agreement, published, at).sub_processors}
-    new = change.entry.id if change.entry and change.kind in ("addition", "replacement") else None
-    gone = change.replaces is not None and change.replaces not in ids
-    touched = change.replaces is not None and change.replaces in {w.replaces for w in waiting}
-    twice = new is not None and (new in ids or new in {w.entry.id for w in waiting if w.entry})
+    listed = in_effect(agreement, published, at)
+    ids = {s.id for s in listed.sub_processors}
+    known = ids | {f.id for f in listed.features}
+    gone = not change.touches <= ids
+    touched = any(change.touches & w.touches for w in waiting)
+    twice = any(change.adds & ids_of for ids_of in (known, *(w.adds for w in waiting)))
     return gone or touched or twice
 
 
@@ -486,32 +593,66 @@ def _taken(id: int, command: Command, state: State, context: Context) -> Draft:
 # --- what a draft describes ----------------------------------------------------------------------
 
 
-def drafted_change(command: DraftChange, agreement: Agreement) -> Change:
-    """The change a draft describes, checked against the list as it stands. Raises Refusal.
+def places_offered(agreement: Agreement) -> tuple[Place, ...]:
+    """The places a draft can name: those of the agreement, then every other country of the world, and the
+    organisations with an adequacy decision. A place of the agreement without a country of its own gives way
+    to the country of that name. Clause: 3.1(vii)
+    """
+    law = agreement.chapter_v
+    named = {d.country: d.name for d in law.adequacy if d.name} | countries()
+    world = {name.casefold() for name in named.values()}
+    own = [p for p in agreement.places if p.country or p.name.casefold() not in world]
+    taken = {p.country for p in own}
+    return (
+        *own,
+        *(
+            Place(id=f"country_{code.lower()}", name=name, third_country=code not in law.eea, country=code)
+            for code, name in sorted(named.items(), key=lambda item: item[1].casefold())
+            if code not in taken
+        ),
+    )
+
+
+def drafted_change(command: DraftChange, agreement: Agreement, on: date) -> Change:
+    """The change a draft describes, checked against the list as it stands, and the law `on` that day.
+    Raises Refusal.
 
     Clause: Sch. 2 1.1, 3.1(vii)
     """
     known = {s.id: s for s in agreement.sub_processors}
-    old = None if command.kind == "addition" else known.get(command.replaces or "")
-    if command.kind != "addition" and old is None:
+    new = command.kind in ("addition", "core_addition", "new_feature")
+    old = None if new else known.get(command.replaces or "")
+    if not new and old is None:
         kind = Label(command.kind, KIND_NAMES[command.kind].lower())
         raise refuse("nothing_chosen", CLAUSE, "replaces", kind=kind)
     reason = checked_reason(command.reason, required_by=CLAUSE)
-    entry: SubProcessor | None = None
-    new_places: tuple[Place, ...] = ()
-    if command.kind == "removal":
-        _check_removable(old, command, agreement)
-    else:
-        entry, new_places = _entry(command, old, agreement)
     return Change(
         kind=command.kind,
         replaces=old.id if old else None,
         replaced_name=old.name if old else "",
-        entry=entry,
-        places=new_places,
         reason=reason,
         taken_over=command.taken_over and command.kind == "removal",
+        **_described(command, old, agreement, on),
     )
+
+
+def _described(
+    command: DraftChange, old: SubProcessor | None, agreement: Agreement, on: date
+) -> dict[str, Any]:
+    """The fields of a change that its kind asks for. `old`: the entry it is about, where there is one.
+
+    Clause: Sch. 2 1.1, Sch. 2 2.2
+    """
+    if command.kind == "new_feature":
+        return _new_feature(command, agreement, on)
+    if command.kind == "removal":
+        _check_removable(old, command, agreement)
+        return {}
+    if command.kind == "extension":
+        assert old is not None  # noqa: S101  # it names its entry
+        return _extension(command, old, agreement)
+    entry, places = _entry(command, old, agreement, on)
+    return {"entry": entry, "places": places}
 
 
 def _check_removable(old: SubProcessor | None, command: DraftChange, agreement: Agreement) -> None:
@@ -527,36 +668,106 @@ def _check_removable(old: SubProcessor | None, command: DraftChange, agreement: 
         raise refuse("core_left_alone", CLAUSE, "replaces")
 
 
+def _extension(command: DraftChange, old: SubProcessor, agreement: Agreement) -> dict[str, Any]:
+    """One on the list serves further features, or is used for a further purpose, at the places it has.
+
+    A core one serves every customer, so that only its purpose can grow. Clause: Sch. 2 1.1, Sch. 2 2.2
+    """
+    wanted = frozenset(command.features) - frozenset(old.features)
+    further = tuple(f.id for f in agreement.features if f.id in wanted)
+    if further and old.kind == "core":
+        raise refuse("core_serves_all", CLAUSE, "features", name=old.name)
+    purpose = command.purpose.strip()
+    if purpose:
+        purpose = checked_text(purpose, "purpose", CLAUSE, limit=MAX_TITLE)
+    elif not further:
+        raise refuse(
+            "nothing_further", CLAUSE, "purpose" if old.kind == "core" else "features", name=old.name
+        )
+    entry = old.model_copy(
+        update={
+            "features": (*old.features, *further),
+            "features_wording": None if further else old.features_wording,
+            "purpose": "; ".join(p for p in (old.purpose, purpose) if p),
+        }
+    )
+    return {"entry": entry, "further_features": further, "further_purpose": purpose}
+
+
+def _new_feature(command: DraftChange, agreement: Agreement, on: date) -> dict[str, Any]:
+    """An optional feature with whom it engages: optional ones on the list, or one that is new, or both.
+
+    Which data categories it touches is the provider's reading, as for the agreement's own features.
+    Clause: Sch. 2 2.2
+    """
+    name = checked_text(command.feature_name, "feature_name", CLAUSE, limit=MAX_TITLE)
+    if name.casefold() in {f.name.casefold() for f in agreement.features}:
+        raise refuse("known_feature", CLAUSE, "feature_name", name=name)
+    categories = tuple(c.id for c in agreement.data_categories if c.id in command.data_categories)
+    feature = Feature(
+        id="f_" + _slug(name),
+        name=name,
+        purpose=checked_text(command.feature_purpose, "feature_purpose", CLAUSE, limit=MAX_TITLE),
+        data_categories=categories,
+        data_categories_basis="inferred",
+        clause="Sch. 2 2.2",
+    )
+    if not categories:
+        raise refuse("no_data_category", CLAUSE, "data_categories")
+    optional = (s.id for s in agreement.sub_processors if s.kind == "optional")
+    engages = tuple(id for id in optional if id in command.engages)
+    entry, places = _entry(command, None, agreement, on, feature) if command.name.strip() else (None, ())
+    if entry is None and not engages:
+        raise refuse("engages_nobody", CLAUSE, "engages")
+    return {"feature": feature, "engages": engages, "entry": entry, "places": places}
+
+
 def _entry(
-    command: DraftChange, old: SubProcessor | None, agreement: Agreement
+    command: DraftChange,
+    old: SubProcessor | None,
+    agreement: Agreement,
+    on: date,
+    feature: Feature | None = None,
 ) -> tuple[SubProcessor, tuple[Place, ...]]:
     """The entry as it will be, and the places among its own that the agreement does not name.
 
-    `old`: the entry that is replaced or changed; None for an addition. Clause: Sch. 2 1.1, 3.1(vii)
+    `old`: the entry that is replaced or changed; None for an addition. `feature`: a new one that it serves.
+    Clause: Sch. 2 1.1, 3.1(vii)
     """
-    if command.kind == "change":
-        assert old is not None  # noqa: S101  # such a change names its entry
-        id, name, purpose = old.id, old.name, old.purpose
-    else:
-        name, purpose = _name_and_purpose(command, agreement)
-        id = _identifier(name)
-    core = old is not None and old.kind == "core"
-    serves = old.features if old else tuple(f.id for f in agreement.features if f.id in command.features)
-    if not core and not serves:
+    same = old if command.kind == "change" else None
+    name, purpose = (same.name, same.purpose) if same else _name_and_purpose(command, agreement)
+    core = old.kind == "core" if old else command.kind == "core_addition"
+    serving = _serves(command, old, agreement, feature)
+    if not core and not serving:
         raise refuse("no_feature", CLAUSE, "features")
     places, new_places = _places(command, agreement)
+    locations = _locations(command, places, same)
+    mechanisms = _mechanisms(command, places, agreement, on)
     entry = SubProcessor(
-        id=id,
+        id=same.id if same else _identifier(name),
         name=name,
         kind="core" if core else "optional",
-        features=serves,
+        features=() if core else serving,
+        features_wording=same.features_wording if same else None,
         purpose=purpose,
-        locations=tuple(Location(place=p.id, role="processing") for p in places),
-        location_wording="; ".join(p.name for p in places),
-        mechanisms=_mechanisms(command, places, agreement),
-        clause=old.clause if old else "Sch. 2 2.2",
+        locations=locations,
+        location_wording=same.location_wording
+        if same and same.locations == locations
+        else "; ".join(_worded(location, places) for location in locations),
+        mechanisms=tuple(m.id for m in mechanisms),
+        recorded=_recorded(command, places, mechanisms, agreement),
+        clause=old.clause if old else ("Sch. 2 2.1" if core else "Sch. 2 2.2"),
     )
     return entry, new_places
+
+
+def _serves(
+    command: DraftChange, old: SubProcessor | None, agreement: Agreement, feature: Feature | None
+) -> tuple[str, ...]:
+    """The features of an entry: those of the one before it, or those that were chosen."""
+    if feature:
+        return (feature.id,)
+    return old.features if old else tuple(f.id for f in agreement.features if f.id in command.features)
 
 
 def _name_and_purpose(command: DraftChange, agreement: Agreement) -> tuple[str, str]:
@@ -570,29 +781,111 @@ def _name_and_purpose(command: DraftChange, agreement: Agreement) -> tuple[str, 
 
 def _places(command: DraftChange, agreement: Agreement) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
     """Every place of the entry, and those among them that the agreement does not name."""
-    places = tuple(p for p in agreement.places if p.id in command.places)
-    new: tuple[Place, ...] = ()
+    offered = {p.id: p for p in (*agreement.places, *places_offered(agreement))}
+    places = tuple(p for id, p in offered.items() if id in command.places)
     if command.new_place and command.new_place[0].strip():
         name = checked_text(command.new_place[0], "new_place", CLAUSE, limit=MAX_TITLE)
-        if name.casefold() in {p.name.casefold() for p in agreement.places}:
+        if name.casefold() in {p.name.casefold() for p in offered.values()}:
             raise refuse("known_place", CLAUSE, "new_place", name=name)
-        new = (Place(id=_identifier(name), name=name, third_country=command.new_place[1]),)
-    if not places and not new:
+        places = (*places, Place(id=_identifier(name), name=name, third_country=command.new_place[1]))
+    if not places:
         raise refuse("no_place", CLAUSE, "places")
-    return (*places, *new), new
+    known = {p.id for p in agreement.places}
+    return places, tuple(p for p in places if p.id not in known)
 
 
-def _mechanisms(command: DraftChange, places: tuple[Place, ...], agreement: Agreement) -> tuple[str, ...]:
-    """Identifiers of the transfer mechanisms; outside the EU and EEA there must be one. Clause: 3.1(vii)"""
-    mechanisms = tuple(m.id for m in agreement.mechanisms if m.id in command.mechanisms)
-    outside = [p.name for p in places if p.third_country]
-    if outside and not mechanisms:
-        raise refuse("no_mechanism", TRANSFER_CLAUSE, "mechanisms", place=outside[0])
+def _locations(
+    command: DraftChange, places: tuple[Place, ...], same: SubProcessor | None
+) -> tuple[Location, ...]:
+    """What happens at each place. `same`: the entry before, which goes on: its places keep what they are used
+    for and their notes unless the command says otherwise. Clause: Sch. 2 1.1
+    """
+    was = {(at.place, at.role): at for at in (same.locations if same else ())}
+    found: list[Location] = []
+    for place in places:
+        key = place.id if place.id in command.places else NEW_PLACE
+        before = tuple(role for role in ROLES if (place.id, role) in was)
+        wanted = command.uses.get(key, before or ("processing",))
+        roles = [role for role in ROLES if role in wanted]
+        if not roles:
+            raise refuse("no_use", CLAUSE, "uses", place=place.name)
+        found += [was.get((place.id, role)) or Location(place=place.id, role=role) for role in roles]
+    return tuple(found)
+
+
+def _worded(location: Location, places: tuple[Place, ...]) -> str:
+    """`USA (delivery)`: a place in the wording that customers read."""
+    return at_place(next(p.name for p in places if p.id == location.place), location.role)
+
+
+def _refused(fault: Fault, place: Place, law: ChapterV) -> Refusal:
+    """Why a transfer to a place cannot be announced by the mechanisms chosen. Clause: 3.1(vii)"""
+    decision = decision_for(place, law)
+    if fault == "no_instrument" or decision is None:
+        return refuse("no_mechanism", TRANSFER_CLAUSE, "mechanisms", place=place.name)
+    number = decision.decision
+    if fault == "not_in_force":
+        return refuse(
+            "decision_not_in_force", TRANSFER_CLAUSE, "mechanisms", place=place.name, decision=number
+        )
+    scope = decision.scope or ""
+    return refuse("not_covered", TRANSFER_CLAUSE, "covered", place=place.name, decision=number, scope=scope)
+
+
+def _mechanisms(
+    command: DraftChange, places: tuple[Place, ...], agreement: Agreement, on: date
+) -> tuple[TransferMechanism, ...]:
+    """The transfer mechanisms: one that makes the transfer lawful for each place outside the EU and EEA, and
+    none that serves no place, which would claim a protection that there is not. Clause: 3.1(vii)
+    """
+    law = agreement.chapter_v
+    mechanisms = tuple(m for m in agreement.mechanisms if m.id in command.mechanisms)
+    for place in places:
+        if fault := unlawful(place, mechanisms, law, on, covered=command.covered):
+            raise _refused(fault, place, law)
+    for m in mechanisms:
+        if not any(serves(m, place, law) for place in places):
+            raise refuse("serves_no_place", TRANSFER_CLAUSE, "mechanisms", name=m.name)
     return mechanisms
 
 
+def _recorded(
+    command: DraftChange,
+    places: tuple[Place, ...],
+    mechanisms: tuple[TransferMechanism, ...],
+    agreement: Agreement,
+) -> TransferRecord | None:
+    """What is recorded of the mechanisms: module, reason of a derogation, that the receiver is covered.
+
+    Module 3 applies as a rule; another one can be named. Clause: 3.1(vii), Art. 49 GDPR
+    """
+    if not mechanisms:
+        return None
+    module, derogation = None, None
+    for m in mechanisms:
+        if m.modules:
+            module = command.module or m.usual_module
+            if module not in m.modules:
+                raise refuse("unknown_module", TRANSFER_CLAUSE, "module", known=tuple(map(str, m.modules)))
+        if m.kind == "derogation":
+            derogation = checked_text(command.derogation, "derogation", TRANSFER_CLAUSE, limit=MAX_TITLE)
+    law = agreement.chapter_v
+    relied_on = any(m.kind == "adequacy" and serves(m, p, law) for m in mechanisms for p in places)
+    return TransferRecord(module=module, covered=command.covered and relied_on, derogation=derogation)
+
+
 def _identifier(name: str) -> str:
-    return "s_" + re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:50]
+    return "s_" + _slug(name)
+
+
+def _slug(name: str) -> str:
+    """What of a name an identifier can hold; a digest stands for letters that it cannot, so that two names in
+    another script stay apart."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40]
+    if name.isascii() and plain:
+        return plain
+    digest = hashlib.sha256(name.casefold().encode()).hexdigest()[:8]
+    return f"{plain}_{digest}".strip("_")
 
 
 # --- decisions -----------------------------------------------------------------------------------
@@ -606,7 +899,8 @@ def _draft_change(command: DraftChange, state: State, context: Context) -> list[
     """A change in the making, complete and lawful as it stands. Clause: Sch. 2 1.1, 3.1(vii)"""
     if command.draft is not None:
         _taken(command.draft, command, state, context)
-    return [Drafted(draft=command.draft, change=drafted_change(command, context.agreement))]
+    change = drafted_change(command, context.agreement, dates.local_day(context.now))
+    return [Drafted(draft=command.draft, change=change)]
 
 
 @decide.register
@@ -646,6 +940,8 @@ def _unannounceable(
     does. Clause: Sch. 2 1.1"""
     if _clashes(change, state, context.agreement, first):
         return refuse("clash", CLAUSE, field)
+    if refusal := _unlawful_on(first, change, context.agreement):
+        return refusal
     new = Published(id=id, change=change, at=context.now, by="", effective_on=first)
     # A removal that counts at once is not among what is coming.
     at_once = [change] if new.counts_at(context.agreement) <= context.now else []
@@ -661,7 +957,7 @@ def _correct_notice(command: CorrectNotice, state: State, context: Context) -> l
         raise refuse("not_published", CLAUSE, "notice", id=command.notice)
     STEPS.check(command, published, state, context)
     correction = checked_text(command.correction, "correction", CLAUSE, "correction")
-    change = drafted_change(command.content, context.agreement)
+    change = drafted_change(command.content, context.agreement, dates.local_day(context.now))
     others = _others(state, published.id)
     _check_announced(published.id, change, command.effective_on, others, context, "notice")
     return [

@@ -79,7 +79,9 @@ def effect(change: Change, on: frozenset[str], before: Agreement) -> Effect:
         core=any(s is not None and s.kind == "core" for s in (old, new)),
         before=old,
         after=new,
-        transfers=features.transfers([new], after) if new else (),
+        transfers=features.transfers(
+            [s for s in after.sub_processors if s.id in change.engages or (new and s.id == new.id)], after
+        ),
     )
 
 

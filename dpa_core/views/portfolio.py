@@ -16,6 +16,8 @@ from functools import cached_property
 from typing import Literal
 
 from dpa_core import facts
+from dpa_core.agreement import Role
+from dpa_core.agreement.transfers import ROLES, at_place
 from dpa_core.application import Portfolio
 from dpa_core.locale import local_day
 from dpa_core.readers import Key, Live
@@ -30,20 +32,18 @@ PAGE = 50
 DUE = 50
 """Things due that are listed; the rest is counted."""
 
-Order = Literal[
-    "name", "features", "sub_processors", "third_countries", "last_review", "next_due", "open_tasks"
-]
+Order = Literal["name", "features", "sub_processors", "outside", "last_review", "next_due", "open_tasks"]
 ORDERS: dict[Order, str] = {
     "name": "Name",
     "open_tasks": "Most open tasks",
     "next_due": "Next due",
     "last_review": "Longest without a review",
-    "third_countries": "Most third countries",
+    "outside": "Most processing outside EU/EEA",
     "sub_processors": "Most sub-processors",
     "features": "Most features on",
 }
 """What the list can be sorted by, as a person reads it."""
-_MOST_FIRST = frozenset({"open_tasks", "third_countries", "sub_processors", "features"})
+_MOST_FIRST = frozenset({"open_tasks", "outside", "sub_processors", "features"})
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Line:
     on: frozenset[str]
     sub_processors: int
     places: tuple[str, ...]
-    """Names of the places where its engaged sub-processors process data or may reach it."""
-    third_countries: int
+    """The places of its engaged sub-processors, each with what happens there: `USA (delivery)`."""
+    outside: features.Outside
     days_since_review: int | None
     open_tasks: int
     next_due: datetime | None
@@ -68,8 +68,8 @@ class Totals:
     """Over all customers of the portfolio."""
 
     customers: int
-    abroad: int
-    """With data in a third country, or reached from one."""
+    outside: Mapping[Role, int]
+    """With each thing that happens outside the EU and EEA at one place or more."""
     never_reviewed: int
     open_tasks: int
 
@@ -89,7 +89,9 @@ class _Exposure:
     on: frozenset[str]
     sub_processors: int
     places: tuple[str, ...]
-    third_countries: int
+    outside: features.Outside
+    names: Mapping[str, str]
+    """Of all features there are for it, by identifier."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class Overview:
     def listed(self, text: str = "", order: Order = "name", page: int = 0, size: int = PAGE) -> list[Line]:
         """A page of the list, from 0. `text`: a part of the name or identifier, in any case."""
         exposure = {
-            key: (x.sub_processors, x.third_countries, len(x.on)) for key, x in self._exposure.items()
+            key: (x.sub_processors, len(x.outside["processing"]), len(x.on))
+            for key, x in self._exposure.items()
         }
         rows = self.file.reader.page(
             self._live,
@@ -135,7 +138,7 @@ class Overview:
             on=x.on,
             sub_processors=x.sub_processors,
             places=x.places,
-            third_countries=x.third_countries,
+            outside=x.outside,
             days_since_review=_days(_utc(reviewed), self.file.now) if reviewed else None,
             open_tasks=number,
             next_due=_utc(due) if due else None,
@@ -147,9 +150,12 @@ class Overview:
 
     def totals(self) -> Totals:
         """The figures over all of them."""
-        abroad = sum(n for key, n in self._groups.items() if self._exposure[key].third_countries)
+        outside = {
+            role: sum(n for key, n in self._groups.items() if self._exposure[key].outside[role])
+            for role in features.OUTSIDE
+        }
         waiting = sum(number for *_, number in self._open)
-        return Totals(sum(self._groups.values()), abroad, self.file.reader.never_reviewed(), waiting)
+        return Totals(sum(self._groups.values()), outside, self.file.reader.never_reviewed(), waiting)
 
     def adoption(self) -> Counter[str]:
         """How many customers have each feature on, by its identifier."""
@@ -158,8 +164,13 @@ class Overview:
             counted.update(dict.fromkeys(self._exposure[key].on, number))
         return counted
 
+    def feature_names(self) -> dict[str, str]:
+        """How every feature is called, those that a change of the list has brought among them."""
+        published = {f.id: f.name for version in self.file.agreements.values() for f in version.features}
+        return published | {id: name for x in self._exposure.values() for id, name in x.names.items()}
+
     def exposure(self) -> Counter[str]:
-        """How many customers' data is processed in, or may be reached from, each place, by its name."""
+        """How many customers have a sub-processor engaged at each place, by name and what happens there."""
         counted: Counter[str] = Counter()
         for key, number in self._groups.items():
             counted.update(dict.fromkeys(self._exposure[key].places, number))
@@ -252,10 +263,12 @@ class Overview:
 def _exposed(own: OwnList) -> _Exposure:
     agreement, on = own.agreement, own.switched_on - own.suspended.keys()
     engaged = features.engaged(on, agreement)
-    there = {x.place for s in engaged for x in s.locations if x.role != "delivery"}
-    places = [p for p in agreement.places if p.id in there]
-    outside = sum(p.third_country for p in places)
-    return _Exposure(on, len(engaged), tuple(p.name for p in places), outside)
+    there = {(x.place, x.role) for s in engaged for x in s.locations}
+    places = tuple(
+        at_place(p.name, role) for p in agreement.places for role in ROLES if (p.id, role) in there
+    )
+    names = {f.id: f.name for f in agreement.features}
+    return _Exposure(on, len(engaged), places, features.outside_of(engaged, agreement), names)
 
 
 def _utc(at: datetime) -> datetime:

@@ -74,7 +74,7 @@ def _brought_in(file: CustomerFile, id: str) -> Engagement | None:
     brought = [
         Engagement(p.counts_at(agreement, opened_on), change=p.change.title)
         for p in file.changes.values()
-        if p.change.kind in ("addition", "replacement") and p.change.entry and p.change.entry.id == id
+        if id in p.change.adds
         if p.changes_list_of(agreement)
     ]
     return max((e for e in brought if e.since <= file.now), key=lambda e: e.since, default=None)

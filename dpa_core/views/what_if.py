@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dpa_core.agreement import Feature
+from dpa_core.agreement import Agreement, Feature
 from dpa_core.application import CustomerFile
 from dpa_core.subjects import features
 
@@ -18,8 +18,12 @@ class Trial:
     """What differs from what stands; empty where nothing does."""
     consequences: features.Consequences | None
     """What those changes would bring about."""
+    stands: features.Outside
+    """What happens outside the EU and EEA now."""
+    outside: features.Outside
+    """What would happen there then."""
     transfers: tuple[features.Transfer, ...]
-    """Every transfer there would be then, delivery by the core service aside."""
+    """Every transfer that features would bring about then: the core service's are there whatever is on."""
     without: tuple[tuple[Feature, tuple[features.Transfer, ...]], ...]
     """Each feature that would be on and transfers data, and the transfers left without it."""
 
@@ -29,12 +33,15 @@ def simulate(file: CustomerFile, wanted: Mapping[str, bool]) -> Trial:
     agreement, state = file.agreement, file.state.features
     known = {f.id for f in agreement.features}
     changes = {id: on for id, on in wanted.items() if id in known and on != (id in state.on)}
-    on = (state.on | {id for id, to in changes.items() if to}) - {id for id, to in changes.items() if not to}
+    in_use = file.context.in_use
+    on = (in_use | {id for id, to in changes.items() if to}) - {id for id, to in changes.items() if not to}
     command = features.SetFeatures(changes)
     now = _crossing(on, file)
     return Trial(
         changes=changes,
         consequences=features.consequences(command, state, file.context) if changes else None,
+        stands=_outside(in_use, agreement),
+        outside=_outside(on, agreement),
         transfers=now,
         without=tuple(
             (f, left)
@@ -44,6 +51,10 @@ def simulate(file: CustomerFile, wanted: Mapping[str, bool]) -> Trial:
     )
 
 
+def _outside(on: frozenset[str], agreement: Agreement) -> features.Outside:
+    return features.outside_of(features.engaged(on, agreement), agreement)
+
+
 def _crossing(on: frozenset[str], file: CustomerFile) -> tuple[features.Transfer, ...]:
     engaged = features.engaged(on, file.agreement)
-    return tuple(t for t in features.transfers(engaged, file.agreement) if t.role != "delivery")
+    return features.transfers((s for s in engaged if s.kind == "optional"), file.agreement)

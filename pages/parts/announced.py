@@ -26,8 +26,12 @@ def of_features(ahead: Sequence[Notice], features: Iterable[str], file: Customer
 
 def of_sub_processor(ahead: Sequence[Notice], id: str, file: CustomerFile) -> list[words.Markdown]:
     """What is announced for one sub-processor: as it stands, or as it is to come."""
-    entries = ((n, (n.effect.before, n.effect.after)) for n in ahead)
-    return [sentence(n, file) for n, both in entries if id in {s.id for s in both if s}]
+
+    def about(n: Notice) -> bool:
+        entries = (n.effect.before, n.effect.after)
+        return id in {s.id for s in entries if s} or id in n.published.change.engages
+
+    return [sentence(n, file) for n in ahead if about(n)]
 
 
 def sentence(notice: Notice, file: CustomerFile) -> words.Markdown:
@@ -46,12 +50,17 @@ def sentence(notice: Notice, file: CustomerFile) -> words.Markdown:
 def _what(notice: Notice, file: CustomerFile) -> words.Markdown:
     before, after = notice.effect.before, notice.effect.after
     then = file.version(file.agreement.version, notice.counts_at)
+    if feature := notice.published.change.feature:
+        engaged = words.listed([s.name for s in then.sub_processors if feature.id in s.features])
+        return md("there is a new feature {}, off at first, which engages {}", feature.name, engaged)
     if after is None:
         return md("{} goes", before.name if before else "")
     where = show.places(after, then)
     match notice.published.change.kind:
-        case "addition":
+        case "addition" | "core_addition":
             return md("{} ({}) comes in", after.name, where)
+        case "extension":
+            return md("{} ({}) is used for more", after.name, where)
         case "replacement":
             return md("{} is replaced by {} ({})", before.name if before else "", after.name, where)
         case _:

@@ -70,6 +70,9 @@ class Path:
     now: bool
     role: str
     mechanisms: str
+    """Of the sub-processor."""
+    here: str
+    """Those of them that serve this place."""
     clause: str
 
 

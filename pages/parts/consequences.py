@@ -20,7 +20,10 @@ def card(result: features.Consequences, agreement: Agreement) -> None:
     if result.transfers:
         _transfers(result)
     elif result.switched_on:
-        st.markdown(":material/location_on: All processing of these features stays in the EU and EEA.")
+        st.markdown(
+            ":material/location_on: The list names places in the EU and EEA only for the sub-processors of "
+            "these features."
+        )
     if result.data_categories:
         names = words.listed([c.name for c in result.data_categories])
         say(":material/category: **Data categories touched:** {}", names)
@@ -86,7 +89,7 @@ _HAPPENS = {"processing": "processes in", "delivery": "delivers from", "access":
 def _transfers(result: features.Consequences) -> None:
     points = []
     for t in result.transfers:
-        by = " + ".join(m.code for m in t.mechanisms)
+        by = " + ".join(t.labels)
         points.append(f"{t.sub_processor.name} {_HAPPENS[t.role]} {t.place.name}, under {by}")
     words.bullets(":material/public: **Transfers outside the EU and EEA**", points)
     if result.new_third_countries:

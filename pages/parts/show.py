@@ -9,7 +9,9 @@ from typing import Any, Literal
 import streamlit as st
 
 from dpa_core.agreement import Agreement, Location, SubProcessor
+from dpa_core.agreement.transfers import at_place, mechanisms_in_words
 from dpa_core.application import CustomerFile
+from dpa_core.subjects.features import OUTSIDE, Outside
 from dpa_core.subjects.texts import MAX_REASON
 from pages.parts import actions, words
 from pages.parts.words import md, note
@@ -94,25 +96,48 @@ def clauses(ids: Iterable[str], agreement: Agreement) -> None:
 
 
 def mechanisms(sub_processor: SubProcessor, agreement: Agreement) -> str:
-    """`SCC + TIA`, or that there is no transfer."""
-    codes = [agreement.mechanism(m).code for m in sub_processor.mechanisms]
-    return " + ".join(codes) or "No transfer"
-
-
-_ROLES = {"processing": "{}", "delivery": "{} (delivery)", "access": "{} (access possible)"}
+    """`SCC + TIA`, each place for itself where they differ; or that none is listed. Clause: 3.1(vii)"""
+    return mechanisms_in_words(sub_processor, agreement)
 
 
 def places(sub_processor: SubProcessor, agreement: Agreement) -> str:
     """Where it processes, delivers from, or may be reached from: `EU/EEA; USA (delivery)`."""
-    return "; ".join(
-        _ROLES[location.role].format(agreement.place(location.place).name)
-        for location in sub_processor.locations
-    )
+    return "; ".join(place(location, agreement) for location in sub_processor.locations)
 
 
 def outside(sub_processor: SubProcessor, agreement: Agreement) -> bool:
     """Whether any of its places lies outside the EU and EEA."""
     return any(agreement.place(location.place).third_country for location in sub_processor.locations)
+
+
+def outside_counts(found: Outside, before: Outside | None = None) -> None:
+    """How many places outside the EU and EEA there are, for each thing that happens there, and which.
+
+    `before`: what stands, where `found` is only tried. Clause: 3.1(vii)
+    """
+    for column, (role, name) in zip(st.columns(len(OUTSIDE)), OUTSIDE.items(), strict=True):
+        names = found[role]
+        other = before is not None and len(before[role]) != len(names)
+        column.metric(
+            words.plain(name),
+            md("{}", len(names)),
+            delta=md("{} now", len(before[role])) if before and other else None,
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            help=md(
+                "{}. As the list has it: the agreement promises no place.", words.listed(names) or "None"
+            ),
+        )
+
+
+def outside_line(found: Outside) -> None:
+    """The same in a line: `Processing outside EU/EEA: 1 (USA)`. Clause: 3.1(vii)"""
+    parts = [
+        f"{name}: {len(found[role])}" + (f" ({words.listed(found[role])})" if found[role] else "")
+        for role, name in OUTSIDE.items()
+    ]
+    note(":material/public: {}", " · ".join(parts))
 
 
 def quoted(text: str) -> None:
@@ -143,4 +168,4 @@ def reason(form: actions.Form, *, required: bool) -> str:
 
 def place(location: Location, agreement: Agreement) -> str:
     """One place and, unless data is processed there, what happens: `USA (delivery)`."""
-    return _ROLES[location.role].format(agreement.place(location.place).name)
+    return at_place(agreement.place(location.place).name, location.role)

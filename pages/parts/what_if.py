@@ -6,10 +6,11 @@ from functools import partial
 
 import streamlit as st
 
+from dpa_core.agreement.transfers import at_place
 from dpa_core.application import CustomerFile
 from dpa_core.subjects import features
 from dpa_core.views.what_if import Trial, simulate
-from pages.parts import consequences, words
+from pages.parts import consequences, show
 from pages.parts.drafts import Draft
 from pages.parts.scope import Scope
 from pages.parts.words import md, say
@@ -67,24 +68,21 @@ def _meaning(trial: Trial, file: CustomerFile) -> None:
         st.markdown("Nothing differs from what stands. Flip a switch to see what it would change.")
     else:
         consequences.card(trial.consequences, file.agreement)
-    have = "would have" if trial.changes else "have"
+    show.outside_counts(trial.outside, trial.stands)
+    if not trial.transfers:
+        st.markdown(
+            ":material/location_on: No feature engages a sub-processor that the list names a place outside "
+            "the EU and EEA for."
+        )
+        return
     with st.container(border=True):
-        if not trial.transfers:
-            say(
-                ":material/location_on: You {} no third-country transfer, except that the core "
-                "service’s CDN delivers from outside the EU and EEA.",
-                have,
-            )
-            return
-        say(":material/public: You {} {}.", have, _transfers(trial.transfers))
+        say(":material/public: Because of features, outside the EU and EEA: {}.", _by(trial.transfers))
         for feature, left in trial.without:
-            rest = md("there would still be {}", _transfers(left)) if left else "there would be none"
-            say("- Without **{}** {}.", feature.name, rest)
+            say("- Without **{}**: {}.", feature.name, _by(left) if left else "none")
         if not trial.without:
             st.markdown("No single feature brings them in; several do.")
 
 
-def _transfers(found: tuple[features.Transfer, ...]) -> str:
-    """`2 third-country transfers: OpenAI (USA) and DeepGram (USA)`."""
-    named = [f"{t.sub_processor.name} ({t.place.name})" for t in found]
-    return f"{words.count(len(found), 'third-country transfer')}: {words.listed(named)}"
+def _by(found: tuple[features.Transfer, ...]) -> str:
+    """`OpenAI, USA; Google Cloud Speech, a third country (access possible)`."""
+    return "; ".join(f"{t.sub_processor.name}, {at_place(t.place.name, t.role)}" for t in found)

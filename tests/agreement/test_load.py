@@ -109,8 +109,8 @@ def test_the_real_agreement_loads():
         (
             "sub_processors.toml",
             '["scc", "tia"]',
-            '["scc", "bcr"]',
-            ['"openai", field "mechanisms": "bcr" is not in sub_processors.toml'],
+            '["scc", "seal"]',
+            ['"openai", field "mechanisms": "seal" is not in sub_processors.toml'],
         ),
         (
             "features.toml",
@@ -183,7 +183,19 @@ def test_the_real_agreement_loads():
             "sub_processors.toml",
             'mechanisms = ["scc", "tia"]\n',
             "",
-            ['sub_processors "openai", field "mechanisms": empty, though "usa"'],
+            ['sub_processors "openai", field "mechanisms": none makes a transfer to "usa" lawful'],
+        ),
+        (
+            "sub_processors.toml",
+            'mechanisms = ["scc", "tia"]\n',
+            'mechanisms = ["tia"]\n',
+            ['sub_processors "openai", field "mechanisms": none makes a transfer to "usa" lawful'],
+        ),
+        (
+            "sub_processors.toml",
+            'mechanisms = ["scc", "tia", "dpf"]\nclause = "Sch. 2 2.1"',
+            'mechanisms = ["tia", "dpf"]\nclause = "Sch. 2 2.1"',
+            ['sub_processors "aws", field "mechanisms": none makes a transfer to "worldwide" lawful'],
         ),
         (
             "sub_processors.toml",

@@ -22,8 +22,12 @@ def test_each_customer_is_a_line(application, people):
     lines = at.dataframe[0].value.set_index("Customer")
     assert list(lines.index) == ["Fjällbank AB", "Nordfrakt Logistik AB", "Solsidan AB"]
     nordfrakt = lines.loc["Nordfrakt Logistik AB"]
-    assert (nordfrakt["Features on"], nordfrakt["Third countries"], nordfrakt["Open tasks"]) == (1, 1, 1)
-    assert [m.value for m in at.metric] == ["3", "1", "3", "1"]
+    assert (nordfrakt["Features on"], nordfrakt["Processing outside EU/EEA"], nordfrakt["Open tasks"]) == (
+        1,
+        1,
+        1,
+    )
+    assert [m.value for m in at.metric] == ["3", "1 of 3", "3", "1"]
     assert "Chats: 60 days instead of 365" in list(at.dataframe[-1].value["What"])
 
 

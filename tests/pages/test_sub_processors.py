@@ -79,7 +79,7 @@ def test_each_filter_narrows_the_list(at: AppTest, widget: str, value: object, l
 
 
 def test_filters_add_up(at: AppTest) -> None:
-    narrow(at, "Transfer mechanism", ["No transfer"])
+    narrow(at, "Transfer mechanism", ["No mechanism listed"])
     assert narrow(at, "Search", "support") == ["Xenialab s.r.l."]
 
 
@@ -132,7 +132,8 @@ def test_one_that_is_not_engaged_tells_what_would_engage_it(at: AppTest) -> None
     text = details(at, "infobip")
     assert "Not engaged, so it does not touch your data." in text
     assert "Switching on Voice or Text Messages (SMS) would engage it." in text
-    assert "No transfer" in text
+    assert "No mechanism listed. The agreement says N/A, which promises nothing." in text
+    assert "No transfer" not in text
     assert "“N/A”" in text.replace("\\", "")
 
 

@@ -6,13 +6,20 @@ from tests.conftest import carry_out
 from tests.pages import labels, receipt, shown, visit
 
 
+def outside(at):
+    """The counts of places outside the EU and EEA, and what the trial adds to them."""
+    return [(m.value, m.delta) for m in at.metric if "outside EU/EEA" in m.label]
+
+
 def test_trying_shows_consequences_and_records_nothing(application, people):
     before = application.open(people.anna, "nordfrakt").sequence
     at = visit("what_if", application, people.anna, "nordfrakt")
-    assert "You have no third-country transfer" in shown(at)
+    assert "No feature engages a sub-processor that the list names a place outside" in shown(at)
+    assert outside(at) == [("0", ""), ("2", ""), ("0", "")]
     at = at.toggle(key="try_voicebot").set_value(True).run()
-    assert "You would have 2 third-country transfers: OpenAI (USA)" in shown(at)
-    assert "Without **Voicebot** there would be none." in shown(at)
+    assert "outside the EU and EEA: OpenAI, USA; Google Cloud Speech, a third country" in shown(at)
+    assert "Without **Voicebot**: none." in shown(at)
+    assert outside(at) == [("1", "0 now"), ("2", ""), ("1", "0 now")]
     assert application.open(people.anna, "nordfrakt").sequence == before
 
 

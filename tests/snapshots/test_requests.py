@@ -60,7 +60,7 @@ def test_the_portfolio_counts_requests_and_follows_the_list(application, people,
     clock.pass_days(40)
     [later] = portfolio.Overview(application.portfolio(people.david)).listed()
     assert later.sub_processors == line.sub_processors
-    assert (line.third_countries, later.third_countries) == (1, 1)
+    assert line.outside["processing"] == later.outside["processing"] == ("USA",)
 
 
 def test_a_review_shows_requests(application, people):

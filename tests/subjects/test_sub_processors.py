@@ -8,6 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from dpa_core.agreement import Place
+from dpa_core.agreement.transfers import unlawful
 from dpa_core.subjects import dates, sub_processors
 from dpa_core.subjects.sub_processors import (
     CorrectNotice,
@@ -78,6 +80,10 @@ def steps(p, item):
         ({"mechanisms": ()}, "mechanisms", "3.1(vii)"),
         ({"reason": ""}, "reason", "Sch. 2 1.1"),
         ({"new_place": ("usa", True)}, "new_place", "Sch. 2 1.1"),
+        ({"new_place": ("Switzerland", False)}, "new_place", "Sch. 2 1.1"),
+        ({"uses": {"usa": ()}}, "uses", "Sch. 2 1.1"),
+        ({"module": 5}, "module", "3.1(vii)"),
+        ({"mechanisms": ("derogation",)}, "derogation", "3.1(vii)"),
         ({"kind": "addition", "replaces": None}, "features", "Sch. 2 1.1"),
         ({"kind": "removal", "replaces": "deepgram"}, None, None),
         ({"kind": "removal", "replaces": "xenialab"}, "replaces", "Sch. 2 1.1"),
@@ -107,10 +113,18 @@ def test_a_refused_draft_is_told_what_is_wrong_by_name(changes, message):
 
 
 def test_a_place_the_agreement_does_not_name_comes_with_the_entry():
-    p, change = published(draft=replace(TALVOX, places=(), new_place=("Canada", True)))
+    p, change = published(draft=replace(TALVOX, places=(), new_place=("South America", True)))
     after = in_effect(AGREEMENT, p.state.published, change.counts_at(AGREEMENT))
     (place,) = [after.place(at.place) for at in after.sub_processor("s_talvox").locations]
-    assert (place.name, place.third_country) == ("Canada", True)
+    assert (place.name, place.third_country, place.country) == ("South America", True, None)
+
+
+def test_places_in_another_script_stay_apart():
+    ids = [
+        provider().decided(replace(TALVOX, places=(), new_place=(name, True)))[0].change.places[0].id
+        for name in ("東アジア", "南アジア", "Südasien", "Sudasien")
+    ]
+    assert len(set(ids)) == 4
 
 
 def test_a_draft_is_worked_over_and_thrown_away():
@@ -140,10 +154,291 @@ def test_an_addition_takes_nobody_away():
         (TALVOX, "Replacement of DeepGram by Talvox"),
         (REMOVAL, "Removal of DeepGram"),
         (MOVE, "Change of place or mechanism of DeepGram"),
+        (
+            replace(TALVOX, kind="core_addition"),
+            "Addition of Talvox to the core service",
+        ),
+        (DraftChange("extension", "openai", features=("voice",), reason="Why"), "Further use of OpenAI"),
+        (
+            DraftChange(
+                "new_feature",
+                feature_name="Subtitles",
+                feature_purpose="Writes along",
+                data_categories=("voice_audio",),
+                engages=("openai",),
+                reason="Why",
+            ),
+            "New feature Subtitles",
+        ),
     ],
 )
 def test_a_change_has_a_title(draft, title):
     assert published(draft=draft)[1].change.title == title
+
+
+# --- transfers -----------------------------------------------------------------------------------
+
+
+def drafted(**changes):
+    """What a draft of Talvox with these changes would record."""
+    return provider().decided(replace(TALVOX, **changes))[0].change
+
+
+@pytest.mark.parametrize(
+    ("place", "mechanisms", "covered", "field", "message"),
+    [
+        ("country_in", ("tia",), False, "mechanisms", "India lies outside"),
+        ("country_in", ("dpf",), True, "mechanisms", "India lies outside"),
+        ("country_in", ("tia", "dpf"), True, "mechanisms", "India lies outside"),
+        ("country_in", ("adequacy",), True, "mechanisms", "India lies outside"),
+        ("country_in", ("scc", "tia"), False, None, None),
+        ("country_in", ("bcr",), False, None, None),
+        ("country_ch", ("adequacy",), False, None, None),
+        ("country_ch", ("dpf",), True, "mechanisms", "Switzerland lies outside"),
+        ("usa", ("dpf",), True, None, None),
+        ("usa", ("dpf",), False, "covered", "The adequacy decision (EU) 2023/1795 on USA is for companies"),
+        ("country_ca", ("adequacy",), False, "covered", "The adequacy decision 2002/2/EC on Canada is for"),
+        ("country_ca", ("adequacy",), True, None, None),
+        ("worldwide", ("dpf",), True, "mechanisms", "Worldwide lies outside"),
+        ("worldwide", ("dpf", "scc"), True, "mechanisms", "Data Privacy Framework serves none"),
+        ("worldwide", ("scc",), False, None, None),
+        ("country_se", ("scc",), False, "mechanisms", "Standard contractual clauses serves none"),
+        ("country_se", (), False, None, None),
+        ("country_epo", ("adequacy",), False, None, None),
+    ],
+)
+def test_a_draft_is_lawful_by_an_instrument_that_serves_the_place(place, mechanisms, covered, field, message):
+    draft = replace(TALVOX, places=(place,), mechanisms=mechanisms, covered=covered)
+    if field is None:
+        assert provider().decided(draft)[0].change.entry.mechanisms == mechanisms
+        return
+    refusal = provider().refused(draft)
+    assert (refusal.field, refusal.clause) == (field, "3.1(vii)")
+    assert refusal.message.startswith(message)
+
+
+def test_every_place_needs_an_instrument_of_its_own():
+    both = replace(TALVOX, places=("usa", "country_in"), mechanisms=("dpf",), covered=True)
+    assert provider().refused(both).message.startswith("India lies outside")
+    assert provider().decided(replace(both, mechanisms=("scc", "dpf")))
+
+
+def test_a_decision_that_has_ended_carries_no_draft():
+    uk = replace(TALVOX, places=("country_gb",), mechanisms=("adequacy",))
+    assert provider(datetime(2031, 12, 27, 12, tzinfo=UTC)).decided(uk)
+    refusal = provider(datetime(2031, 12, 28, 12, tzinfo=UTC)).refused(uk)
+    assert (refusal.field, refusal.clause) == ("mechanisms", "3.1(vii)")
+    assert refusal.message.startswith("The adequacy decision (EU) 2021/1772 on United Kingdom does not stand")
+
+
+def test_a_change_counts_on_no_day_on_which_its_decision_has_ended():
+    p = provider(datetime(2031, 11, 1, 12, tzinfo=UTC))
+    p.go(replace(TALVOX, places=("country_gb",), mechanisms=("adequacy",)))
+    refusal = p.refused(PublishChange(1, date(2031, 12, 28)))
+    assert (refusal.field, refusal.clause) == ("effective_on", "3.1(vii)")
+    assert refusal.message.startswith(
+        "Nothing in the draft makes a transfer to United Kingdom lawful on 28 Dec"
+    )
+    assert p.decided(PublishChange(1, date(2031, 12, 27)))
+    p.until(datetime(2031, 12, 1, 12, tzinfo=UTC))
+    assert steps(p, p.state.drafts[1]) == (DraftChange, DiscardDraft)
+
+
+def test_a_draft_from_before_that_is_unlawful_cannot_be_published():
+    """As the form took it once: India under an impact assessment alone."""
+    p = provider()
+    p.go(replace(TALVOX, places=("country_in",)))
+    old = p.state.drafts[1]
+    entry = old.change.entry.model_copy(update={"mechanisms": ("tia",), "recorded": None})
+    p.state = p.state.but(drafts={1: old.but(change=old.change.but(entry=entry))})
+    assert steps(p, p.state.drafts[1]) == (DraftChange, DiscardDraft)
+    assert p.refused(PublishChange(1, date(2027, 3, 1))).clause == "3.1(vii)"
+
+
+def test_a_further_use_of_one_that_is_listed_under_the_framework_can_be_published():
+    _, change = published(draft=replace(FURTHER, replaces="aws", features=(), purpose="Archive"))
+    assert change.change.entry.recorded is None
+
+
+def test_the_module_is_recorded_and_is_the_third_as_a_rule():
+    assert drafted().entry.recorded.module == 3
+    assert drafted(module=2).entry.recorded.module == 2
+    assert drafted(mechanisms=("bcr",)).entry.recorded.module is None
+    assert "Choose one of: 1, 2, 3 and 4." in provider().refused(replace(TALVOX, module=5)).remedy
+
+
+def test_a_derogation_is_recorded_with_its_reason():
+    entry = drafted(mechanisms=("derogation",), derogation=" explicit consent ").entry
+    assert entry.recorded.derogation == "explicit consent"
+    assert drafted(derogation="not asked for").entry.recorded.derogation is None
+
+
+def test_that_the_receiver_is_covered_is_recorded_where_a_decision_is_relied_on():
+    assert drafted(mechanisms=("dpf",), covered=True).entry.recorded.covered
+    assert not drafted(covered=True).entry.recorded.covered
+    assert drafted(places=("eu_eea",), mechanisms=()).entry.recorded is None
+
+
+def test_every_country_is_offered_once():
+    offered = sub_processors.places_offered(AGREEMENT)
+    by_country = {p.country: p for p in offered if p.country}
+    assert len(by_country) == len([p for p in offered if p.country]) == 250  # of ISO 3166-1, and the EPO
+    assert len({p.name.casefold() for p in offered}) == len({p.id for p in offered}) == len(offered)
+    assert by_country["US"].id == "usa"
+    assert {c for c, p in by_country.items() if not p.third_country} == set(AGREEMENT.chapter_v.eea)
+
+
+def test_a_place_from_before_gives_way_to_the_country_of_its_name():
+    old = Place(id="s_canada", name="Canada", third_country=True)
+    agreement = AGREEMENT.model_copy(update={"places": (*AGREEMENT.places, old)})
+    assert [p.id for p in sub_processors.places_offered(agreement) if p.name == "Canada"] == ["country_ca"]
+
+
+# --- what its places are used for ----------------------------------------------------------------
+
+AWS = AGREEMENT.sub_processor("aws")
+AWS_MOVES = DraftChange(
+    "change", "aws", places=("eu_eea", "usa", "worldwide"), mechanisms=("scc", "tia"), reason="Contract"
+)
+
+
+def test_a_change_keeps_what_places_are_used_for_and_their_notes():
+    entry = provider().decided(AWS_MOVES)[0].change.entry
+    assert entry.locations == AWS.locations
+    assert entry.location_wording == AWS.location_wording
+    assert (entry.kind, entry.clause, entry.mechanisms) == ("core", "Sch. 2 2.1", ("scc", "tia"))
+
+
+def test_a_change_can_say_what_a_place_is_used_for_from_then_on():
+    uses = {"usa": ("access", "delivery"), "worldwide": ("processing",)}
+    entry = provider().decided(replace(AWS_MOVES, uses=uses))[0].change.entry
+    assert [(at.place, at.role, bool(at.note)) for at in entry.locations] == [
+        ("eu_eea", "processing", True),
+        ("usa", "delivery", True),
+        ("usa", "access", False),
+        ("worldwide", "processing", False),
+    ]
+    assert entry.location_wording == "EU/EEA; USA (delivery); USA (access possible); Worldwide"
+
+
+def test_another_sub_processor_does_not_take_over_what_places_were_used_for():
+    draft = replace(AWS_MOVES, kind="replacement", name="Nordmoln", purpose="Cloud")
+    entry = provider().decided(draft)[0].change.entry
+    assert {(at.role, at.note) for at in entry.locations} == {("processing", None)}
+
+
+def test_a_free_place_has_its_use_too():
+    change = drafted(places=(), new_place=("South America", True), uses={"new_place": ("access",)})
+    assert [(at.place, at.role) for at in change.entry.locations] == [("s_south_america", "access")]
+
+
+# --- further kinds -------------------------------------------------------------------------------
+
+CORE = replace(TALVOX, kind="core_addition", replaces=None)
+FURTHER = DraftChange("extension", "deepgram", features=("voicebot",), reason="Better recognition")
+TRANSLATION = DraftChange(
+    "new_feature",
+    feature_name="Translation",
+    feature_purpose="Translates written messages.",
+    data_categories=("communication_content",),
+    engages=("openai",),
+    reason="Asked for by many",
+)
+
+
+def test_a_core_sub_processor_can_be_added():
+    p, change = published(draft=CORE)
+    after = in_effect(AGREEMENT, p.state.published, change.counts_at(AGREEMENT))
+    entry = after.sub_processor("s_talvox")
+    assert (entry.kind, entry.features, entry.clause) == ("core", (), "Sch. 2 2.1")
+    assert change.change.features_of(AGREEMENT) == ()
+    assert [s.name for s in after.sub_processors] == [*names(AGREEMENT), "Talvox"]
+
+
+def test_a_further_feature_touches_those_who_use_it_and_leaves_the_entry_as_it_is():
+    p, change = published(draft=FURTHER)
+    entry = in_effect(AGREEMENT, p.state.published, change.counts_at(AGREEMENT)).sub_processor("deepgram")
+    before = AGREEMENT.sub_processor("deepgram")
+    assert entry == before.model_copy(update={"features": ("speech_analytics", "voicebot")})
+    assert change.change.features_of(AGREEMENT) == ("voicebot",)
+
+
+def test_a_further_purpose_touches_all_who_use_it():
+    p, change = published(draft=replace(FURTHER, features=(), purpose=" Language detection "))
+    entry = in_effect(AGREEMENT, p.state.published, change.counts_at(AGREEMENT)).sub_processor("deepgram")
+    assert entry.purpose == "Natural language processing; Language detection"
+    assert change.change.features_of(AGREEMENT) == ("speech_analytics",)
+    _, change = published(draft=replace(FURTHER, purpose="Language detection"))
+    assert change.change.features_of(AGREEMENT) == ("speech_analytics", "voicebot")
+
+
+def test_the_purpose_of_a_core_one_can_grow():
+    p, change = published(draft=replace(FURTHER, replaces="aws", features=(), purpose="Archive"))
+    entry = in_effect(AGREEMENT, p.state.published, change.counts_at(AGREEMENT)).sub_processor("aws")
+    assert entry.purpose.endswith("; Archive")
+    assert (entry.features, change.change.features_of(AGREEMENT)) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("draft", "field"),
+    [
+        (replace(FURTHER, features=()), "features"),
+        (replace(FURTHER, features=("speech_analytics",)), "features"),
+        (replace(FURTHER, replaces=None), "replaces"),
+        (replace(FURTHER, replaces="aws"), "features"),
+        (replace(FURTHER, replaces="aws", features=()), "purpose"),
+        (replace(FURTHER, purpose="x" * 201), "purpose"),
+        (replace(TRANSLATION, feature_name=" "), "feature_name"),
+        (replace(TRANSLATION, feature_name="voice"), "feature_name"),
+        (replace(TRANSLATION, feature_purpose=""), "feature_purpose"),
+        (replace(TRANSLATION, data_categories=("shoes",)), "data_categories"),
+        (replace(TRANSLATION, engages=()), "engages"),
+        (replace(TRANSLATION, engages=("aws",)), "engages"),
+        (replace(TRANSLATION, name="Lingua"), "purpose"),
+        (replace(TRANSLATION, reason=""), "reason"),
+    ],
+)
+def test_what_a_draft_of_a_further_kind_must_say(draft, field):
+    refusal = provider().refused(draft)
+    assert (refusal.field, refusal.clause) == (field, "Sch. 2 1.1")
+
+
+def test_a_new_feature_comes_with_whom_it_engages():
+    lingua = {"name": "Lingua", "purpose": "Translation", "places": ("eu_eea",)}
+    p, change = published(draft=replace(TRANSLATION, **lingua))
+    day = change.counts_at(AGREEMENT)
+    assert in_effect(AGREEMENT, p.state.published, day - TICK).features == AGREEMENT.features
+    after = in_effect(AGREEMENT, p.state.published, day)
+    feature = after.feature("f_translation")
+    assert (feature.name, feature.data_categories) == ("Translation", ("communication_content",))
+    assert (feature.data_categories_basis, feature.clause) == ("inferred", "Sch. 2 2.2")
+    engaged = [s.name for s in after.sub_processors if "f_translation" in s.features]
+    assert engaged == ["OpenAI", "Lingua"]
+    assert after.sub_processor("s_lingua").features == ("f_translation",)
+    assert change.change.features_of(AGREEMENT) == change.change.features_of(after) == ("f_translation",)
+
+
+def test_a_new_feature_is_not_drafted_twice_and_its_sub_processors_wait_their_turn():
+    p, _ = published(draft=TRANSLATION)
+    p.go(TRANSLATION)
+    day = date(2027, 3, 1)
+    assert "Another published change" in p.refused(PublishChange(3, day)).message
+    other = replace(TRANSLATION, feature_name="Subtitles")
+    p.go(other)
+    assert p.go(PublishChange(p.sequence, day))  # counts after the first
+    q, _ = published(draft=TRANSLATION, ahead=60)
+    q.go(replace(TALVOX, replaces="openai"))
+    soon = dates.local_day(q.now) + timedelta(days=31)
+    assert "Another published change" in q.refused(PublishChange(3, soon)).message
+
+
+def test_what_an_entry_serves_by_then_goes_on_though_the_change_was_drafted_before():
+    p, first = published(draft=FURTHER)
+    p.go(TALVOX)
+    p.until(p.now + timedelta(hours=1))
+    p.go(PublishChange(3, first.effective_on + timedelta(days=1)))
+    after = in_effect(AGREEMENT, p.state.published, p.state.published[3].counts_at(AGREEMENT))
+    assert after.sub_processor("s_talvox").features == ("speech_analytics", "voicebot")
 
 
 # --- the notice of 30 days -----------------------------------------------------------------------
@@ -379,16 +674,19 @@ class Changes(RuleBasedStateMachine):
         self.p.until(self.p.now + timedelta(days=days))
 
     @rule(
-        kind=st.sampled_from(["addition", "replacement", "removal", "change"]),
+        kind=st.sampled_from(list(sub_processors.KIND_NAMES)),
         about=st.sampled_from([s.id for s in AGREEMENT.sub_processors]),
         name=st.sampled_from(["Talvox", "Voxbridge"]),
-        place=st.sampled_from(["eu_eea", "usa"]),
-        mechanisms=st.sampled_from([(), ("scc",)]),
+        place=st.sampled_from(["eu_eea", "usa", "worldwide", "country_ch", "country_in"]),
+        mechanisms=st.sampled_from([(), ("scc",), ("dpf",), ("adequacy",), ("tia",)]),
         draft=st.sampled_from([None, None, 1, 2]),
+        feature=st.sampled_from(["Translation", "Subtitles"]),
     )
-    def draft(self, kind, about, name, place, mechanisms, draft):
+    def draft(self, kind, about, name, place, mechanisms, draft, feature):
         on = ("voice",)
-        self.p.attempt(DraftChange(kind, about, name, "Speech", on, (place,), None, mechanisms, "Why", draft))
+        command = DraftChange(kind, about, name, "Speech", on, (place,), None, mechanisms, "Why", draft)
+        told = {"feature_name": feature, "feature_purpose": "Why", "data_categories": ("contact",)}
+        self.p.attempt(replace(command, covered=True, engages=(about,), **told))
 
     @rule(id=st.integers(1, 12))
     def discard(self, id):
@@ -452,10 +750,16 @@ class Changes(RuleBasedStateMachine):
         ids = [s.id for s in agreement.sub_processors]
         assert len(set(ids)) == len(ids)
         assert any(s.kind == "core" for s in agreement.sub_processors)
+        features = [f.id for f in agreement.features]
+        assert len(set(features)) == len(features)
         for s in agreement.sub_processors:
-            outside = any(agreement.place(at.place).third_country for at in s.locations)
-            assert not outside or s.mechanisms
-            assert s.kind == "core" or s.features
+            assert set(s.features) <= set(features)
+            listed = [agreement.mechanism(m) for m in s.mechanisms]
+            day = dates.local_day(self.p.now)
+            for at in s.locations:
+                place = agreement.place(at.place)
+                assert unlawful(place, listed, agreement.chapter_v, day, covered=True) is None
+            assert (s.kind == "core") != bool(s.features)
 
 
 TestChanges = Changes.TestCase

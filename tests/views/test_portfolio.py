@@ -46,8 +46,9 @@ def test_a_line_tells_the_facts(application, people, clock):
     carry_out(application, people.anna, "nordfrakt", speech_analytics=True)
     carry_out(application, people.anna, "nordfrakt", retention.SetPeriod("chats", 60))
     [line] = lines(application, people.david)
-    assert (line.on, line.sub_processors, line.third_countries) == ({"speech_analytics"}, 3, 1)
-    assert line.places == ("EU/EEA", "USA")
+    assert (line.on, line.sub_processors) == ({"speech_analytics"}, 3)
+    assert line.outside == {"processing": ("USA",), "delivery": ("USA", "Worldwide"), "access": ()}
+    assert line.places == ("EU/EEA", "USA", "USA (delivery)", "Worldwide (delivery)")
     assert line.days_since_review == 2
     dated = [tasks.kind(due.task) for due in overview(application, people.david).falling_due()]
     assert dated == ["Agreed action", "Coming retention period"]
@@ -61,7 +62,7 @@ def test_charts_count_over_all_customers(application, people):
     carry_out(application, people.henrik, "solsidan", retention.SetPeriod("chats", 60))
     found = overview(application, people.eva)
     assert found.adoption() == {"voice": 2, "speech_analytics": 1}
-    assert found.exposure() == {"EU/EEA": 3, "USA": 1}
+    assert found.exposure() == {"EU/EEA": 3, "USA": 1, "USA (delivery)": 3, "Worldwide (delivery)": 3}
     [due] = found.falling_due()
     assert (due.customer_id, due.customer, due.task.due) == (
         "solsidan",
@@ -69,7 +70,12 @@ def test_charts_count_over_all_customers(application, people):
         NOW + timedelta(days=7),
     )
     assert found.due_by_day() == {(date(2026, 12, 1), "Coming retention period"): 1}
-    assert found.totals() == portfolio.Totals(customers=3, abroad=1, never_reviewed=3, open_tasks=1)
+    assert found.totals() == portfolio.Totals(
+        customers=3,
+        outside={"processing": 1, "delivery": 3, "access": 0},
+        never_reviewed=3,
+        open_tasks=1,
+    )
 
 
 def test_the_list_is_searched_sorted_and_cut(application, people):
@@ -83,7 +89,7 @@ def test_the_list_is_searched_sorted_and_cut(application, people):
     orders = {order: [line.customer_id for line in found.listed(order=order)] for order in portfolio.ORDERS}
     assert orders["name"] == ["fjallbank", "nordfrakt", "solsidan"]
     assert orders["features"] == ["nordfrakt", "solsidan", "fjallbank"]
-    assert orders["sub_processors"][0] == orders["third_countries"][0] == "nordfrakt"
+    assert orders["sub_processors"][0] == orders["outside"][0] == "nordfrakt"
     assert orders["open_tasks"][0] == orders["next_due"][0] == "solsidan"
     assert [line.customer_id for line in found.listed(page=1, size=2)] == ["solsidan"]
     assert found.listed(page=2, size=2) == []

@@ -132,7 +132,15 @@ def test_the_portfolio_counts_what_each_customer_sees(application, people, clock
 def test_the_portfolio_places_customers_by_the_list_that_counts(application, people, clock):
     act(application, people.anna, HELP)
     before = portfolio.Overview(application.portfolio(people.eva)).exposure()
-    core = sub_processors.DraftChange("change", "aws", places=("usa",), mechanisms=("dpf",), reason="Moves")
+    core = sub_processors.DraftChange(
+        "change",
+        "aws",
+        places=("usa",),
+        mechanisms=("dpf",),
+        reason="Moves",
+        uses={"usa": ("processing",)},
+        covered=True,
+    )
     draft = govern(application, people.eva, core)
     effective = clock.now().date() + timedelta(days=31)
     govern(application, people.eva, sub_processors.PublishChange(draft, effective))
