@@ -42,7 +42,7 @@ from dpa_core.subjects.snapshots import State as _Snapshots
 from dpa_core.subjects.sub_processors import State as _SubProcessors
 from dpa_core.subjects.subject import Body, Command, Context, Shelf, Subject, Task
 
-STATE_SCHEMA = 6
+STATE_SCHEMA = 7
 """Raised whenever the folded state, or what else lies beside the heads, changes its shape: what belongs to a
 head with an older number is made anew."""
 

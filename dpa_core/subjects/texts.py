@@ -19,6 +19,7 @@ TEXTS: dict[str, str] = {
     "contact": "The contact",
     "cure": "The cure",
     "description": "What is needed",
+    "duration": "The account of the duration",
     "finding": "A finding’s title",
     "ground": "The ground in law",
     "grounds": "The grounds",
@@ -33,7 +34,10 @@ TEXTS: dict[str, str] = {
     "opinion": "The opinion",
     "purpose": "The purpose",
     "remedy": "What was done",
+    "root_cause": "The account of the root cause",
     "scope": "The scope",
+    "services": "The account of the services",
+    "severity": "The account of the severity",
     "title": "The title",
 }
 """Texts that a person types, as a refusal begins with them."""

@@ -357,7 +357,7 @@ def test_an_incident_from_the_clock_to_the_customers_decision(sign_in: SignIn, n
     anna.sees("Not known yet. An update follows.")
     send(anna, "Acknowledge the notice")
     press(anna, "Note our decision")
-    tick(anna, "Notify the supervisory authority (Art. 33)")
+    tick(anna, "Notify the supervisory authority (Art. 33 GDPR)")
     confirm(anna, "Note the decision")
     anna.does_not_see("Not decided yet")
     anna.open("/notices")  # nothing of it here, nor of others' incidents
