@@ -178,7 +178,7 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
             agreement_version="",
         )
         tx.append(None, events, '{"days": 0}', STATE_SCHEMA)
-    application.import_usage(operates, usage_figures(now.date()))
+    application.import_usage(operates, usage_figures(local_day(now)))
 
 
 def _name(application: Application, email: str, name: str, dice: random.Random) -> None:
