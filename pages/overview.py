@@ -52,7 +52,7 @@ def page(scope: Scope) -> None:
 def read(scope: Scope) -> Data:
     """All that the page shows, from the customer's file."""
     file, agreement = scope.file, scope.file.agreement
-    engaged = features.engaged(file.state.features.on, agreement)
+    engaged = features.engaged(file.context.in_use, agreement)
     places = tuple(
         (place, there)
         for place in agreement.places
@@ -61,7 +61,7 @@ def read(scope: Scope) -> Data:
     periods = retention.periods(file.state.retention, agreement, file.now)
     open_tasks = tasks.open_tasks(file)
     return Data(
-        on=tuple(f for f in agreement.features if f.id in file.state.features.on),
+        on=tuple(f for f in agreement.features if f.id in file.context.in_use),
         engaged=engaged,
         places=places,
         latest=history.instructions(file, last=5),

@@ -246,8 +246,8 @@ def _changes(scope: Scope) -> None:
 
 def _features(scope: Scope) -> None:
     file, agreement = scope.file, scope.file.agreement
-    engaged = features.engaged(file.state.features.on, agreement)
-    on = [f for f in agreement.features if f.id in file.state.features.on]
+    engaged = features.engaged(file.context.in_use, agreement)
+    on = [f for f in agreement.features if f.id in file.context.in_use]
     off = [f.name for f in agreement.features if f not in on]
     left, right = st.columns([2, 3], gap="large")
     with left:

@@ -321,6 +321,7 @@ def context_of(
         customer_id=customer_id,
         sequence=sequence,
         features_on=state.features.on,
+        in_use=state.features.on,
         held=retention.held(state.retention, agreement),
         changes=provider.sub_processors.published,
         incidents=incidents.for_customer(provider.incidents, customer_id),

@@ -140,7 +140,9 @@ class Context:
     sequence: int = 0
     """The last entry of the ledger."""
     features_on: frozenset[str] = frozenset()
-    """Identifiers of the customer's features that are on."""
+    """Identifiers of the customer's features that are switched on."""
+    in_use: frozenset[str] = frozenset()
+    """Those of them that run: what else the agreement and its course take away is left out."""
     held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Data category -> names of its data types under a legal hold."""
     changes: Mapping[int, Published] = field(default_factory=dict)

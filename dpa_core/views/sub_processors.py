@@ -34,7 +34,7 @@ class Engagement:
 
 def listed(file: CustomerFile) -> list[Listed]:
     """All sub-processors of the customer's agreement, in its order."""
-    on = file.state.features.on
+    on = file.context.in_use
     engaged = {s.id for s in features.engaged(on, file.agreement)}
     return [
         Listed(
