@@ -98,7 +98,9 @@ def _request(scope: Scope, soonest: date) -> None:
         )
     left, right = st.columns(2)
     first = left.date_input(**form.field("first", "First day"), value=soonest, format="YYYY-MM-DD")
-    last = right.date_input(**form.field("last", "Last day"), value=soonest, format="YYYY-MM-DD")
+    last = right.date_input(
+        **form.field("last", "Last day"), value=soonest, format="YYYY-MM-DD", help=_longest()
+    )
     opens, closes = map(words.clock_time, dates.OFFICE_HOURS)
     note(
         "Working days in Stockholm, {} to {} (the provider’s working hours), without "
@@ -135,6 +137,13 @@ def _request(scope: Scope, soonest: date) -> None:
 
     actions.recorded(scope.file)
     form.button("Send the notice", make, icon=":material/send:")
+
+
+def _longest() -> words.Markdown:
+    """How long an audit may be, and that this is no number of the agreement."""
+    return md(
+        "{} working days at the most: the provider’s own limit, the agreement names none.", audits.MAX_DAYS
+    )
 
 
 def _who_is_audited(form: actions.Form) -> tuple[str | None, str]:
@@ -320,7 +329,9 @@ def _propose(audit: Audit, form: actions.Form) -> actions.Make:
     left, right = st.columns(2)
     plan = audit.plan
     first = left.date_input(**form.field("first", "First day"), value=plan.first, format="YYYY-MM-DD")
-    last = right.date_input(**form.field("last", "Last day"), value=plan.last, format="YYYY-MM-DD")
+    last = right.date_input(
+        **form.field("last", "Last day"), value=plan.last, format="YYYY-MM-DD", help=_longest()
+    )
     reason = st.text_area(**form.field("reason", "Reason (optional)"))
     return lambda: audits.ProposeDates(audit.id, first, last, reason)
 

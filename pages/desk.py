@@ -90,7 +90,7 @@ def draw(scope: Scope, data: Data) -> None:
     else:
         st.markdown(":material/task_alt: Nothing is open under these filters.")
     usage.draw(scope)
-    clauses = ("3.1(ix)", "3.1(x)", "3.1(xi)", "3.1(xii)", "Sch. 2 1.2")
+    clauses = ("3.1(ix)", "3.1(x)", "3.1(xi)", "3.1(xii)", "Sch. 2 1.2", "Sch. 3 1.4(iii)")
     show.clauses(clauses, scope.file.agreement)
 
 

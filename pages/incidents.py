@@ -37,7 +37,8 @@ _PROVIDER_STATUS: dict[incidents.ProviderStatus, show.Look] = {
 
 
 _WHAT_IT_IS: dict[incidents.IncidentKind, str] = {
-    "breach": "Personal data was lost, changed, or disclosed to or reached by somebody who may not (3.1(x)).",
+    "breach": "Personal data was lost, changed, or disclosed to or reached by somebody who may not "
+    "(3.1(x), as Art. 4(12) GDPR defines it).",
     "ict": "It affects the services (Sch. 3 1.4(iii)). Where personal data is concerned too, record a breach "
     "beside it.",
     "threat": "It could affect the services, and has not yet (Sch. 3 1.4(iii)).",

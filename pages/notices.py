@@ -184,7 +184,8 @@ def _where_it_stands(scope: Scope, notice: Notice) -> None:
     if notice.standing in ("objected", "cure_proposed") and notice.resolution_ends:
         steps.due(notice.resolution_ends, file.now)
         note(
-            "Both sides look for a way out for {} days. The agreement does not say that an objection "
+            "Both sides look for a way out for {} days, counted from the objection: our reading, as the "
+            "agreement does not say when they begin. The agreement does not say that an objection "
             "delays the change.",
             days,
         )
@@ -230,6 +231,10 @@ def _object(notice: Notice, form: actions.Form) -> actions.Make:
         "The provider hears of it at once and may propose a cure. After {} days without a way out, "
         "either side may end the features concerned.",
         days,
+    )
+    st.caption(
+        "That the days count from the objection, and that there is one objection to each change, is the "
+        "provider’s own setting."
     )
     grounds = st.text_area(
         **form.field("grounds", "Grounds"), help="Reasonable and documented, relating to data protection."

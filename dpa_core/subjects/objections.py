@@ -84,7 +84,8 @@ def objection_ends(published: Published, agreement: Agreement) -> datetime:
 
 
 def resolution_ends(objection: Objection, agreement: Agreement) -> datetime:
-    """Until when both look for a way out, in UTC. Clause: Sch. 2 1.2"""
+    """Until when both look for a way out, in UTC. Counted from the objection: our reading, as the text does
+    not say when the days begin. Clause: Sch. 2 1.2"""
     return dates.days_later(objection.at, agreement.term("objection_resolution").value)
 
 
