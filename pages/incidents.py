@@ -165,7 +165,7 @@ _CUSTOMERS_BUTTONS: dict[type[Command], Callable[[actions.Form, Incident, bool],
 
 def _as_told(scope: Scope, incident: Incident, key: str, opened: bool = False) -> None:
     """An incident as one customer reads it: on its page, and before a notice goes out. `incident`: with what
-    belongs to that customer only; `opened`: whether the last notice is."""
+    belongs to that customer only; `opened`: whether an update is, so that what is new in it is seen."""
     ((customer_id, aware),) = incident.aware.items()
     say("{} · the provider learnt of it {}", KIND_NAMES[incident.kind], words.minute(aware))
     for correction in incident.corrections:
@@ -180,7 +180,9 @@ def _as_told(scope: Scope, incident: Incident, key: str, opened: bool = False) -
         note(":material/warning: The first notice came after the hours that the agreement allows at most.")
     _known(incident)
     for notice in reversed(incident.notices):
-        _one_notice(scope, incident, notice, key, opened and notice is incident.notices[-1])
+        _one_notice(
+            scope, incident, notice, key, opened and notice is incident.notices[-1] is not incident.notices[0]
+        )
 
 
 def _known(incident: Incident) -> None:
@@ -189,11 +191,12 @@ def _known(incident: Incident) -> None:
         st.caption(words.plain(_OWN_LIST))
     for item, label in incident.labels.items():
         point = md(" · {}", POINTS[item]) if incident.kind == "breach" else ""
-        say("**{}**{}", label, point)
-        if text := incident.items.get(item):
-            st.text(text)
-        else:
-            st.caption(":material/pending: Not known yet. An update follows.")
+        with st.container(gap="xxsmall"):
+            say("**{}**{}", label, point)
+            if text := incident.items.get(item):
+                st.text(text)
+            else:
+                st.caption(":material/pending: Not known yet. An update follows.")
 
 
 def _one_notice(
@@ -262,7 +265,7 @@ def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[s
         if status == "to_be_notified":
             _clock(scope, incident)
         if incident.missing and status != "closed":
-            missing = ", ".join(incident.labels[item] for item in incident.missing)
+            missing = "; ".join(incident.labels[item] for item in incident.missing)
             note(":material/pending: Not told to everyone yet: {}", missing)
         _corrections(scope, incident, names)
         _concerned(incident, names, scope.file.agreement)
@@ -417,7 +420,7 @@ def _notify(provider: ProviderFile, incident: Incident, form: actions.Form) -> a
     concerned = {c: names.get(c, c) for c in incident.aware}
     who = customers.several(form, "customers", "Customers to tell", concerned, told)
     texts = {
-        item: st.text_area(**form.field(item, label), value=incident.items.get(item, ""))
+        item: st.text_area(**form.field(item, label), value=incident.items.get(item, ""), height="content")
         for item, label in ITEMS_OF[incident.kind].items()
     }
     delay = ""

@@ -66,8 +66,8 @@ ITEMS_OF: dict[IncidentKind, dict[Item, str]] = {
     "ict": {
         "nature": "What happened",
         "services": "Services affected",
-        "duration": "Duration: since when, and until when",
-        "severity": "Severity, and what it means for you",
+        "duration": "Duration (since when, until when)",
+        "severity": "Severity and what it means for you",
         "root_cause": "Root cause",
         "contact": "Contact",
         "measures": "Measures taken or proposed",
@@ -75,9 +75,9 @@ ITEMS_OF: dict[IncidentKind, dict[Item, str]] = {
     "threat": {
         "nature": "The threat",
         "services": "Services that it could affect",
-        "severity": "Severity, and how likely it is",
+        "severity": "Severity and how likely it is",
         "contact": "Contact",
-        "measures": "Measures taken, and protective measures for you to consider",
+        "measures": "Measures taken and protective measures for you to consider",
     },
 }
 """What a notice of each kind tells. For an ICT incident and a threat the agreement lists nothing: the list is
