@@ -28,7 +28,7 @@ def test_statistics_and_security_draw_on_the_customers_data(id):
 
 
 def test_no_feature_is_said_to_read_emotions():
-    """It may be emotion recognition (Art. 3(39) of Regulation (EU) 2024/1689), and is not in the agreement."""
+    """It may be emotion recognition (Art. 3(39) of Regulation (EU) 2024/1689); the text has none."""
     said = [
         f.purpose for f in NEWEST.features if re.search("mood|emotion|sentiment|feeling", f.purpose, re.I)
     ]

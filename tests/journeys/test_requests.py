@@ -370,7 +370,7 @@ def test_hours_that_run_out_ask_for_the_reasons(sign_in: SignIn) -> None:
     eva.open("/incidents?customer=nordfrakt")
     eva.sees("Overdue: ")
     press(eva, "Notify the customers")
-    write(eva, "(i) Nature of the breach", "Calls could not be routed.")
+    write(eva, "What happened", "Calls could not be routed.")
     eva.click("Notify")
     eva.sees("Give the reasons for the delay")
     write(eva, "Reasons for the delay, told with the notice", "The cause was unclear.")
