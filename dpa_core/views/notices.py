@@ -41,9 +41,28 @@ class Notice:
     effect: Effect
     objection: Objection | None
     objection_ends: datetime
+    counts_at: datetime
+    """When it counts for this customer unless it objects, in UTC."""
+    told_at: datetime
+    """When the notice reached this customer, in UTC."""
     resolution_ends: datetime | None
     steps: tuple[type[Command], ...]
     """The steps that whoever looks may take about it, by side; not yet whether by role."""
+
+    @property
+    def held_back(self) -> bool:
+        """Whether the change does not count for this customer, as it objects, or ended the agreement over it.
+        Clause: Sch. 2 1.2"""
+        return self.standing in HELD_BACK and self.objection is not None and not self.objection.not_held_back
+
+    def concerns(self, feature: str) -> bool:
+        """Whether a feature is served by the entry before the change, or after it."""
+        entries = (s for s in (self.effect.before, self.effect.after) if s)
+        return any(feature in s.features for s in entries)
+
+
+HELD_BACK: frozenset[Standing] = frozenset({"objected", "cure_proposed", "unresolved", "agreement_ended"})
+"""Where a change may be held back for the customer that objects."""
 
 
 def effect(change: Change, on: frozenset[str], before: Agreement) -> Effect:
@@ -66,23 +85,33 @@ def effect(change: Change, on: frozenset[str], before: Agreement) -> Effect:
 
 def notices(file: CustomerFile) -> list[Notice]:
     """Every published change as this customer sees it, newest first. Clause: Sch. 2 1.1"""
-    state, agreement = _objections(file), file.agreement
+    state, agreement, opened_on = _objections(file), file.agreement, file.context.opened_on
     found = []
     for p in sorted(file.changes.values(), key=lambda p: (p.at, p.id), reverse=True):
-        before = file.version(agreement.version, p.effective_at - timedelta(microseconds=1))
+        counts_at = p.counts_at(agreement, opened_on)
+        before = file.version(agreement.version, counts_at - timedelta(microseconds=1))
         objection = state.objections.get(p.id)
         found.append(
             Notice(
                 published=p,
-                standing=objections.standing(p, state, agreement, file.now),
+                standing=objections.standing(p, state, file.context),
                 effect=effect(p.change, file.state.features.on, before),
                 objection=objection,
-                objection_ends=objections.objection_ends(p, agreement),
+                objection_ends=p.objection_ends(agreement, opened_on),
+                counts_at=counts_at,
+                told_at=max(p.at, file.context.opened_at or p.at),
                 resolution_ends=objections.resolution_ends(objection, agreement) if objection else None,
                 steps=objections.steps_open(p, state, file.context),
             )
         )
     return found
+
+
+def ahead(file: CustomerFile) -> list[Notice]:
+    """The changes that whoever decides has to know of: those to come, and those that are held back for this
+    customer; what counts first coming first. Clause: Sch. 2 1.1"""
+    found = (n for n in notices(file) if n.published.changes_list_of(file.agreement))
+    return sorted((n for n in found if n.counts_at > file.now or n.held_back), key=lambda n: n.counts_at)
 
 
 def _objections(file: CustomerFile) -> objections.State:
