@@ -73,6 +73,8 @@ log = logging.getLogger("dpa_desk")
 DEMO = "@demo"
 """The ledger of the demo clock; a store that has it is a demo store."""
 
+PAST_CLAUSE = "Art. 28(3)(h) GDPR"
+"""How things stood is information that demonstrates compliance."""
 PROVIDER = "@provider"
 """The provider's own ledger: changes to the list of sub-processors, and incidents."""
 
@@ -1177,7 +1179,7 @@ class Application:
         """
         file = self.open(person, customer_id)
         if not 1 <= sequence <= self.ledger.sequence_at(customer_id, moment):
-            raise refuse("no_entry", "3.1(i)", "sequence", name=file.name, entry=str(sequence))
+            raise refuse("no_entry", PAST_CLAUSE, "sequence", name=file.name, entry=str(sequence))
         state = self._state_after(customer_id, sequence)
         return self._file(file.person, customer_id, state, sequence, moment, moment)
 
@@ -1439,7 +1441,10 @@ class Application:
 
     @leaves_a_line("look_refused")
     def open_provider(self, person: Person) -> ProviderFile:
-        """The provider's own ledger, for a privacy officer. Raises Forbidden. Clause: 3.1(v), 3.1(x)"""
+        """The provider's own ledger, for a privacy officer. Raises Forbidden.
+
+        Clause: 3.1(v), 3.1(x), Sch. 3 1.4(iii)
+        """
         person, _ = self._enter(person)
         require(person, "govern", None)
         head = self.ledger.head(PROVIDER)
@@ -1451,7 +1456,8 @@ class Application:
     def govern(self, person: Person, command: Command, expected_sequence: int) -> Receipt:
         """Record a step in the provider's own ledger, durable when this returns.
 
-        Raises Forbidden, Refusal, Changed, StoreError. Clause: Sch. 2 1.1, 3.1(x)
+        Raises Forbidden, Refusal, Changed, StoreError.
+        Clause: Sch. 2 1.1, 3.1(x), Sch. 3 1.4(iii)
         """
 
         def write(tx: Transaction) -> list[Event]:
@@ -1724,7 +1730,7 @@ def _no_such_day(state: CustomerState, *, future: bool) -> Refusal:
     began = state.customer.since
     code = "day_to_come" if future else "nothing_recorded"
     name, first = state.customer.name, began or ""
-    return refuse(code, "3.1(i)", "as_of", name=name, began=first)
+    return refuse(code, PAST_CLAUSE, "as_of", name=name, began=first)
 
 
 def _receipt(events: Sequence[Event]) -> Receipt:

@@ -247,7 +247,7 @@ def check(
     file: Annotated[Path, typer.Argument(help="The agreement's text.")],
     version: Annotated[str | None, typer.Option(help="Version; the newest by default.")] = None,
 ) -> None:
-    """Compare the tables of an agreement's text with the data; exit 1 where they differ."""
+    """Compare tables, numbers and names of an agreement's text with the data; exit 1 where they differ."""
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:

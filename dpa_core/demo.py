@@ -187,7 +187,7 @@ def fill(ledger: Ledger, agreements: Mapping[str, Agreement], now: datetime) -> 
             agreement_version="",
         )
         tx.append(None, events, '{"days": 0}', STATE_SCHEMA)
-    application.import_usage(operates, usage_figures(now.date()))
+    application.import_usage(operates, usage_figures(local_day(now)))
 
 
 def _name(application: Application, email: str, name: str, dice: random.Random) -> None:
@@ -379,10 +379,31 @@ def _tell_of_incidents(script: _Script) -> None:
         "measures": "The address was removed, the recipient has confirmed deletion.",
     }
     script.govern(incidents.NotifyCustomers(breach, told, ("lillehus", "resbyran")))
+    script.go_to(1, hour=8)
+    overlooked = "The first mail about it had reached our support two hours before."
+    earlier = learnt - timedelta(hours=2)
+    script.govern(incidents.CorrectAwareness(breach, earlier, ("lillehus", "resbyran"), overlooked))
+    _tell_of_a_threat(script)
     script.go_to(0, hour=0)
     learnt = script.application.clock.now() - timedelta(hours=20)
     concerned = ("fjallbank", "kommun-syd")
     script.govern(incidents.RecordIncident("ict", "Outage of call routing", learnt, concerned))
+
+
+def _tell_of_a_threat(script: _Script) -> None:
+    script.go_to(1, hour=10)
+    learnt = script.application.clock.now() - timedelta(hours=3)
+    concerned = ("lillehus", "velo")
+    threat = script.govern(
+        incidents.RecordIncident("threat", "Phishing in the provider’s name", learnt, concerned)
+    )
+    told: dict[incidents.Item, str] = {
+        "nature": "Mails that look like ours ask agents to sign in on a foreign page.",
+        "services": "Whatever an agent can reach after sign-in.",
+        "contact": "privacy@connectel.se",
+        "measures": "The page is reported. Consider a second factor for every agent.",
+    }
+    script.govern(incidents.NotifyCustomers(threat, told, concerned))
 
 
 def usage_figures(today: date) -> pa.Table:

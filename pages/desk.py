@@ -6,6 +6,7 @@ Clauses: 3.1(i), 3.1(viii) to (xii), Sch. 2 1.2, Sch. 3 1.4
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import altair as alt
 import pandas as pd
@@ -89,7 +90,7 @@ def draw(scope: Scope, data: Data) -> None:
     else:
         st.markdown(":material/task_alt: Nothing is open under these filters.")
     usage.draw(scope)
-    clauses = ("3.1(ix)", "3.1(x)", "3.1(xi)", "3.1(xii)", "Sch. 2 1.2", "Sch. 2 1.4")
+    clauses = ("3.1(ix)", "3.1(x)", "3.1(xi)", "3.1(xii)", "Sch. 2 1.2", "Sch. 2 1.4", "Sch. 3 1.4(iii)")
     show.clauses(clauses, scope.file.agreement)
 
 
@@ -188,10 +189,11 @@ def _timeline(data: Data) -> None:
 def _weeks(found: pa.Table, provider: ProviderFile) -> pd.DataFrame:
     """Open tasks by week of their due date and kind; before today and undated ones by themselves."""
     frame = found.to_pandas()
-    local = frame["due"].dt.tz_convert("Europe/Stockholm") - pd.Timedelta(microseconds=1)
-    now = pd.Timestamp(provider.now).tz_convert("Europe/Stockholm")
-    monday = (now - pd.Timedelta(days=now.day_of_week)).normalize()
-    number = ((local.dt.tz_localize(None) - monday.tz_localize(None)).dt.days // 7).clip(upper=_WEEKS)
+    # Days of Stockholm without their hours, so that the night the clocks change moves nothing.
+    local = frame["due"].dt.tz_convert("Europe/Stockholm").dt.tz_localize(None)
+    today = words.local_day(provider.now)
+    monday = today - timedelta(days=today.weekday())
+    number = ((local - pd.Timestamp(monday)).dt.days // 7).clip(upper=_WEEKS)
     slot = number.where(frame["standing"] != "overdue", -1).where(frame["due"].notna(), 99).astype(int)
     counted = frame.assign(slot=slot).groupby(["slot", "subject"])["open"].sum().reset_index(name="Open")
 
@@ -200,8 +202,7 @@ def _weeks(found: pa.Table, provider: ProviderFile) -> pd.DataFrame:
             return "Overdue"
         if slot == 99:
             return "No date"
-        start = monday + pd.Timedelta(days=7 * int(slot))
-        text = words.day_of_year(start.date())
+        text = words.day_of_year(monday + timedelta(days=7 * int(slot)))
         return f"From {text}" if slot >= _WEEKS else text
 
     kinds = counted["subject"].map(SUBJECTS)

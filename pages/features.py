@@ -18,6 +18,7 @@ from pages.parts.words import md, say
 STAGED, LAST = "features.staged", "features.last"
 """The draft of what is staged, and in the session state the switch that opened the dialog."""
 REVIEW = "features.review"
+OURS = "What each feature does is our description: the agreement names the features only."
 """The dialog."""
 
 
@@ -69,6 +70,7 @@ def draw(scope: Scope, cards: list[Card]) -> None:
     show.outside_line(
         features.outside_of(features.engaged(file.context.in_use, file.agreement), file.agreement)
     )
+    st.caption(OURS)
     show.read_only(file)
     staged = _staged(scope)
     _bar(scope, staged)

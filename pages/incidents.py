@@ -1,19 +1,25 @@
-"""Personal data breaches and major ICT incidents, on both sides. Clauses: 3.1(x), Sch. 3 1.4(iii)"""
+"""Breaches, major ICT incidents and significant cyber threats, on both sides.
+
+Clauses: 3.1(x), Sch. 3 1.4(iii)
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
 import streamlit as st
 
+from dpa_core.agreement import Agreement
 from dpa_core.application import ALL, ProviderFile
 from dpa_core.subjects import dates, incidents
-from dpa_core.subjects.incidents import DECISIONS, ITEMS, KIND_NAMES, Incident
+from dpa_core.subjects.common import Refusal
+from dpa_core.subjects.incidents import DECISIONS, DECISIONS_OF, ITEMS_OF, KIND_NAMES, POINTS, Incident
 from dpa_core.subjects.subject import Command
 from pages.parts import actions, customers, show, steps, words
 from pages.parts.scope import Scope
@@ -27,6 +33,28 @@ _PROVIDER_STATUS: dict[incidents.ProviderStatus, show.Look] = {
     "to_be_notified": (":material/timer:", "red"),
     "customers_notified": (":material/outgoing_mail:", "blue"),
     "closed": (":material/check_circle:", "green"),
+}
+
+
+_WHAT_IT_IS: dict[incidents.IncidentKind, str] = {
+    "breach": "Personal data was lost, changed, or disclosed to or reached by somebody who may not "
+    "(3.1(x), as Art. 4(12) GDPR defines it).",
+    "ict": "It affects the services (Sch. 3 1.4(iii)). Where personal data is concerned too, record a breach "
+    "beside it.",
+    "threat": "It could affect the services, and has not yet (Sch. 3 1.4(iii)).",
+}
+_FIVE_ITEMS = (
+    "Clause 3.1(x) lists five items; they hold the four points of Art. 33(3) GDPR: (i) and (ii) are its "
+    "point (a), (iii) is (b), (iv) is (c), (v) is (d)."
+)
+_OWN_LIST = (
+    "The agreement lists no items for this. The list is the provider’s own, with what a customer under DORA "
+    "needs for its own report."
+)
+_DUTY: dict[incidents.IncidentKind, str] = {
+    "breach": "Whom you notify is your duty as the controller (Art. 33 and 34 GDPR).",
+    "ict": "Only financial entities report under DORA (Art. 19); the agreement sets no time for your report.",
+    "threat": "Only financial entities notify under DORA, and of a threat voluntarily (Art. 19(2)).",
 }
 
 
@@ -54,8 +82,9 @@ def draw(scope: Scope, data: Data) -> None:
     hours = agreement.term("breach_notice").value
     show.header(
         "Incidents",
-        f"Personal data breaches and major ICT incidents. The provider tells you within {hours} hours of "
-        "learning of one. Whom you notify yourselves stays your decision.",
+        "Personal data breaches, major ICT incidents and significant cyber threats. The provider tells you "
+        f"without undue delay, and no later than {hours} hours after learning of one. Whom you notify "
+        "yourselves stays your decision.",
         file,
     )
     if not file.allows("respond"):
@@ -83,18 +112,17 @@ def _notice(scope: Scope, incident: Incident) -> None:
     handling, status = state.of(incident.id), incidents.status(incident, state)
     with st.container(border=True, key=f"incident_{incident.id}"):
         show.heading(incident.title, show.Status(incidents.STATUS[status], _STATUS[status]))
-        aware = incident.aware[file.customer_id]
-        say("{} · the provider learnt of it {}", KIND_NAMES[incident.kind], words.minute(aware))
-        _known(incident)
-        for notice in reversed(incident.notices):
-            _one_notice(scope, incident, notice, f"told.{incident.id}")
+        _as_told(scope, incident, f"told.{incident.id}")
         say("**Your decision:** {}", DECISIONS[handling.decision])
         if handling.decided_at:
             note("{}, by {}", words.minute(handling.decided_at), words.person(file, handling.decided_by))
         show.quoted(handling.reason)
-        if handling.decision == "undecided" and incident.kind == "breach":
+        if handling.decision == "undecided":
+            st.caption(words.plain(_DUTY[incident.kind]))
+        if handling.decision == "undecided" and incidents.asks_for_decision(incident):
             st.caption(
-                "Art. 33(1) GDPR gives you 72 hours from when you know; counted here from the first notice."
+                "Art. 33(1) GDPR: without undue delay and, where feasible, within 72 hours of becoming "
+                "aware. Counted here from the first notice: our reading, with EDPB Guidelines 9/2022."
             )
             steps.due(incident.notices[0].at + incidents.CONTROLLERS_HOURS, file.now)
         fitting = incidents.steps_open(incident, state, file.context)
@@ -123,7 +151,7 @@ def _acknowledge(form: actions.Form, incident: Incident, primary: bool) -> None:
 
 def _note(form: actions.Form, incident: Incident, primary: bool) -> None:
     """The decision is made in a dialog."""
-    fields = partial(_decide, incident.id)
+    fields = partial(_decide, incident)
     dialog = actions.Dialog(incident.title, "Note the decision", fields, about=form.about)
     name = f"incidents.{incidents.RecordDecision.__name__}.{incident.id}"
     actions.button(form.scope, "Note our decision", name, dialog, kind="primary" if primary else "secondary")
@@ -135,30 +163,66 @@ _CUSTOMERS_BUTTONS: dict[type[Command], Callable[[actions.Form, Incident, bool],
 }
 
 
+def _as_told(scope: Scope, incident: Incident, key: str, opened: bool = False) -> None:
+    """An incident as one customer reads it: on its page, and before a notice goes out. `incident`: with what
+    belongs to that customer only; `opened`: whether an update is, so that what is new in it is seen."""
+    ((customer_id, aware),) = incident.aware.items()
+    say("{} · the provider learnt of it {}", KIND_NAMES[incident.kind], words.minute(aware))
+    for correction in incident.corrections:
+        note(
+            ":material/history: Put right on {}: learnt of {}, not {}.",
+            words.minute(correction.at),
+            words.minute(correction.aware_at),
+            words.minute(correction.before[customer_id]),
+        )
+        show.quoted(correction.reason)
+    if incidents.told_late(incident, customer_id, scope.file.agreement):
+        note(":material/warning: The first notice came after the hours that the agreement allows at most.")
+    _known(incident)
+    for notice in reversed(incident.notices):
+        _one_notice(
+            scope, incident, notice, key, opened and notice is incident.notices[-1] is not incident.notices[0]
+        )
+
+
 def _known(incident: Incident) -> None:
-    """The five items as last told; what is still open is said to be so."""
-    for item, label in ITEMS.items():
-        say("**{}**", label)
-        if text := incident.items.get(item):
-            st.text(text)
-        else:
-            st.caption(":material/pending: Not known yet. An update follows.")
+    """Its items as last told; what is still open is said to be so."""
+    if incident.kind != "breach":
+        st.caption(words.plain(_OWN_LIST))
+    for item, label in incident.labels.items():
+        point = md(" · {}", POINTS[item]) if incident.kind == "breach" else ""
+        with st.container(gap="xxsmall"):
+            say("**{}**{}", label, point)
+            if text := incident.items.get(item):
+                st.text(text)
+            else:
+                st.caption(":material/pending: Not known yet. An update follows.")
 
 
-def _one_notice(scope: Scope, incident: Incident, notice: incidents.Notice, key: str) -> None:
+def _one_notice(
+    scope: Scope, incident: Incident, notice: incidents.Notice, key: str, opened: bool = False
+) -> None:
     name = (
         "First notice"
         if notice.number == incident.notices[0].number
         else md("Update, notice {}", notice.number)
     )
-    with st.expander(md("{} of {}", name, words.minute(notice.at)), icon=":material/mail:"):
-        for item, text in notice.items.items():
-            st.caption(words.plain(ITEMS[item]))
-            st.text(text)
-        if notice.delay:
-            st.caption("Reasons for the delay")
-            st.text(notice.delay)
+    head = md("{} of {}", name, words.minute(notice.at))
+    with st.expander(head, icon=":material/mail:", expanded=opened):
+        _items(incident, notice)
         steps.files(scope, notice.files, f"{key}.{notice.number}")
+
+
+def _items(incident: Incident, notice: incidents.Notice) -> None:
+    """What one notice tells, what in it replaces what was told before, and why it is late."""
+    replaced = {i for c in notice.customers for i in incidents.replaced(incident, notice, c)}
+    for item, text in notice.items.items():
+        again = md(" · replaces what was told before") if item in replaced else ""
+        note("{}{}", incident.labels[item], again)
+        st.text(text)
+    if notice.delay:
+        st.caption("Reasons for the delay")
+        st.text(notice.delay)
 
 
 # --- the provider's side -------------------------------------------------------------------------
@@ -186,7 +250,8 @@ def _clock(scope: Scope, incident: Incident) -> None:
     """The hours that run, drawn anew every minute."""
     agreement, now = scope.file.agreement, scope.application.clock.now()
     until = min(incidents.notify_until(incident, c, agreement) for c in incident.waiting)
-    say(":material/timer: **{} not notified yet**", words.count(len(incident.waiting), "customer"))
+    waiting = words.count(len(incident.waiting), "customer")
+    say(":material/timer: **{} not notified yet.** Due without undue delay, and at the latest:", waiting)
     steps.due(until, now)
 
 
@@ -200,9 +265,10 @@ def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[s
         if status == "to_be_notified":
             _clock(scope, incident)
         if incident.missing and status != "closed":
-            missing = ", ".join(ITEMS[item] for item in incident.missing)
+            missing = "; ".join(incident.labels[item] for item in incident.missing)
             note(":material/pending: Not told to everyone yet: {}", missing)
-        _concerned(incident, names)
+        _corrections(scope, incident, names)
+        _concerned(incident, names, scope.file.agreement)
         for notice in reversed(incident.notices):
             with st.expander(
                 md(
@@ -213,14 +279,34 @@ def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[s
                 ),
                 icon=":material/mail:",
             ):
-                for item, text in notice.items.items():
-                    st.caption(words.plain(ITEMS[item]))
-                    st.text(text)
+                _items(incident, notice)
         show.quoted(incident.summary)
         _steps(scope, provider, incident)
 
 
-def _concerned(incident: Incident, names: dict[str, str]) -> None:
+def _corrections(scope: Scope, incident: Incident, names: Mapping[str, str]) -> None:
+    """Each moment that was put right, with the one that stood before."""
+    for correction in incident.corrections:
+        before = ", ".join(words.minute(at) for at in sorted(set(correction.before.values())))
+        note(
+            ":material/history: {}, {}: learnt of {}, not {}, for {}.",
+            words.minute(correction.at),
+            words.person(scope.file, correction.by),
+            words.minute(correction.aware_at),
+            before,
+            _few(list(correction.before), names),
+        )
+        show.quoted(correction.reason)
+
+
+def _few(ids: Sequence[str], names: Mapping[str, str]) -> str:
+    """Some customers by name; beyond three, how many more there are."""
+    named = [names.get(id, id) for id in ids[:3]]
+    more = [f"{len(ids) - 3:,} more"] if len(ids) > 3 else []
+    return words.listed([*named, *more])
+
+
+def _concerned(incident: Incident, names: dict[str, str], agreement: Agreement) -> None:
     first: dict[str, datetime] = {}
     notices: Counter[str] = Counter()
     for notice in incident.notices:
@@ -232,11 +318,19 @@ def _concerned(incident: Incident, names: dict[str, str]) -> None:
             "Customer": names.get(customer_id, customer_id),
             "Learnt of": words.minute(aware),
             "First notice": words.minute(first[customer_id]) if customer_id in first else "Not yet",
+            "In time": _in_time(incident, customer_id, agreement),
             "Notices": notices[customer_id],
         }
         for customer_id, aware in listed
     ]
     customers.table(rows, len(incident.aware), f"concerned_{incident.id}")
+
+
+def _in_time(incident: Incident, customer_id: str, agreement: Agreement) -> str:
+    """Whether the first notice came within the hours; whether that was without undue delay nobody counts."""
+    if incident.first_notice(customer_id) is None:
+        return ""
+    return "After the hours" if incidents.told_late(incident, customer_id, agreement) else "Within the hours"
 
 
 def _record_form(scope: Scope, provider: ProviderFile) -> None:
@@ -245,6 +339,7 @@ def _record_form(scope: Scope, provider: ProviderFile) -> None:
         **form.field("kind", "What it is"),
         options=list(KIND_NAMES),
         format_func=lambda i: words.plain(KIND_NAMES[i]),
+        captions=[words.plain(_WHAT_IT_IS[i]) for i in KIND_NAMES],
     )
     title = st.text_input(**form.field("title", "Title, as customers will read it"))
     aware = _moment(form, provider.now)
@@ -257,9 +352,9 @@ def _record_form(scope: Scope, provider: ProviderFile) -> None:
     )
 
 
-def _moment(form: actions.Form, now: datetime) -> datetime:
-    """The moment it was learnt of, in UTC, asked for as a day and a time in Stockholm."""
-    local = now.astimezone(dates.STOCKHOLM)
+def _moment(form: actions.Form, at: datetime) -> datetime:
+    """The moment it was learnt of, in UTC, asked for as a day and a time in Stockholm. `at`: at first."""
+    local = at.astimezone(dates.STOCKHOLM)
     left, right = st.columns(2)
     day = left.date_input(**form.field("aware_at", "Learnt of on"), value=local.date(), format="YYYY-MM-DD")
     hour = right.time_input(
@@ -305,36 +400,73 @@ def _step(
     actions.button(scope, label(incident), name, dialog, kind=kind)
 
 
-def _decide(id: int, form: actions.Form) -> actions.Make:
-    st.markdown("A note for your own records. It notifies nobody; that stays your duty as the controller.")
+def _decide(incident: Incident, form: actions.Form) -> actions.Make:
+    st.markdown("A note for your own records. It notifies nobody.")
+    st.markdown(words.plain(_DUTY[incident.kind]))
     decision = st.radio(
         **form.field("decision", "Decision"),
-        options=[d for d in DECISIONS if d != "undecided"],
+        options=DECISIONS_OF[incident.kind],
         format_func=lambda d: words.plain(DECISIONS[d]),
     )
     reason = st.text_area(**form.field("reason", "Reason (needed where you notify nobody)"))
-    return lambda: incidents.RecordDecision(id, decision, reason)
+    return lambda: incidents.RecordDecision(incident.id, decision, reason)
 
 
 def _notify(provider: ProviderFile, incident: Incident, form: actions.Form) -> actions.Make:
     names = _customer_names(form.scope)
-    st.markdown("The five items of Art. 33(3) GDPR. What is not known yet may follow in an update.")
+    st.markdown(words.plain(_FIVE_ITEMS if incident.kind == "breach" else _OWN_LIST))
+    st.markdown("What is not known yet may follow in an update. What was told before can be put right here.")
     told = incident.waiting or tuple(incident.aware)
     concerned = {c: names.get(c, c) for c in incident.aware}
     who = customers.several(form, "customers", "Customers to tell", concerned, told)
     texts = {
-        item: st.text_area(**form.field(item, label), value=incident.items.get(item, ""))
-        for item, label in ITEMS.items()
+        item: st.text_area(**form.field(item, label), value=incident.items.get(item, ""), height="content")
+        for item, label in ITEMS_OF[incident.kind].items()
     }
     delay = ""
     first = sorted(set(incident.waiting) & set(who))
     if any(provider.now > incidents.notify_until(incident, c, provider.agreement) for c in first):
         delay = st.text_area(**form.field("delay", "Reasons for the delay, told with the notice"))
     chosen = steps.choose_files(form)
-    changed = {i: t for i, t in texts.items() if first or t.strip() != incident.items.get(i, "")}
-    return lambda: incidents.NotifyCustomers(
-        incident.id, changed, who, delay, steps.attach(form.scope, chosen, own=True)
-    )
+    changed = {i: t for i, t in texts.items() if any(incident.told(c).get(i, "") != t.strip() for c in who)}
+    notice = incidents.NotifyCustomers(incident.id, changed, who, delay)
+    _preview(provider, notice, form, [f.name for f in chosen])
+    return lambda: replace(notice, files=steps.attach(form.scope, chosen, own=True))
+
+
+def _preview(
+    provider: ProviderFile, notice: incidents.NotifyCustomers, form: actions.Form, files: Sequence[str]
+) -> None:
+    """What each customer will read, drawn as on its own page. A press that was meant for another text sends
+    nothing: the button's key hangs on the text."""
+    seen = repr((sorted(notice.items.items()), sorted(notice.customers), notice.delay, files))
+    form.basis = hashlib.sha256(seen.encode()).hexdigest()[:16]
+    st.markdown("**What will be sent**")
+    try:
+        would = incidents.previewed(notice, provider.state.incidents, provider.context)
+    except Refusal as problem:
+        note("Nothing can be sent yet. {}", actions.sentence(problem, form.labels))
+        return
+    alike: dict[str, tuple[Incident, list[str]]] = {}
+    for customer_id, incident in would.items():
+        alike.setdefault(_without_name(incident, customer_id), (incident, []))[1].append(customer_id)
+    names = _customer_names(form.scope)
+    for number, (incident, ids) in enumerate(alike.values()):
+        with st.container(border=True, key=form.key(f"preview_{number}")):
+            say("{} will read:", _few(ids, names))
+            say("**{}**", incident.title)
+            _as_told(form.scope, incident, form.key(f"preview_{number}"), opened=True)
+            if files:
+                note(":material/attach_file: With it: {}", words.listed(files))
+
+
+def _without_name(incident: Incident, customer_id: str) -> str:
+    """An incident as one customer reads it: the same for all that read the same."""
+    return incident.but(
+        aware={"": incident.aware[customer_id]},
+        notices=tuple(n.but(customers=()) for n in incident.notices),
+        corrections=tuple(c.but(before={"": c.before[customer_id]}) for c in incident.corrections),
+    ).model_dump_json()
 
 
 def _widen(provider: ProviderFile, incident: Incident, form: actions.Form) -> actions.Make:
@@ -343,6 +475,38 @@ def _widen(provider: ProviderFile, incident: Incident, form: actions.Form) -> ac
     aware = _moment(form, provider.now)
     who = customers.several(form, "customers", "Customers", names)
     return lambda: incidents.AddCustomers(incident.id, aware, who)
+
+
+def _correct(provider: ProviderFile, incident: Incident, form: actions.Form) -> actions.Make:
+    names, agreement = _customer_names(form.scope), provider.agreement
+    st.markdown(
+        "The hours follow the moment you give. The one on record now is kept, and customers are shown both, "
+        "with your reason."
+    )
+    aware = _moment(form, min(incident.aware.values()))
+    concerned = {c: names.get(c, c) for c in incident.aware}
+    who = customers.several(form, "customers", "Customers it is put right for", concerned, tuple(concerned))
+    after = incident.but(aware=incident.aware | dict.fromkeys(who, aware))
+    waiting = [c for c in after.waiting if c in who]
+    if waiting:
+        until = min(incidents.notify_until(after, c, agreement) for c in waiting)
+        say("Not notified yet: {}. Then due without undue delay, and at the latest:", _few(waiting, names))
+        steps.due(until, provider.now)
+    if late := [c for c in who if incidents.told_late(after, c, agreement)]:
+        st.warning(
+            md("The first notice then came after the hours for {}.", _few(late, names)),
+            icon=":material/warning:",
+        )
+    reason = st.text_area(**form.field("reason", "Reason, told to the customers as you write it"))
+    return lambda: incidents.CorrectAwareness(incident.id, aware, who, reason)
+
+
+def _reopen(provider: ProviderFile, incident: Incident, form: actions.Form) -> actions.Make:
+    st.markdown(
+        "You can tell more then, or put right what was told. Customers are told nothing by this alone."
+    )
+    reason = st.text_area(**form.field("reason", "Reason, for the provider’s record"))
+    return lambda: incidents.ReopenIncident(incident.id, reason)
 
 
 def _close(provider: ProviderFile, incident: Incident, form: actions.Form) -> actions.Make:
@@ -358,6 +522,12 @@ _DIALOGS: dict[type[Command], tuple[Callable[[Incident], str], str, Fields]] = {
         _notify,
     ),
     incidents.AddCustomers: (lambda _: "Add customers", "Add them", _widen),
+    incidents.CorrectAwareness: (
+        lambda _: "Put right when you learnt of it",
+        "Put the moment right",
+        _correct,
+    ),
     incidents.CloseIncident: (lambda _: "Close it", "Close the incident", _close),
+    incidents.ReopenIncident: (lambda _: "Open it again", "Open the incident again", _reopen),
 }
 """Of each step: the label of its button, that of its confirmation, and its fields."""

@@ -270,9 +270,9 @@ def _where_it_stands(scope: Scope, notice: Notice) -> None:
     if notice.standing in ("objected", "cure_proposed") and notice.resolution_ends:
         steps.due(notice.resolution_ends, file.now)
         note(
-            "Both sides look for a way out for {} days, counted here from the objection. That the change "
-            "does not count for you meanwhile is our reading (Art. 28(2) GDPR, EDPB Guidelines 07/2020): the "
-            "agreement does not say it.",
+            "Both sides look for a way out for {} days, counted from the objection (our reading: the "
+            "agreement does not say when they begin). That the change does not count for you meanwhile is "
+            "our reading too (Art. 28(2) GDPR, EDPB Guidelines 07/2020).",
             days,
         )
     if notice.standing == "unresolved":
@@ -327,6 +327,10 @@ def _object(notice: Notice, form: actions.Form) -> actions.Make:
         "The provider hears of it at once and may propose a cure. After {} days without a way out, "
         "either side may end the features concerned.",
         days,
+    )
+    st.caption(
+        "That the days count from the objection, and that there is one objection to each change, is the "
+        "provider’s own setting."
     )
     grounds = st.text_area(
         **form.field("grounds", "Grounds"), help="Reasonable and documented, relating to data protection."

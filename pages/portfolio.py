@@ -244,8 +244,11 @@ def _days(scope: Scope, data: Data, sentence: str) -> None:
         [(pd.Timestamp(day), kind, number) for (day, kind), number in sorted(data.due_by_day.items())],
         columns=["Due", "Kind", "Number"],
     )
-    # From now on; with what is overdue, from the first of that.
-    since = {} if data.due[0].last < scope.application.clock.now() else {"domainMin": alt.ExprRef("now()")}
+    # From today on, in Stockholm by the application's clock; with what is overdue, from the first of that.
+    now = scope.application.clock.now()
+    today = words.local_day(now)
+    start = alt.DateTime(year=today.year, month=today.month, date=today.day)
+    since = {} if data.due[0].last < now else {"domainMin": start}
     chart = (
         alt.Chart(frame)
         .mark_tick(thickness=3, size=18)

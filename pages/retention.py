@@ -421,7 +421,7 @@ def _deletion(result: retention.Consequences, file: CustomerFile, figures: list[
 
 def _shares(result: retention.Consequences, figures: list[MonthlyUsage]) -> pd.DataFrame:
     """Of each month still stored: how many records go and how many stay. What went before is left out."""
-    at = result.effective_at.date()
+    at = words.local_day(result.effective_at)
     goes = {loss.month: loss for loss in result.losses}
     ever, stored = (at - date.min).days, (at - result.stored_since).days
     gone = retention.losses(figures, kept_now=ever, kept_then=stored, at=at)

@@ -296,6 +296,7 @@ def _features(scope: Scope) -> None:
         st.subheader(md("{} of {} features on", len(on), len(agreement.features)), anchor=False)
         for f in on:
             say(":material/check_circle: **{}**  \n{}", f.name, f.purpose)
+        st.caption("What each feature does is our description: the agreement names the features only.")
         st.markdown(md(":material/circle: Off: {}", words.listed(off)) if off else "All are on.")
     with right:
         st.subheader(md("{} engaged", words.count(len(engaged), "sub-processor")), anchor=False)

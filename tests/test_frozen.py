@@ -18,7 +18,7 @@ from tests.conftest import NOW, SettableClock, carry_out, email
 from tests.frozen import FOLDER, VERSION
 
 TESTS = Path(__file__).parent
-ABOUT_BUILT_IN = ("agreement", "journeys", "test_cli.py", "fleet.py")
+ABOUT_BUILT_IN = ("agreement", "journeys", "test_clauses.py", "test_cli.py", "fleet.py")
 """Where the built-in versions are meant: their text, and servers and commands that take them by default."""
 
 FEATURE = """

@@ -306,7 +306,7 @@ def rows(application, people, **filters):
 def test_the_desk_holds_everything_overdue_first(application, people, clock):
     busy(application, people)
     assert rows(application, people) == [
-        ("", "incidents", "Notify the customers concerned (2)", "In time"),
+        ("", "incidents", "Notify the customers concerned (2) without undue delay", "In time"),
         ("Nordfrakt Logistik AB", "assistance", "Answer", "In time"),
         ("Nordfrakt Logistik AB", "objections", "Propose a cure", "In time"),
         ("Nordfrakt Logistik AB", "audits", "Be ready for the audit", "In time"),

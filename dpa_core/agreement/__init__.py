@@ -1,6 +1,6 @@
 """The agreement as typed data: loaded from `data/agreements/<version>/`, checked, compared with its text."""
 
-from dpa_core.agreement.compare import Difference, TextError, compare
+from dpa_core.agreement.compare import Difference, TextError, compare, differences
 from dpa_core.agreement.load import AGREEMENTS, AgreementError, load, load_all
 from dpa_core.agreement.model import (
     AdequacyDecision,
@@ -61,6 +61,7 @@ __all__ = [
     "TransferRecord",
     "Unit",
     "compare",
+    "differences",
     "load",
     "load_all",
 ]

@@ -1,4 +1,4 @@
-"""Compare an agreement's text with the data: do its tables and numbers say what we have?
+"""Compare an agreement's text with the data: do its tables, numbers and clauses say what we have?
 
 The text is what comes out of a web page or a PDF: lines, with the cells of a table's row often run together
 by single spaces. So a row is not cut up blindly. It is laid word by word beside the row that the data would
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from dpa_core.agreement.model import Agreement, SubProcessor, Term, Unit
+from dpa_core.agreement.summaries import passages, unfounded
 
 Row = dict[str, str]
 """One row of a table as the data has it: field to cell, in the table's order, the name first."""
@@ -78,18 +79,24 @@ CATEGORIES = Table("Sch. 1 3.5", "3.5 Data Categories", "Schedule 2", ("Categori
 
 
 def compare(text: str, agreement: Agreement) -> list[Difference]:
-    """Every difference between the tables and numbers of `text` and the data, in the text's order of tables.
+    """All of `differences`. TextError where the text lacks one of the tables."""
+    return list(differences(text, agreement))
+
+
+def differences(text: str, agreement: Agreement) -> Iterator[Difference]:
+    """Every difference between the tables and numbers of `text` and the data, in the text's order of tables;
+    then every number and name of our summaries that the text does not hold in the clause cited for it.
 
     TextError where the text lacks one of the tables.
     """
     lines = [_plain(line) for line in text.splitlines()]
-    differences: list[Difference] = []
+    found = {table: _find(table, lines) for table in tables(agreement)}
     for table, rows in tables(agreement).items():
-        differences.extend(_compare_table(table, _find(table, lines), rows))
+        yield from _compare_table(table, found[table], rows)
     words = " ".join(lines).split()
     for term in agreement.terms:
-        differences.extend(_compare_term(term, words))
-    return differences
+        yield from _compare_term(term, words)
+    yield from _compare_summaries(" ".join(words), agreement)
 
 
 def tables(agreement: Agreement) -> dict[Table, list[Row]]:
@@ -244,6 +251,21 @@ def _compare_term(term: Term, words: list[str]) -> Iterator[Difference]:
     unit_said = re.search(UNIT_WORDS[term.unit], said) or (term.unit == "calendar_days" and "-day " in said)
     if figures != {term.value} or not unit_said:
         yield Difference(term.clause, term.id, "value", said or None, ours)
+
+
+# Summaries
+
+
+def _compare_summaries(text: str, agreement: Agreement) -> Iterator[Difference]:
+    _, lost = passages(text, agreement)
+    words = text.split()
+    for clause in agreement.clauses:
+        if clause.id in lost and clause.opening:
+            yield Difference(
+                clause.id, clause.id, "opening", _nearest(clause.opening.split(), words), clause.opening
+            )
+    for id, entry, field, missing in unfounded(text, agreement):
+        yield Difference(id or "The agreement", entry, field, None, missing)
 
 
 def _nearest(wording: list[str], words: list[str]) -> str | None:

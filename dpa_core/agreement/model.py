@@ -259,6 +259,9 @@ class Clause(Part):
 
     id: Text
     """As cited: `3.1(xii)`, `Sch. 2 1.1`."""
+    opening: Text | None = None
+    """The few words that its passage begins with in the source, with plain quotes and dashes; None: its
+    passage is not told apart from the rest of the text."""
     heading: Text
     summary: Text
     handled: Text

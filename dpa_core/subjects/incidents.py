@@ -1,20 +1,22 @@
-"""Personal data breaches and major ICT incidents: the 72 hours, notices in phases, and the customers' part.
+"""Personal data breaches, major ICT incidents and significant cyber threats: notice without undue delay and
+within the hours, in phases, and the customers' part.
 
 The provider records incidents and notices in its own ledger; what a customer acknowledges or decides lies
 in the customer's.
 
-Clauses: 3.1(x) (72 hours, the items of Art. 33(3) GDPR, the controller's own duty), Sch. 3 1.4(iii) (DORA).
+Clauses: 3.1(x) (without undue delay and no later than 72 hours, five items, the controller's own duty),
+Sch. 3 1.4(iii) (major ICT-related incidents and significant cyber threats, with the same timelines).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 from dpa_core.agreement import Agreement, Term
-from dpa_core.locale import Value, worded
+from dpa_core.locale import Label, Value, minute, worded
 from dpa_core.subjects.common import FileRef, Moment, Record, RecordedEvent, Refusal, Refusals
 from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subject, Task, rules
 from dpa_core.subjects.texts import MAX_TITLE, checked_reason, checked_text
@@ -25,12 +27,24 @@ CONTROLLER_CLAUSE = "Art. 33(1) GDPR"
 RECORD_CLAUSE = "Art. 33(5) GDPR"
 """The controller documents every breach."""
 
-IncidentKind = Literal["breach", "ict"]
+IncidentKind = Literal["breach", "ict", "threat"]
 KIND_NAMES: dict[IncidentKind, str] = {
     "breach": "Personal data breach",
     "ict": "Major ICT incident (DORA)",
+    "threat": "Significant cyber threat (DORA)",
 }
-Item = Literal["nature", "numbers", "contact", "consequences", "measures"]
+Item = Literal[
+    "nature",
+    "numbers",
+    "services",
+    "duration",
+    "severity",
+    "root_cause",
+    "contact",
+    "consequences",
+    "measures",
+]
+_IN_ORDER: tuple[Item, ...] = get_args(Item)
 ITEMS: dict[Item, str] = {
     "nature": "(i) Nature of the breach",
     "numbers": "(ii) Categories and approximate numbers of data subjects and records",
@@ -38,11 +52,40 @@ ITEMS: dict[Item, str] = {
     "consequences": "(iv) Likely consequences",
     "measures": "(v) Measures taken or proposed",
 }
-"""The five items of Art. 33(3) GDPR, as clause 3.1(x) numbers them."""
+"""What a notice of a breach tells: the five items of clause 3.1(x)."""
+POINTS: dict[Item, str] = {
+    "nature": "Art. 33(3)(a) GDPR",
+    "numbers": "Art. 33(3)(a) GDPR",
+    "contact": "Art. 33(3)(b) GDPR",
+    "consequences": "Art. 33(3)(c) GDPR",
+    "measures": "Art. 33(3)(d) GDPR",
+}
+"""Which of the four points of Art. 33(3) GDPR each of the five items belongs to."""
+ITEMS_OF: dict[IncidentKind, dict[Item, str]] = {
+    "breach": ITEMS,
+    "ict": {
+        "nature": "What happened",
+        "services": "Services affected",
+        "duration": "Duration (since when, until when)",
+        "severity": "Severity and what it means for you",
+        "root_cause": "Root cause",
+        "contact": "Contact",
+        "measures": "Measures taken or proposed",
+    },
+    "threat": {
+        "nature": "The threat",
+        "services": "Services that it could affect",
+        "severity": "Severity and how likely it is",
+        "contact": "Contact",
+        "measures": "Measures taken and protective measures for you to consider",
+    },
+}
+"""What a notice of each kind tells. For an ICT incident and a threat the agreement lists nothing: the list is
+the provider's own, with what a customer under DORA needs for its own report or voluntary notification."""
 OLDEST = timedelta(days=366)
 """An incident learnt of longer ago than this is taken for a slip of the date."""
 CONTROLLERS_HOURS = timedelta(hours=72)
-"""The controller's own time to notify its authority, Art. 33(1) GDPR."""
+"""Until when, where feasible, the controller notifies its authority without undue delay, Art. 33(1) GDPR."""
 
 
 # --- the provider's state ------------------------------------------------------------------------
@@ -60,8 +103,19 @@ class Notice(Record):
     items: dict[Item, str]
     customers: tuple[str, ...]
     delay: str = ""
-    """Why it comes after the 72 hours."""
+    """Why it comes after the hours."""
     files: tuple[FileRef, ...] = ()
+
+
+class Correction(Record):
+    """Another moment at which the provider learnt of an incident, in place of the one on record before."""
+
+    at: Moment
+    by: str
+    aware_at: Moment
+    before: dict[str, Moment]
+    """Customer -> the moment that stood on record for it until then."""
+    reason: str
 
 
 class Incident(Record):
@@ -72,30 +126,50 @@ class Incident(Record):
     title: str
     by: str
     aware: dict[str, Moment]
-    """Customer -> when the provider learnt that it is concerned."""
+    """Customer -> when the provider learnt that it is concerned, as last corrected."""
     notices: tuple[Notice, ...] = ()
+    corrections: tuple[Correction, ...] = ()
     closed_at: Moment | None = None
     summary: str = ""
 
     @property
     def items(self) -> dict[Item, str]:
-        """What is known of the five items, by the last notice that told it."""
-        known: dict[Item, str] = {}
-        for notice in self.notices:
-            known |= {item: text for item, text in notice.items.items() if text}
-        return known
+        """What is known of its items, by the last notice that told it."""
+        return _told_by(self.notices)
+
+    def told(self, customer_id: str) -> dict[Item, str]:
+        """What one customer was told, by the last notice that told it."""
+        return _told_by(n for n in self.notices if customer_id in n.customers)
+
+    def first_notice(self, customer_id: str) -> Notice | None:
+        """The first notice to one customer; None where it was told nothing yet."""
+        return next((n for n in self.notices if customer_id in n.customers), None)
+
+    @property
+    def labels(self) -> dict[Item, str]:
+        """What its items are called: those of its kind, and any that were told before its kind had a list of
+        its own."""
+        own = ITEMS_OF[self.kind]
+        return own | {item: ITEMS[item] for item in self.items if item not in own}
 
     @property
     def missing(self) -> tuple[Item, ...]:
-        """Items that not every customer concerned was told."""
-        told = {c: {i for n in self.notices if c in n.customers for i in n.items} for c in self.aware}
-        return tuple(item for item in ITEMS if any(item not in known for known in told.values()))
+        """Items of its kind that not every customer concerned was told."""
+        told = [self.told(customer_id) for customer_id in self.aware]
+        return tuple(item for item in ITEMS_OF[self.kind] if any(item not in known for known in told))
 
     @property
     def waiting(self) -> tuple[str, ...]:
         """Customers concerned that were not notified yet."""
         told = {c for n in self.notices for c in n.customers}
         return tuple(c for c in self.aware if c not in told)
+
+
+def _told_by(notices: Iterable[Notice]) -> dict[Item, str]:
+    known: dict[Item, str] = {}
+    for notice in notices:
+        known |= {item: text for item, text in notice.items.items() if text}
+    return {item: known[item] for item in _IN_ORDER if item in known}
 
 
 class ProviderState(Record):
@@ -110,8 +184,18 @@ def clause_of(kind: IncidentKind) -> str:
 
 
 def asks_for_decision(incident: Incident) -> bool:
-    """Whether the customer has to decide whom it notifies itself. Clause: Art. 33(1) GDPR"""
+    """Whether the customer has to decide whom it notifies itself: of a breach every controller has. Whether a
+    customer is under DORA is not known here, so of the other kinds it may, and nothing waits for it.
+
+    Clause: Art. 33(1) GDPR
+    """
     return incident.kind == "breach"
+
+
+def replaced(incident: Incident, notice: Notice, customer_id: str) -> tuple[Item, ...]:
+    """The items of a notice that say something else than that customer was told of them before."""
+    before = _told_by(n for n in incident.notices if n.number < notice.number and customer_id in n.customers)
+    return tuple(i for i, text in notice.items.items() if before.get(i, text) != text)
 
 
 def _term(kind: IncidentKind, agreement: Agreement) -> Term:
@@ -119,11 +203,18 @@ def _term(kind: IncidentKind, agreement: Agreement) -> Term:
 
 
 def notify_until(incident: Incident, customer_id: str, agreement: Agreement) -> datetime:
-    """Until when that customer has to be told, in UTC: exact hours, whatever the season's offset.
+    """Until when, at the latest, that customer has to be told, in UTC: exact hours, whatever the season's
+    offset, from the moment on record as last corrected. Without undue delay may well be sooner.
 
     Clause: 3.1(x), Sch. 3 1.4(iii)
     """
     return incident.aware[customer_id] + timedelta(hours=_term(incident.kind, agreement).value)
+
+
+def told_late(incident: Incident, customer_id: str, agreement: Agreement) -> bool:
+    """Whether that customer's first notice came after the hours. Clause: 3.1(x), Sch. 3 1.4(iii)"""
+    first = incident.first_notice(customer_id)
+    return first is not None and first.at > notify_until(incident, customer_id, agreement)
 
 
 def provider_status(incident: Incident) -> ProviderStatus:
@@ -165,7 +256,9 @@ class _ProviderStep(Body):
 
 
 class Widened(
-    _ProviderStep, kind="incidents.widened", words="Added {number} customers to incident {incident:id}"
+    _ProviderStep,
+    kind="incidents.widened",
+    words="Added {customers:customer|customers} to incident {incident:id}",
 ):
     """More customers turn out to be concerned."""
 
@@ -176,12 +269,11 @@ class Widened(
         aware = state.incidents[self.incident].aware | dict.fromkeys(self.customers, self.aware_at)
         return self._set(state, aware=aware)
 
-    def names(self, agreement: Agreement) -> dict[str, Value]:
-        return {"number": str(len(self.customers))}
-
 
 class Notified(
-    _ProviderStep, kind="incidents.notified", words="Notified {number} customers of incident {incident:id}"
+    _ProviderStep,
+    kind="incidents.notified",
+    words="Notified {customers:customer|customers} of incident {incident:id}",
 ):
     """Customers are told."""
 
@@ -192,14 +284,42 @@ class Notified(
 
     def apply(self, state: ProviderState, event: RecordedEvent) -> ProviderState:
         before = state.incidents[self.incident].notices
-        told = self.told("incident")
-        # In our order: canonical JSON sorts by name, and a fold must not depend on where it starts.
-        told["items"] = {item: self.items[item] for item in ITEMS if item in self.items}
-        notice = Notice(number=len(before) + 1, at=event.recorded_at, by=event.actor, **told)
+        notice = self.notice(len(before) + 1, event.recorded_at, event.actor)
         return self._set(state, notices=(*before, notice))
 
+    def notice(self, number: int, at: datetime, by: str) -> Notice:
+        """The notice, as sent at a moment (UTC) by somebody."""
+        told = self.told("incident")
+        # In our order: canonical JSON sorts by name, and a fold must not depend on where it starts.
+        told["items"] = {item: self.items[item] for item in _IN_ORDER if item in self.items}
+        return Notice(number=number, at=at, by=by, **told)
+
+
+class AwarenessCorrected(
+    _ProviderStep,
+    kind="incidents.awareness_corrected",
+    words="Corrected when it learnt of incident {incident:id} for {customers:customer|customers}: {moment}",
+):
+    """The provider learnt of it at another moment than stood on record."""
+
+    aware_at: Moment
+    customers: tuple[str, ...]
+    reason: str
+
+    def apply(self, state: ProviderState, event: RecordedEvent) -> ProviderState:
+        incident = state.incidents[self.incident]
+        correction = Correction(
+            at=event.recorded_at,
+            by=event.actor,
+            aware_at=self.aware_at,
+            before={c: incident.aware[c] for c in self.customers},
+            reason=self.reason,
+        )
+        aware = incident.aware | dict.fromkeys(self.customers, self.aware_at)
+        return self._set(state, aware=aware, corrections=(*incident.corrections, correction))
+
     def names(self, agreement: Agreement) -> dict[str, Value]:
-        return {"number": str(len(self.customers))}
+        return {"moment": minute(self.aware_at)}
 
 
 class Closed(_ProviderStep, kind="incidents.closed", words="Closed incident {incident:id}"):
@@ -209,6 +329,17 @@ class Closed(_ProviderStep, kind="incidents.closed", words="Closed incident {inc
 
     def apply(self, state: ProviderState, event: RecordedEvent) -> ProviderState:
         return self._set(state, closed_at=event.recorded_at, summary=self.summary)
+
+
+class Reopened(
+    _ProviderStep, kind="incidents.reopened", words="Opened incident {incident:id} again: {reason}"
+):
+    """There is more to tell after all, or something told was wrong."""
+
+    reason: str
+
+    def apply(self, state: ProviderState, event: RecordedEvent) -> ProviderState:
+        return self._set(state, closed_at=None)
 
 
 # --- the provider's commands ---------------------------------------------------------------------
@@ -251,6 +382,16 @@ class NotifyCustomers(Command, by="provider", action="govern"):
     files: tuple[FileRef, ...] = ()
 
 
+class CorrectAwareness(Command, by="provider", action="govern"):
+    """Put right when the provider learnt (UTC) that customers are concerned. Their hours follow; what stood
+    on record before is kept, and both are shown to them with the reason."""
+
+    incident: int
+    aware_at: datetime
+    customers: tuple[str, ...]
+    reason: str
+
+
 class CloseIncident(Command, by="provider", action="govern"):
     """Nothing more is to be told."""
 
@@ -258,16 +399,23 @@ class CloseIncident(Command, by="provider", action="govern"):
     summary: str
 
 
-ProviderStep = AddCustomers | NotifyCustomers | CloseIncident
+class ReopenIncident(Command, by="provider", action="govern"):
+    """Go on with a closed incident, to tell more or to put right what was told."""
+
+    incident: int
+    reason: str
+
+
+ProviderStep = AddCustomers | NotifyCustomers | CorrectAwareness | CloseIncident | ReopenIncident
 """What the provider can do with an incident on record."""
 
 
 # --- the steps that fit the provider's incidents ---------------------------------------------------
 
 PROVIDER_STAGES: dict[ProviderStatus, Stage] = {
-    "to_be_notified": Stage((NotifyCustomers, AddCustomers), "provider"),
-    "customers_notified": Stage((NotifyCustomers, AddCustomers, CloseIncident), "provider"),
-    "closed": Stage(),
+    "to_be_notified": Stage((NotifyCustomers, AddCustomers, CorrectAwareness), "provider"),
+    "customers_notified": Stage((NotifyCustomers, AddCustomers, CorrectAwareness, CloseIncident), "provider"),
+    "closed": Stage((ReopenIncident,)),
 }
 
 
@@ -279,7 +427,7 @@ def _provider_obstacle(
         waiting = len(incident.waiting)
         return refuse("not_notified", clause_of(incident.kind), "incident", customers=waiting)
     if step is CloseIncident and incident.missing:
-        missing = tuple(ITEMS[item] for item in incident.missing)
+        missing = tuple(incident.labels[item] for item in incident.missing)
         return refuse("not_told", clause_of(incident.kind), "incident", items=missing)
     return None
 
@@ -287,10 +435,11 @@ def _provider_obstacle(
 def _provider_misfit(
     step: type[Command], incident: Incident, state: ProviderState, context: Context
 ) -> Refusal:
-    if not PROVIDER_STAGES[provider_status(incident)].steps:
-        return refuse("not_open", CLAUSE, "incident", id=str(incident.id))
+    clause = clause_of(incident.kind)
+    if provider_status(incident) == "closed":
+        return refuse("not_open", clause, "incident", id=str(incident.id))
     said = _provider_obstacle(step, incident, state, context)
-    return said or refuse("does_not_fit", CLAUSE, "incident", id=str(incident.id))
+    return said or refuse("does_not_fit", clause, "incident", id=str(incident.id))
 
 
 PROVIDER_STEPS: Steps[Incident, ProviderState] = Steps(
@@ -326,7 +475,7 @@ def _record_incident(command: RecordIncident, state: ProviderState, context: Con
     title = checked_text(command.title, "title", clause, limit=MAX_TITLE)
     if not command.customers:
         raise refuse("no_customer", clause, "customers")
-    _check_awareness(command.aware_at, clause, context)
+    _check_awareness(command.aware_at, clause, context.now, context)
     _check_customers(command, clause, context)
     customers = tuple(sorted(command.customers))
     return [Recorded(incident_kind=command.kind, title=title, aware_at=command.aware_at, customers=customers)]
@@ -336,19 +485,23 @@ def _record_incident(command: RecordIncident, state: ProviderState, context: Con
 def _add_customers(command: AddCustomers, state: ProviderState, context: Context) -> list[Body]:
     """Further customers have hours of their own. Clause: 3.1(x), Sch. 3 1.4(iii)"""
     incident = _provider_taken(command, state, context)
+    clause = clause_of(incident.kind)
     new = tuple(sorted(c for c in command.customers if c not in incident.aware))
     if not new:
-        raise refuse("no_further_customer", CLAUSE, "customers")
-    _check_awareness(command.aware_at, clause_of(incident.kind), context)
-    _check_customers(command, clause_of(incident.kind), context)
+        raise refuse("no_further_customer", clause, "customers")
+    _check_awareness(command.aware_at, clause, context.now, context)
+    _check_customers(command, clause, context)
     return [Widened(incident=incident.id, aware_at=command.aware_at, customers=new)]
 
 
-def _check_awareness(at: datetime, clause: str, context: Context) -> None:
-    """When it was learnt of, from which the hours run. Clause: 3.1(x), Sch. 3 1.4(iii)"""
+def _check_awareness(at: datetime, clause: str, since: datetime, context: Context) -> None:
+    """When it was learnt of, from which the hours run: not to come, nor long before `since`.
+
+    Clause: 3.1(x), Sch. 3 1.4(iii)
+    """
     if at > context.now:
         raise refuse("aware_to_come", clause, "aware_at")
-    if at < context.now - OLDEST:
+    if at < since - OLDEST:
         raise refuse("aware_long_ago", clause, "aware_at")
 
 
@@ -361,14 +514,19 @@ def _check_customers(command: RecordIncident | AddCustomers, clause: str, contex
 @decide_provider.register
 def _notify_customers(command: NotifyCustomers, state: ProviderState, context: Context) -> list[Body]:
     """What is known, in time or with the reasons for the delay. Clause: 3.1(x), Sch. 3 1.4(iii)"""
+    return [_notice_of(command, state, context)]
+
+
+def _notice_of(command: NotifyCustomers, state: ProviderState, context: Context) -> Notified:
     incident = _provider_taken(command, state, context)
     clause = clause_of(incident.kind)
     told = tuple(sorted(command.customers))
     if not told or not set(told) <= set(incident.aware):
         raise refuse("no_customer_concerned", clause, "customers")
+    _check_items(command.items, incident.kind, clause)
     items: dict[Item, str] = {
         item: checked_text(text, item, clause)
-        for item in ITEMS
+        for item in ITEMS_OF[incident.kind]
         if (text := command.items.get(item, "").strip())
     }
     if not items:
@@ -382,7 +540,59 @@ def _notify_customers(command: NotifyCustomers, state: ProviderState, context: C
             hours = _term(incident.kind, context.agreement).value
             raise refuse("late", clause, "delay", hours=hours)
         delay = checked_reason(command.delay)
-    return [Notified(incident=incident.id, items=items, customers=told, delay=delay, files=command.files)]
+    return Notified(incident=incident.id, items=items, customers=told, delay=delay, files=command.files)
+
+
+def _check_items(items: Iterable[Item], kind: IncidentKind, clause: str) -> None:
+    """An ICT incident is not told in the items of a breach, nor the other way round. Clause: 3.1(x)"""
+    for item in items:
+        if item not in ITEMS_OF[kind]:
+            raise refuse("item_unfit", clause, item, kind=Label(kind, KIND_NAMES[kind]))
+
+
+def previewed(command: NotifyCustomers, state: ProviderState, context: Context) -> dict[str, Incident]:
+    """What each customer told would have before its eyes once a notice is sent: customer -> the incident as
+    `for_customer` gives it, the notice sent at the context's moment. Raises the Refusal of a notice that
+    cannot be sent as it is.
+
+    Clause: 3.1(x), Sch. 3 1.4(iii)
+    """
+    notified = _notice_of(command, state, context)
+    incident = state.incidents[command.incident]
+    sent = notified.notice(len(incident.notices) + 1, context.now, "")
+    after = ProviderState(incidents={incident.id: incident.but(notices=(*incident.notices, sent))})
+    return {c: for_customer(after, c)[incident.id] for c in notified.customers}
+
+
+@decide_provider.register
+def _correct_awareness(command: CorrectAwareness, state: ProviderState, context: Context) -> list[Body]:
+    """Another moment on record, from which the hours run; it is not after a notice that the provider gave,
+    since nobody tells what he does not know. The reason is asked for also where the new moment makes a notice
+    late: it stands for the reasons of the delay. Clause: 3.1(x), Sch. 3 1.4(iii)"""
+    incident = _provider_taken(command, state, context)
+    clause = clause_of(incident.kind)
+    if not command.customers or not set(command.customers) <= set(incident.aware):
+        raise refuse("no_customer_corrected", clause, "customers")
+    _check_awareness(command.aware_at, clause, min(incident.aware.values()), context)
+    firsts = [first for c in command.customers if (first := incident.first_notice(c))]
+    told = [first for first in firsts if first.at < command.aware_at]
+    if told:
+        raise refuse("aware_after_notice", clause, "aware_at", customers=len(told))
+    changed = tuple(sorted(c for c in command.customers if incident.aware[c] != command.aware_at))
+    if not changed:
+        raise refuse("aware_already", clause, "aware_at")
+    reason = checked_reason(command.reason, required_by=clause)
+    return [
+        AwarenessCorrected(incident=incident.id, aware_at=command.aware_at, customers=changed, reason=reason)
+    ]
+
+
+@decide_provider.register
+def _reopen_incident(command: ReopenIncident, state: ProviderState, context: Context) -> list[Body]:
+    """More is to be told, or what was told is put right. Clause: 3.1(x), Sch. 3 1.4(iii)"""
+    incident = _provider_taken(command, state, context)
+    reason = checked_reason(command.reason, required_by=clause_of(incident.kind))
+    return [Reopened(incident=incident.id, reason=reason)]
 
 
 @decide_provider.register
@@ -407,7 +617,7 @@ def _task(incident: Incident) -> Task:
 
 
 def provider_tasks(state: ProviderState, context: Context) -> Iterator[Task]:
-    """The hours that run, and incidents to be told more of. Clause: 3.1(x)"""
+    """The hours that run, and incidents to be told more of. Clause: 3.1(x), Sch. 3 1.4(iii)"""
     for incident in state.incidents.values():
         stands = provider_status(incident)
         base = replace(_task(incident), waits_for=PROVIDER_STAGES[stands].waits_for)
@@ -429,16 +639,22 @@ def provider_files(state: ProviderState) -> Iterator[FileRef]:
 
 
 def for_customer(state: ProviderState, customer_id: str) -> dict[int, Incident]:
-    """The incidents one customer was told of, with its own notices, and nothing of other customers.
+    """The incidents one customer was told of, with its own notices and corrections, and nothing of other
+    customers.
 
-    Clause: 3.1(x)
+    Clause: 3.1(x), Sch. 3 1.4(iii)
     """
     found = {}
     for i in state.incidents.values():
         own = tuple(n.but(customers=(customer_id,)) for n in i.notices if customer_id in n.customers)
         if own:
             aware = {customer_id: i.aware[customer_id]}
-            found[i.id] = i.but(aware=aware, notices=own, by="", summary="")
+            corrected = tuple(
+                c.but(before={customer_id: c.before[customer_id]}, by="")
+                for c in i.corrections
+                if customer_id in c.before
+            )
+            found[i.id] = i.but(aware=aware, notices=own, corrections=corrected, by="", summary="")
     return found
 
 
@@ -446,13 +662,42 @@ def for_customer(state: ProviderState, customer_id: str) -> dict[int, Incident]:
 
 Status = Literal["new_notice", "acknowledged"]
 STATUS: dict[Status, str] = worded(Status)
-Decision = Literal["undecided", "authority", "authority_and_people", "none"]
+Decision = Literal[
+    "undecided",
+    "authority",
+    "authority_and_people",
+    "competent",
+    "competent_and_clients",
+    "voluntary",
+    "voluntary_and_clients",
+    "clients",
+    "none",
+]
 DECISIONS: dict[Decision, str] = {
     "undecided": "Not decided yet",
-    "authority": "Notify the supervisory authority (Art. 33)",
-    "authority_and_people": "Notify the authority and the data subjects (Art. 33 and 34)",
+    "authority": "Notify the supervisory authority (Art. 33 GDPR)",
+    "authority_and_people": "Notify the authority and the data subjects (Art. 33 and 34 GDPR)",
+    "competent": "Report it to the competent authority (Art. 19(1) DORA)",
+    "competent_and_clients": "Report it to the competent authority and inform our clients "
+    "(Art. 19(1) and (3) DORA)",
+    "voluntary": "Notify the competent authority voluntarily (Art. 19(2) DORA)",
+    "voluntary_and_clients": "Notify the competent authority voluntarily and tell our clients how to protect "
+    "themselves (Art. 19(2) and (3) DORA)",
+    "clients": "Tell our clients how to protect themselves (Art. 19(3) DORA)",
     "none": "Notify nobody",
 }
+DECISIONS_OF: dict[IncidentKind, tuple[Decision, ...]] = {
+    "breach": ("authority", "authority_and_people", "none"),
+    "ict": ("competent", "competent_and_clients", "none"),
+    "threat": ("voluntary", "voluntary_and_clients", "clients", "none"),
+}
+"""What a customer can decide, by what happened."""
+_OWN_DUTY: dict[IncidentKind, tuple[str, str]] = {
+    "breach": (CONTROLLER_CLAUSE, RECORD_CLAUSE),
+    "ict": ("Art. 19(1) DORA", "Art. 17(2) DORA"),
+    "threat": ("Art. 19(2) DORA", "Art. 17(2) DORA"),
+}
+"""What the decision rests on, and what asks for a record also where nobody is notified."""
 
 
 class Handling(Record):
@@ -508,7 +753,7 @@ class Acknowledged(
 class Decided(
     _Step, kind="incidents.decided", words="Noted its decision on incident {incident:id}: {decided}"
 ):
-    """The controller's own decision whom to notify."""
+    """The customer's own decision whom to notify."""
 
     decision: Decision
     reason: str
@@ -532,7 +777,7 @@ class AcknowledgeNotice(Command, by="customer"):
 
 
 class RecordDecision(Command, by="customer"):
-    """Note the controller's own decision. It notifies nobody."""
+    """Note the customer's own decision. It notifies nobody."""
 
     incident: int
     decision: Decision
@@ -552,16 +797,20 @@ STAGES: dict[Status, Stage] = {
 
 
 def _misfit(step: type[Command], incident: Incident, state: State, context: Context) -> Refusal:
+    clause = clause_of(incident.kind)
     if step is AcknowledgeNotice and status(incident, state) == "acknowledged":
-        return refuse("acknowledged_already", CLAUSE, "notice")
-    return refuse("does_not_fit", CLAUSE, "incident", id=str(incident.id))
+        return refuse("acknowledged_already", clause, "notice")
+    return refuse("does_not_fit", clause, "incident", id=str(incident.id))
 
 
 STEPS: Steps[Incident, State] = Steps(
     lambda incident, state, context: STAGES[status(incident, state)], _misfit
 )
 steps_open = STEPS.open
-"""The steps that the context's side may take with an incident the customer was told of now. Clause: 3.1(x)"""
+"""The steps that the context's side may take with an incident the customer was told of now.
+
+Clause: 3.1(x), Sch. 3 1.4(iii)
+"""
 
 
 def _taken(command: Step, state: State, context: Context) -> Incident:
@@ -571,7 +820,7 @@ def _taken(command: Step, state: State, context: Context) -> Incident:
     if incident is None:
         raise refuse("unknown", CLAUSE, "incident")
     if isinstance(command, AcknowledgeNotice) and command.notice not in {n.number for n in incident.notices}:
-        raise refuse("unknown", CLAUSE, "notice")
+        raise refuse("unknown", clause_of(incident.kind), "notice")
     STEPS.check(command, incident, state, context)
     return incident
 
@@ -584,24 +833,30 @@ decide = rules()
 
 @decide.register
 def _acknowledge_notice(command: AcknowledgeNotice, state: State, context: Context) -> list[Body]:
-    """The customer has received a notice, and those before it. Clause: 3.1(x)"""
+    """The customer has received a notice, and those before it. Clause: 3.1(x), Sch. 3 1.4(iii)"""
     incident = _taken(command, state, context)
     if command.notice <= state.of(incident.id).seen:
-        raise refuse("acknowledged_already", CLAUSE, "notice")
+        raise refuse("acknowledged_already", clause_of(incident.kind), "notice")
     return [Acknowledged(incident=incident.id, notice=command.notice)]
 
 
 @decide.register
 def _record_decision(command: RecordDecision, state: State, context: Context) -> list[Body]:
-    """Whom the controller notifies; why, where nobody. Clause: 3.1(x), Art. 33(1) and 33(5) GDPR"""
+    """Whom the customer notifies of what happened; why, where nobody.
+
+    Clause: 3.1(x), Art. 33(1) and 33(5) GDPR; Art. 17(2) and 19 DORA (Regulation (EU) 2022/2554)
+    """
     incident = _taken(command, state, context)
-    decision = command.decision
+    decision, (duty, record) = command.decision, _OWN_DUTY[incident.kind]
     if decision not in DECISIONS or decision == "undecided":
-        raise refuse("no_decision", CONTROLLER_CLAUSE, "decision")
-    reason = checked_reason(command.reason, required_by=RECORD_CLAUSE if decision == "none" else None)
+        raise refuse("no_decision", duty, "decision")
+    if decision not in DECISIONS_OF[incident.kind]:
+        kind = Label(incident.kind, KIND_NAMES[incident.kind])
+        raise refuse("decision_unfit", duty, "decision", kind=kind)
+    reason = checked_reason(command.reason, required_by=record if decision == "none" else None)
     handling = state.of(incident.id)
     if (decision, reason) == (handling.decision, handling.reason):
-        raise refuse("noted_already", CLAUSE, "decision")
+        raise refuse("noted_already", duty, "decision")
     return [Decided(incident=incident.id, decision=decision, reason=reason)]
 
 
@@ -609,8 +864,9 @@ def _record_decision(command: RecordDecision, state: State, context: Context) ->
 
 
 def notices(state: State, context: Context) -> Iterator[Task]:
-    """Notices to acknowledge, and the controller's own 72 hours of Art. 33(1) GDPR, which run from its
-    own awareness: taken as the first notice. Clause: 3.1(x)"""
+    """Notices to acknowledge, and the controller's own time of Art. 33(1) GDPR (without undue delay and,
+    where feasible, within 72 hours), which runs from its own awareness: taken as the first notice, with EDPB
+    Guidelines 9/2022. Clause: 3.1(x), Sch. 3 1.4(iii), Art. 33(1) GDPR"""
     for incident in context.incidents.values():
         first = incident.notices[0].at
         base = replace(_task(incident), opened_at=first)
@@ -636,8 +892,8 @@ _ABOUT: dict[str, tuple[str, str]] = {
 }
 _NEXT_STEPS: dict[str, str] = {
     "acknowledge_notice": "Acknowledge the notice",
-    "notify_customers": "Notify the customers concerned ({customers})",
-    "record_decision": "Decide whom you notify",
+    "notify_customers": "Notify the customers concerned ({customers}) without undue delay",
+    "record_decision": "Decide whom you notify, without undue delay",
     "send_update": "Send an update",
     "update_or_close": "Update, or close it",
 }
@@ -647,7 +903,7 @@ PROVIDER_INCIDENTS = Subject(
     name="incidents",
     title="Incidents",
     state=ProviderState,
-    events=(Recorded, Widened, Notified, Closed),
+    events=(Recorded, Widened, Notified, AwarenessCorrected, Closed, Reopened),
     decide=decide_provider,
     steps_open=provider_steps_open,
     tasks=provider_tasks,

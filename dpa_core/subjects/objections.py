@@ -124,7 +124,8 @@ class State(Record):
 
 
 def resolution_ends(objection: Objection, agreement: Agreement) -> datetime:
-    """Until when both look for a way out, in UTC. Clause: Sch. 2 1.2"""
+    """Until when both look for a way out, in UTC. Counted from the objection: our reading, as the text does
+    not say when the days begin. Clause: Sch. 2 1.2"""
     return _resolution_ends(dates.local_day(objection.began), agreement)
 
 

@@ -22,6 +22,7 @@ TEXTS: dict[str, str] = {
     "cure": "The cure",
     "derogation": "The reason of the derogation",
     "description": "What is needed",
+    "duration": "The account of the duration",
     "duty": "What the law makes the provider do",
     "feature_name": "The feature’s name",
     "feature_purpose": "What the feature does",
@@ -39,7 +40,10 @@ TEXTS: dict[str, str] = {
     "opinion": "The opinion",
     "purpose": "The purpose",
     "remedy": "What was done",
+    "root_cause": "The account of the root cause",
     "scope": "The scope",
+    "services": "The account of the services",
+    "severity": "The account of the severity",
     "title": "The title",
 }
 """Texts that a person types, as a refusal begins with them."""

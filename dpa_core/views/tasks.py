@@ -157,11 +157,16 @@ def of_provider(
 
 
 def counted(file: ProviderFile, wanted: Wanted | None = None) -> pa.Table:
-    """How much of it is due when: subject, standing, due (the hour, in UTC), open."""
+    """How much of it is due when: subject, standing, due (the hour of the last moment in time, in UTC), open.
+
+    Not the hour of the first moment too late: that of what is due at half past midnight would count for the
+    day before.
+    """
     bind = Values()
     sql = (
         f"{_worded(file, wanted or Wanted(), bind)} "  # noqa: S608  # of constants, values are bound
-        "SELECT subject, standing, date_trunc('hour', due) AS due, count(*) AS open FROM found "
+        "SELECT subject, standing, date_trunc('hour', due - INTERVAL '1 microsecond') AS due, "
+        "count(*) AS open FROM found "
         "GROUP BY 1, 2, 3"
     )
     return _in_utc(file.ledger.table(sql, bind.values))

@@ -9,8 +9,8 @@ from dpa_core.subjects.retention import MonthlyUsage, Stored
 
 
 def monthly(file: CustomerFile, data_type: str) -> list[MonthlyUsage]:
-    """The figures of one data type, oldest month first, up to the file's moment."""
-    return [MonthlyUsage(*row) for row in file.reader.usage(data_type, file.now.date())]
+    """The figures of one data type, oldest month first, up to the day of the file's moment, in Stockholm."""
+    return [MonthlyUsage(*row) for row in file.reader.usage(data_type, local_day(file.now))]
 
 
 def stored(file: CustomerFile, data_type: str) -> Stored | None:

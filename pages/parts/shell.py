@@ -14,7 +14,7 @@ import streamlit as st
 
 from dpa_core import logs
 from dpa_core.access import Forbidden, Person, SignInAgain, may
-from dpa_core.application import AgreementMissing, CustomerFile, refuse
+from dpa_core.application import PAST_CLAUSE, AgreementMissing, CustomerFile, refuse
 from dpa_core.clock import end_of
 from dpa_core.subjects import registry
 from dpa_core.subjects.common import Refusal
@@ -252,7 +252,7 @@ def _moment(day: str | None, site: Site) -> datetime | None:
     try:
         return end_of(date.fromisoformat(day), now) or now
     except (ValueError, OverflowError):
-        raise refuse("no_date", "3.1(i)", "as_of", text=day[:40]) from None
+        raise refuse("no_date", PAST_CLAUSE, "as_of", text=day[:40]) from None
 
 
 def _forget() -> None:

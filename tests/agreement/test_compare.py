@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dpa_core.agreement import Difference, TextError, compare, load_all
+from dpa_core.agreement import Difference, TextError, compare, differences, load_all
 
 from .texts import REAL, write_text
 
@@ -44,6 +44,16 @@ def found(text, agreement=AGREEMENT):
     return {(d.table, d.row, d.field): (d.in_text, d.in_data) for d in compare(text, agreement)}
 
 
+def finds(text):
+    """Whether anything differs; the first is enough."""
+    return next(differences(text, AGREEMENT), None) is not None
+
+
+def of_tables(text, agreement=AGREEMENT):
+    """The differences in tables and terms; what a summary says of them may differ then as well."""
+    return [d for d in compare(text, agreement) if d.field not in ("summary", "name") or d.in_text]
+
+
 @every_text
 def test_text_and_data_say_the_same(text):
     assert compare(text, AGREEMENT) == []
@@ -54,7 +64,7 @@ def test_each_changed_word_is_found(text):
     for start, end in [*table_words(text), *term_words(text)]:
         for other in ("Qx", ""):
             changed = text[:start] + other + text[end:]
-            assert compare(changed, AGREEMENT), text[start - 30 : end + 30]
+            assert finds(changed), text[start - 30 : end + 30]
 
 
 @given(st.data())
@@ -63,7 +73,7 @@ def test_any_other_word_is_found(data):
     start, end = data.draw(st.sampled_from([*table_words(text), *term_words(text)]))
     word = data.draw(st.text(st.sampled_from("abcxyzABC019,.()+"), min_size=1, max_size=8))
     assume(word != text[start:end])
-    assert compare(text[:start] + word + text[end:], AGREEMENT)
+    assert finds(text[:start] + word + text[end:])
 
 
 @given(st.data())
@@ -72,7 +82,7 @@ def test_any_added_word_is_found(data):
     start, end = data.draw(st.sampled_from(list(table_words(text))))
     word = data.draw(st.text(st.sampled_from("abcxyzABC019,.()+"), min_size=1, max_size=8))
     for changed in (f"{text[:start]}{word} {text[start:]}", f"{text[:end]} {word}{text[end:]}"):
-        assert compare(changed, AGREEMENT)
+        assert finds(changed)
 
 
 @every_text
@@ -94,7 +104,7 @@ def test_any_added_word_is_found(data):
 )
 def test_a_difference_names_its_row_and_cell(text, row, old, new, field):
     line = next(x for x in text.splitlines() if x.startswith(row) and old in x)
-    (difference,) = compare(text.replace(line, line.replace(old, new)), AGREEMENT)
+    (difference,) = of_tables(text.replace(line, line.replace(old, new)))
     assert (difference.row, difference.field) == (row, field)
     assert difference.in_data is not None
     assert old.strip(", ") in difference.in_data
@@ -113,7 +123,7 @@ def test_a_row_that_only_the_text_has_is_found(text):
 @pytest.mark.parametrize("name", ["Infobip", "Amazon Web Services", "Support and Operational Data"])
 def test_a_row_that_only_the_data_has_is_found(text, name):
     line = next(x for x in text.splitlines() if x.startswith(name))
-    (difference,) = compare(text.replace(line + "\n", ""), AGREEMENT)
+    (difference,) = of_tables(text.replace(line + "\n", ""))
     assert difference.field == "row"
     assert difference.in_text is None
     assert difference.in_data == " ".join(line.split())
@@ -142,9 +152,9 @@ def test_a_row_that_stands_twice_is_found(text):
     ],
 )
 def test_a_changed_number_is_found(text, old, new, terms):
-    differences = compare(text.replace(old, new), AGREEMENT)
-    assert {d.row for d in differences} == terms
-    assert all(d.in_text is not None and new.split()[-2] in d.in_text for d in differences)
+    found = of_tables(text.replace(old, new))
+    assert {d.row for d in found} == terms
+    assert all(d.in_text is not None and new.split()[-2] in d.in_text for d in found)
 
 
 @pytest.mark.parametrize("term", AGREEMENT.terms, ids=lambda term: term.id)
@@ -172,8 +182,8 @@ def test_a_changed_term_in_the_data_is_found(term, change):
 def test_a_changed_sub_processor_in_the_data_is_found(change, field):
     rows = tuple(s.model_copy(update=change) if s.id == "openai" else s for s in AGREEMENT.sub_processors)
     for text in TEXTS.values():
-        differences = compare(text, AGREEMENT.model_copy(update={"sub_processors": rows}))
-        assert field in {d.field for d in differences}
+        found = compare(text, AGREEMENT.model_copy(update={"sub_processors": rows}))
+        assert field in {d.field for d in found}
 
 
 @every_text
@@ -196,6 +206,106 @@ def test_a_text_without_a_table_is_refused(text, pattern, message):
 def test_layout_does_not_matter(text):
     for change in (("\n", "\r\n"), (" ", "  "), (" ", "\u00a0"), ("\n", "\n\n")):
         assert compare(text.replace(*change), AGREEMENT) == []
+
+
+# --- summaries -----------------------------------------------------------------------------------
+
+LISTS = ("clauses", "terms", "measures", "certifications", "purposes", "data_subjects", "data_categories")
+
+
+def with_summary(of, id, summary, field="summary"):
+    """The agreement with another summary, or name, of one entry."""
+    parts = getattr(AGREEMENT, of)
+    assert any(p.id == id for p in parts)
+    changed = tuple(p.model_copy(update={field: summary}) if p.id == id else p for p in parts)
+    return AGREEMENT.model_copy(update={of: changed})
+
+
+SUMMARIES = [(of, p.id, p.summary) for of in LISTS for p in getattr(AGREEMENT, of)]
+
+
+def test_every_number_and_name_added_to_a_summary_is_found():
+    added = [
+        ("It is 97.", "97"),
+        ("It is ninety-seven.", "97"),
+        ("It is (xxii).", "(xxii)"),
+        ("It is 2099/1.", "2099/1"),
+        ("So says the Zaragoza accord.", "Zaragoza"),
+    ]
+    for number, (of, id, summary) in enumerate(SUMMARIES):
+        more, missing = added[number % len(added)]
+        (difference,) = compare(TEXTS["spaces"], with_summary(of, id, f"{summary} {more}"))
+        assert (difference.row, difference.field, difference.in_data) == (id, "summary", missing)
+        assert difference.in_text is None
+
+
+@every_text
+@pytest.mark.parametrize(
+    ("of", "id", "old", "new", "clause", "missing"),
+    [
+        ("clauses", "3.1(x)", "72 hours", "48 hours", "3.1(x)", "48"),
+        ("clauses", "3.1(x)", "33(3)", "34(3)", "3.1(x)", "34"),
+        ("clauses", "3.1(ix)", "ten business", "twelve business", "3.1(ix)", "12"),
+        ("clauses", "3.1(xii)", "60 days", "30 days", "3.1(xii)", "30"),
+        ("clauses", "3.1(xiii)", "(xii)", "(v)", "3.1(xiii)", "(v)"),
+        ("clauses", "3.1(vii)", "2021/914", "2021/915", "3.1(vii)", "2021/915"),
+        ("clauses", "Sch. 3 1.1", "27001", "27701", "Sch. 3 1.1", "27701"),
+        ("clauses", "1.1", "556755-6559", "556755-6558", "1.1", "556755-6558"),
+        ("clauses", "3.1(iii)", "GDPR", "DORA", "3.1(iii)", "DORA"),
+        ("terms", "assistance", "32 to 36", "32 to 37", "3.1(ix)", "37"),
+        ("certifications", "iso_27001", "ISMS", "QMS", "Sch. 3 1.1", "QMS"),
+    ],
+)
+def test_what_a_summary_says_otherwise_names_clause_and_entry(text, of, id, old, new, clause, missing):
+    summary = next(s for o, i, s in SUMMARIES if (o, i) == (of, id))
+    assert old in summary
+    (difference,) = compare(text, with_summary(of, id, summary.replace(old, new, 1)))
+    assert difference == Difference(clause, id, "summary", None, missing)
+
+
+@every_text
+@pytest.mark.parametrize(
+    ("of", "id", "name"),
+    [("certifications", "iso_9001", "ISO 9002"), ("purposes", "security", "Safety Rules")],
+)
+def test_a_name_that_is_the_texts_own_is_looked_for_too(text, of, id, name):
+    found = compare(text, with_summary(of, id, name, "name"))
+    assert {(d.row, d.field) for d in found} == {(id, "name")}
+
+
+@every_text
+@pytest.mark.parametrize("field", ["name", "registration_number", "address", "contact", "website"])
+def test_the_provider_is_looked_for_as_it_is_written(text, field):
+    other = AGREEMENT.processor.model_copy(update={field: "another.example"})
+    found = compare(text, AGREEMENT.model_copy(update={"processor": other}))
+    assert Difference("The agreement", "processor", field, None, "another.example") in found
+
+
+@every_text
+def test_a_number_must_stand_in_its_own_clause(text):
+    # 60 days are in the agreement, but not in the clause on the return of data.
+    summary = next(s for o, i, s in SUMMARIES if i == "3.1(xi)").replace("14 days", "60 days")
+    (difference,) = compare(text, with_summary("clauses", "3.1(xi)", summary))
+    assert difference == Difference("3.1(xi)", "3.1(xi)", "summary", None, "60")
+
+
+@every_text
+@pytest.mark.parametrize("clause", AGREEMENT.clauses, ids=lambda c: c.id)
+def test_a_clause_that_does_not_begin_as_we_have_it_is_found(text, clause):
+    (difference, *_) = compare(text, with_summary("clauses", clause.id, "Quite another beginning", "opening"))
+    assert (difference.row, difference.field) == (clause.id, "opening")
+    assert difference.in_data == "Quite another beginning"
+
+
+def test_a_clause_that_does_not_say_how_it_begins_is_looked_for_anywhere():
+    bare = with_summary("clauses", "3.1(xi)", None, "opening")
+    assert compare(TEXTS["spaces"], bare) == []
+    summary = "Within 60 days, or within 61."
+    changed = tuple(
+        c.model_copy(update={"summary": summary}) if c.id == "3.1(xi)" else c for c in bare.clauses
+    )
+    (difference,) = compare(TEXTS["spaces"], bare.model_copy(update={"clauses": changed}))
+    assert difference.in_data == "61"
 
 
 def test_a_difference_is_one_line():

@@ -366,7 +366,7 @@ def test_an_incident_from_the_clock_to_the_customers_decision(sign_in: SignIn, n
     anna.sees("Not known yet. An update follows.")
     send(anna, "Acknowledge the notice")
     press(anna, "Note our decision")
-    tick(anna, "Notify the supervisory authority (Art. 33)")
+    tick(anna, "Notify the supervisory authority (Art. 33 GDPR)")
     confirm(anna, "Note the decision")
     anna.does_not_see("Not decided yet")
     anna.open("/notices")  # nothing of it here, nor of others' incidents
@@ -379,7 +379,7 @@ def test_hours_that_run_out_ask_for_the_reasons(sign_in: SignIn) -> None:
     eva.open("/incidents?customer=nordfrakt")
     eva.sees("Overdue: ")
     press(eva, "Notify the customers")
-    write(eva, "(i) Nature of the breach", "Calls could not be routed.")
+    write(eva, "What happened", "Calls could not be routed.")
     eva.click("Notify")
     eva.sees("Give the reasons for the delay")
     write(eva, "Reasons for the delay, told with the notice", "The cause was unclear.")

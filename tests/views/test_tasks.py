@@ -87,7 +87,7 @@ def test_an_incident_is_open_for_those_told_only(application, people):
     govern(application, people.eva, incidents.NotifyCustomers(incident, told, ("nordfrakt",)))
     assert {tasks.what(t) for t in items(application, people.anna)} == {
         "Personal data breach: Leak · Acknowledge the notice",
-        "Personal data breach: Leak · Decide whom you notify",
+        "Personal data breach: Leak · Decide whom you notify, without undue delay",
     }
     assert items(application, people.henrik, "solsidan") == []
 
