@@ -22,7 +22,9 @@ def deletion_certificate(order: data_return.Order, customer: str, agreement: Agr
         raise ValueError("nothing was deleted")
     names = {c.id: c.name for c in agreement.data_categories}
     why = (
-        "Assumed under clause 3.1(xi), as no return was asked for in time after the end of the agreement"
+        "Assumed under clause 3.1(xi) from "
+        f"{minute_in_full(data_return.since(order, agreement))} on, as no return was asked for in time after "
+        "the end of the agreement"
         if order.assumed
         else f"Instruction {order.id} of {minute_in_full(order.at)} by {order.by}"
     )

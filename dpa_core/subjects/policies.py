@@ -66,7 +66,7 @@ def _withdrawn_instruction(command: AnswerFlag, state: CustomerState, context: C
     if command.confirm or flag is None:
         return Effects()
     switches = state.features.switches.items()
-    on = {id: False for id, s in switches if s.on and s.sequence == flag.instruction}
+    on = {id: False for id, s in switches if id in context.features_on and s.sequence == flag.instruction}
     waiting = [
         CancelShortening(p.data_type.id, command.reason)
         for p in retention.periods(state.retention, context.agreement, context.now)

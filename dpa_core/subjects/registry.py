@@ -18,6 +18,7 @@ from dpa_core.subjects import (
     audits,
     customers,
     data_return,
+    dates,
     features,
     grants,
     incidents,
@@ -42,7 +43,7 @@ from dpa_core.subjects.snapshots import State as _Snapshots
 from dpa_core.subjects.sub_processors import State as _SubProcessors
 from dpa_core.subjects.subject import Body, Command, Context, Shelf, Subject, Task
 
-STATE_SCHEMA = 6
+STATE_SCHEMA = 7
 """Raised whenever the folded state, or what else lies beside the heads, changes its shape: what belongs to a
 head with an older number is made anew."""
 
@@ -314,13 +315,18 @@ def context_of(
     `bound`: the version that the customer is bound to, as published.
     """
     agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
+    began, end = state.customer.since, state.data_return.termination
+    ended = end is not None and data_return.is_over(end, now)
     return Context(
         agreement=agreement,
         now=now,
         side=side,
         customer_id=customer_id,
         sequence=sequence,
-        features_on=state.features.on,
+        features_on=frozenset() if ended else state.features.on,
+        opened_on=dates.local_day(began) if began else None,
+        ends_on=end.on if end else None,
+        all_deleted=ended and data_return.all_deleted(state.data_return, agreement),
         held=retention.held(state.retention, agreement),
         changes=provider.sub_processors.published,
         incidents=incidents.for_customer(provider.incidents, customer_id),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, dataclass_transform
 
 from dpa_core.agreement import Agreement
 from dpa_core.locale import Value, fill
+from dpa_core.subjects import dates
 from dpa_core.subjects.common import FileRef, Record, RecordedEvent, Refusal, Side
 
 if TYPE_CHECKING:  # for the types of what a context carries; at run time no subject knows another
@@ -140,7 +141,13 @@ class Context:
     sequence: int = 0
     """The last entry of the ledger."""
     features_on: frozenset[str] = frozenset()
-    """Identifiers of the customer's features that are on."""
+    """Identifiers of the customer's features that are on; none from the end of the agreement on."""
+    opened_on: date | None = None
+    """The day in Stockholm on which the customer was opened here."""
+    ends_on: date | None = None
+    """The last day of the agreement in Stockholm, where its end is recorded."""
+    all_deleted: bool = False
+    """The agreement has ended, and all data is recorded as deleted since: nothing is processed any more."""
     held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Data category -> names of its data types under a legal hold."""
     changes: Mapping[int, Published] = field(default_factory=dict)
@@ -151,6 +158,12 @@ class Context:
     """The entry that the command is about (`Command.cited_entry`); None where there is none."""
     existing_customers: frozenset[str] = frozenset()
     """Those of `Command.named_customers` that exist."""
+
+    @property
+    def ended(self) -> date | None:
+        """The last day of the agreement, where it is over at `now`; None while the agreement runs."""
+        over = self.ends_on is not None and self.now >= dates.end_of(self.ends_on)
+        return self.ends_on if over else None
 
 
 # --- open tasks and the steps that fit -----------------------------------------------------------

@@ -64,6 +64,12 @@ PINNED = {
         73,
         "73fa34641f4ad2af992972e229d4119b7e896033f737cfc8d693b5838405f28e",
     ),
+    # With who ended the agreement, what that corrects, and the end before an assumed deletion.
+    7: (
+        "340318239f149811f5b5ce02ab06d37ba35da5a3cced31d67a53b8a696299364",
+        77,
+        "9ba084af07405523be0d77e8526c09ff82eb20c9b86e28752614bb552dbe5330",
+    ),
 }
 """By schema number: the digest of the state's own schema, a number of lines, and the digest of what those
 first lines of `events.jsonl` fold to. Lines are added at the end, so that they leave it as it is."""
