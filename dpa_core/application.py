@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache, partial, wraps
 from hashlib import sha256
 from inspect import signature
@@ -56,6 +56,7 @@ from dpa_core.ledger.losses import STATE, STORE
 from dpa_core.ledger.store import USAGE_CHOSEN
 from dpa_core.ledger.verify import Part, parts
 from dpa_core.ledger.verify import verify_part as verify_ledgers
+from dpa_core.locale import last_day
 from dpa_core.people import PREFIX, Account, Entry, Name, People
 from dpa_core.readers import CustomerReader, PortfolioReader
 from dpa_core.remembered import Parsed, bytes_of
@@ -1211,6 +1212,17 @@ class Application:
                 return list(self._query_directory(self._openings, text, limit))
             return list(self._listed(self._openings, text, limit))
         return list(self._query_directory(self._openings, text, limit, person.customer_ids))
+
+    def ends(self, person: Person, customer_ids: Sequence[str]) -> dict[str, date]:
+        """The last day of the agreement of those customers whose end is recorded, as far as the person may
+        open them; by identifier."""
+        person, _ = self._enter(person)
+        mine = [id for id in customer_ids if may(person, "read", id).allowed]
+        sql = (
+            "SELECT customer_id, ends_at FROM facts "
+            "WHERE ends_at IS NOT NULL AND customer_id = ANY(CAST($1 AS VARCHAR[]))"
+        )
+        return {id: last_day(at.replace(tzinfo=UTC)) for id, at in self.ledger.rows(sql, [mine])}
 
     def _query_directory(
         self, _openings: int, text: str, limit: int, among: Sequence[str] | None = None

@@ -133,6 +133,8 @@ class Live:
     """Not open for a customer that has objected to the change."""
     last: datetime | None
     """The last moment in time, in UTC."""
+    all_gone: str
+    """What `gone` says of a customer for whom nothing is processed any more: it is told nothing."""
 
 
 SORTED_BY = {
@@ -155,28 +157,42 @@ _TOLD = (
 )
 _OWN_HOURS = f"t.first_at + {_HOURS} * INTERVAL '1 hour' - INTERVAL '1 microsecond'"
 
+
+def as_counted(now: str, of: str) -> str:
+    """The customers of a condition as lists count them at a moment, both in SQL: from the end of the
+    agreement on nothing is on, and what is recorded as deleted since is gone."""
+    over = f"(ends_at IS NOT NULL AND ends_at <= CAST({now} AS TIMESTAMP))"
+    return (
+        f"SELECT customer_id, name, sort_name, agreement_version, last_review, ends_at, "  # noqa: S608  # of constants
+        f"CASE WHEN {over} THEN '' ELSE features_on END AS features_on, "
+        f"CASE WHEN {over} THEN 0 ELSE features END AS features, "
+        f"CASE WHEN {over} THEN gone ELSE '' END AS gone FROM facts WHERE {of}"
+    )
+
+
+_MINE = "(CAST($1 AS BOOLEAN) OR customer_id = ANY(CAST($2 AS VARCHAR[])))"
+
 # Everything open, a row each: what a customer's own ledger says, what the provider told all, and incidents.
 _OPEN = f"""live AS (
     SELECT unnest(CAST($3 AS VARCHAR[])) AS version, unnest(CAST($4 AS BIGINT[])) AS change,
     unnest(CAST($5 AS BOOLEAN[])) AS until_objected, unnest(CAST($6 AS TIMESTAMP[])) AS last,
-    unnest(CAST($7 AS INTEGER[])) AS place
-), mine AS (
-    SELECT * FROM facts WHERE CAST($1 AS BOOLEAN) OR customer_id = ANY(CAST($2 AS VARCHAR[]))
+    unnest(CAST($7 AS INTEGER[])) AS place, unnest(CAST($9 AS VARCHAR[])) AS all_gone
+), mine AS ({as_counted("$8", _MINE)}
 ), open_tasks AS (
-    SELECT customer_id, subject, about AS code, key, CAST(NULL AS INTEGER) AS place, {_LAST} AS last
-    FROM tasks WHERE (begins IS NULL OR begins <= CAST($8 AS TIMESTAMP))
+    SELECT customer_id, subject, about AS code, key, CAST(NULL AS INTEGER) AS place, {_LAST} AS last,
+    opened_at AS began FROM tasks WHERE (begins IS NULL OR begins <= CAST($8 AS TIMESTAMP))
     AND (ends IS NULL OR CAST($8 AS TIMESTAMP) < ends)
     UNION ALL
-    SELECT f.customer_id, 'objections', '', '', l.place, l.last
+    SELECT f.customer_id, 'objections', '', '', l.place, l.last, NULL
     FROM mine AS f JOIN live AS l ON l.version = f.agreement_version
     LEFT JOIN answers AS a
     ON a.customer_id = f.customer_id AND a.subject = 'objections' AND a.about = l.change
-    WHERE NOT (l.until_objected AND a.about IS NOT NULL)
+    WHERE NOT (l.until_objected AND a.about IS NOT NULL) AND f.gone <> l.all_gone
     UNION ALL
-    SELECT t.customer_id, 'incidents', 'breach', CAST(t.incident AS VARCHAR), NULL, NULL
+    SELECT t.customer_id, 'incidents', 'breach', CAST(t.incident AS VARCHAR), NULL, NULL, t.first_at
     {_TOLD} WHERE a.seen IS NULL OR a.seen < t.last_notice
     UNION ALL
-    SELECT t.customer_id, 'incidents', 'breach', CAST(t.incident AS VARCHAR), NULL, {_OWN_HOURS}
+    SELECT t.customer_id, 'incidents', 'breach', CAST(t.incident AS VARCHAR), NULL, {_OWN_HOURS}, t.first_at
     {_TOLD} WHERE t.own_decision AND NOT coalesce(a.decided, FALSE)
 ), waiting AS (
     SELECT customer_id, count(*) AS open, min(last) AS next_due FROM open_tasks GROUP BY customer_id
@@ -191,22 +207,24 @@ class PortfolioReader:
     _customer_ids: tuple[str, ...] | None
     """None: every customer."""
 
-    def groups(self) -> list[tuple[str, str, int]]:
-        """How many customers have which features on under which version of the agreement: version,
-        identifiers in order with commas between, number."""
-        return self._rows(
-            f"SELECT agreement_version, features_on, count(*) FROM facts WHERE {self._mine} GROUP BY 1, 2",  # noqa: S608  # of constants
+    def groups(self, now: datetime) -> list[tuple[str, str, str, int]]:
+        """How many customers have which features on under which version of the agreement, and which data is
+        gone since its end: version, identifiers in order with commas between, likewise, number."""
+        sql = (
+            f"SELECT agreement_version, features_on, gone, count(*) FROM ({as_counted('$3', _MINE)}) AS f "  # noqa: S608  # of constants
+            "GROUP BY 1, 2, 3"
         )
+        return self._ledger.rows(sql, [*self._values, utc(now)])
 
     def never_reviewed(self) -> int:
         """How many of these customers were never reviewed."""
-        sql = f"SELECT count(*) FROM facts WHERE {self._mine} AND last_review IS NULL"  # noqa: S608  # of constants
+        sql = f"SELECT count(*) FROM facts WHERE {_MINE} AND last_review IS NULL"  # noqa: S608  # of constants
         return int(self._ledger.rows(sql, self._values)[0][0])
 
     def page(
         self,
         live: Sequence[Live],
-        exposure: Mapping[tuple[str, str], tuple[int, int]],
+        exposure: Mapping[tuple[str, str, str], tuple[int, int]],
         now: datetime,
         *,
         text: str,
@@ -215,26 +233,27 @@ class PortfolioReader:
         limit: int,
         offset: int,
     ) -> list[tuple[Any, ...]]:
-        """A part of the list: identifier, name, version, features on, last review, next due, open tasks.
+        """A part of the list: identifier, name, version, features on, data gone, end of the agreement, last
+        review, next due, open tasks.
 
-        `exposure`: by version and features on, the number of sub-processors and of third countries.
+        `exposure`: by version, features on and data gone, the number of sub-processors and third countries.
         `text`: a part of the name or identifier, in lower case. `order`: of `SORTED_BY`.
         """
         way = "DESC" if descending else "ASC"
         sql = (
-            f"WITH {_OPEN}, exposure AS (SELECT unnest(CAST($9 AS VARCHAR[])) AS agreement_version, "  # noqa: S608  # of constants
-            "unnest(CAST($10 AS VARCHAR[])) AS features_on, unnest(CAST($11 AS INTEGER[])) AS number, "
-            "unnest(CAST($12 AS INTEGER[])) AS outside) "
-            "SELECT f.customer_id, f.name, f.agreement_version, f.features_on, f.last_review, w.next_due, "
-            "coalesce(w.open, 0) FROM mine AS f LEFT JOIN waiting AS w USING (customer_id) "
-            "JOIN exposure AS e USING (agreement_version, features_on) "
-            "WHERE strpos(f.sort_name, $13) > 0 OR strpos(f.customer_id, $13) > 0 "
-            f"ORDER BY {SORTED_BY[order]} {way} NULLS LAST, f.sort_name, f.customer_id LIMIT $14 OFFSET $15"
+            f"WITH {_OPEN}, exposure AS (SELECT unnest(CAST($10 AS VARCHAR[])) AS agreement_version, "  # noqa: S608  # of constants
+            "unnest(CAST($11 AS VARCHAR[])) AS features_on, unnest(CAST($12 AS VARCHAR[])) AS gone, "
+            "unnest(CAST($13 AS INTEGER[])) AS number, unnest(CAST($14 AS INTEGER[])) AS outside) "
+            "SELECT f.customer_id, f.name, f.agreement_version, f.features_on, f.gone, f.ends_at, "
+            "f.last_review, w.next_due, coalesce(w.open, 0) "
+            "FROM mine AS f LEFT JOIN waiting AS w USING (customer_id) "
+            "JOIN exposure AS e USING (agreement_version, features_on, gone) "
+            "WHERE strpos(f.sort_name, $15) > 0 OR strpos(f.customer_id, $15) > 0 "
+            f"ORDER BY {SORTED_BY[order]} {way} NULLS LAST, f.sort_name, f.customer_id LIMIT $16 OFFSET $17"
         )
         keys = list(exposure)
         columns = [
-            [version for version, _ in keys],
-            [on for _, on in keys],
+            *([key[part] for key in keys] for part in range(3)),
             [exposure[key][0] for key in keys],
             [exposure[key][1] for key in keys],
         ]
@@ -243,20 +262,22 @@ class PortfolioReader:
     def found(self, text: str) -> int:
         """How many have a text, in lower case, in their name or identifier."""
         sql = (
-            f"SELECT count(*) FROM facts WHERE {self._mine} "  # noqa: S608  # of constants
+            f"SELECT count(*) FROM facts WHERE {_MINE} "  # noqa: S608  # of constants
             "AND (strpos(sort_name, $3) > 0 OR strpos(customer_id, $3) > 0)"
         )
         return int(self._ledger.rows(sql, [*self._values, text])[0][0])
 
     def falling_due(
         self, live: Sequence[Live], now: datetime, limit: int
-    ) -> list[tuple[str, str, str, str, int | None, datetime]]:
-        """What has a date, what comes first coming first: customer, its name, subject, key of the task (or
-        the incident, or empty), place in `live`, last moment in time."""
+    ) -> list[tuple[str, str, str, str, int | None, datetime | None]]:
+        """What is open, by its date, or else by the day it began, what comes first coming first: customer,
+        its name, subject, key of the task (or the incident, or empty), place in `live`, last moment in time
+        (None: without a date)."""
         sql = (
             f"WITH {_OPEN} SELECT customer_id, f.name, o.subject, o.key, o.place, o.last "  # noqa: S608  # of constants
-            "FROM open_tasks AS o JOIN mine AS f USING (customer_id) WHERE o.last IS NOT NULL "
-            "ORDER BY o.last, f.sort_name, customer_id, o.subject, o.key, o.place LIMIT $9"
+            "FROM open_tasks AS o JOIN mine AS f USING (customer_id) "
+            "ORDER BY coalesce(o.last, o.began) NULLS LAST, f.sort_name, customer_id, o.subject, o.key, "
+            "o.place LIMIT $10"
         )
         return self._ledger.rows(sql, [*self._values, *_live(live, now), limit])
 
@@ -275,17 +296,10 @@ class PortfolioReader:
         """Open tasks by customer and key, as they lie beside the heads."""
         wanted = list(keys)
         sql = (
-            f"SELECT * FROM tasks WHERE {self._mine} AND customer_id = ANY(CAST($3 AS VARCHAR[])) "  # noqa: S608  # of constants
+            f"SELECT * FROM tasks WHERE {_MINE} AND customer_id = ANY(CAST($3 AS VARCHAR[])) "  # noqa: S608  # of constants
             "AND key = ANY(CAST($4 AS VARCHAR[]))"
         )
         return self._ledger.table(sql, [*self._values, [c for c, _ in wanted], [k for _, k in wanted]])
-
-    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return self._ledger.rows(sql, self._values)
-
-    @property
-    def _mine(self) -> str:
-        return "(CAST($1 AS BOOLEAN) OR customer_id = ANY(CAST($2 AS VARCHAR[])))"
 
     @property
     def _values(self) -> list[Any]:
@@ -293,7 +307,7 @@ class PortfolioReader:
 
 
 def _live(live: Sequence[Live], now: datetime) -> list[Any]:
-    """The parameters 3 to 8 of `_OPEN`."""
+    """The parameters 3 to 9 of `_OPEN`."""
     return [
         [x.version for x in live],
         [x.change for x in live],
@@ -301,4 +315,5 @@ def _live(live: Sequence[Live], now: datetime) -> list[Any]:
         [utc(x.last) if x.last else None for x in live],
         list(range(len(live))),
         utc(now),
+        [x.all_gone for x in live],
     ]

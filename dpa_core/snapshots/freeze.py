@@ -23,9 +23,9 @@ def freeze(file: CustomerFile) -> model.Snapshot:
     periods = retention.periods(state.retention, a, file.now)
     named = [s.sequence for s in state.features.switches.values()]
     head, reasons = _entries(file, [*named, *(p.sequence for p in periods if p.sequence)])
-    engaged = features.engaged(state.features.on, a)
+    engaged = features.engaged_now(file.context)
     because = {
-        s.id: tuple(f.name for f in a.features if f.id in s.features and f.id in state.features.on)
+        s.id: tuple(f.name for f in a.features if f.id in s.features and f.id in file.context.features_on)
         for s in engaged
     }
     began = state.customer.since
@@ -61,7 +61,7 @@ def _feature(f: Feature, file: CustomerFile, reasons: dict[int, str]) -> model.F
     return model.Feature(
         id=f.id,
         name=f.name,
-        on=f.id in file.state.features.on,
+        on=f.id in file.context.features_on,
         set=_stamp(switch.since, file.who(switch.by), switch.sequence, reasons) if switch else None,
         data_categories=tuple(file.agreement.data_category(c).name for c in f.data_categories),
         data_categories_basis=f.data_categories_basis,

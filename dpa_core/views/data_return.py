@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 from dpa_core import documents
 from dpa_core.application import CustomerFile
 from dpa_core.downloads import File
+from dpa_core.locale import day
+from dpa_core.subjects import dates
 from dpa_core.subjects.data_return import Order
+
+
+def end_in_words(last: date, now: datetime) -> str:
+    """How an agreement stands whose end is recorded: `Ends on 3 Nov 2026`, and `Ended on` once it has."""
+    return f"{'Ended' if now >= dates.end_of(last) else 'Ends'} on {day(last)}"
 
 
 def deletion_certificate(file: CustomerFile, order: Order) -> File:

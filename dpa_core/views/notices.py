@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from dpa_core.agreement import Agreement, Feature, SubProcessor
 from dpa_core.application import CustomerFile, ProviderFile
 from dpa_core.facts import OBJECTIONS
+from dpa_core.ledger.database import utc
+from dpa_core.readers import as_counted
 from dpa_core.subjects import features, objections, sub_processors
 from dpa_core.subjects.features import Transfer
 from dpa_core.subjects.objections import Objection, Standing
@@ -75,7 +77,7 @@ def notices(file: CustomerFile) -> list[Notice]:
             Notice(
                 published=p,
                 standing=objections.standing(p, state, agreement, file.now),
-                effect=effect(p.change, file.state.features.on, before),
+                effect=effect(p.change, file.context.features_on, before),
                 objection=objection,
                 objection_ends=objections.objection_ends(p, agreement),
                 resolution_ends=objections.resolution_ends(objection, agreement) if objection else None,
@@ -98,17 +100,18 @@ def touched(
     file: ProviderFile, change: Change, most: int
 ) -> tuple[int, list[tuple[str, str, tuple[str, ...]]]]:
     """How many customers a change touches, and the first of them by name: identifier, name, and names of
-    their features that it touches. A core sub-processor's touches every customer.
+    their features that it touches. A core sub-processor's touches every customer whose data is there.
     """
     agreement = file.agreement
     ids = change.features_of(agreement)
     sql = (
-        "FROM facts WHERE CAST($1 AS BOOLEAN) "
+        f"FROM ({as_counted('$3', 'TRUE')}) AS f WHERE (CAST($1 AS BOOLEAN) AND gone <> $4) "
         "OR CAST(string_to_array(features_on, ',') AS VARCHAR[]) && CAST($2 AS VARCHAR[])"
     )
-    values = [not ids, list(ids)]
+    all_gone = ",".join(sorted(c.id for c in agreement.data_categories))
+    values = [not ids, list(ids), utc(file.now), all_gone]
     ((number,),) = file.ledger.rows(f"SELECT count(*) {sql}", values)
-    first = f"SELECT customer_id, name, features_on {sql} ORDER BY sort_name, customer_id LIMIT $3"
+    first = f"SELECT customer_id, name, features_on {sql} ORDER BY sort_name, customer_id LIMIT $5"
 
     def touching(on: str) -> tuple[str, ...]:
         return tuple(agreement.feature(f).name for f in ids if f in on.split(","))

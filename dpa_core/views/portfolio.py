@@ -17,7 +17,7 @@ from typing import Literal
 
 from dpa_core.agreement import Agreement
 from dpa_core.application import Portfolio
-from dpa_core.locale import local_day
+from dpa_core.locale import last_day, local_day
 from dpa_core.readers import Live
 from dpa_core.subjects import features, incidents, objections
 from dpa_core.subjects.subject import Context, Task
@@ -50,6 +50,8 @@ class Line:
 
     customer_id: str
     name: str
+    ends_on: date | None
+    """The last day of its agreement, where its end is recorded; nothing is on after it."""
     on: frozenset[str]
     sub_processors: int
     places: tuple[str, ...]
@@ -74,12 +76,12 @@ class Totals:
 
 @dataclass(frozen=True)
 class Due:
-    """Something with a date. `last`: the last moment in time, in UTC."""
+    """Something open. `last`: the last moment in time, in UTC; None: without a date."""
 
     customer_id: str
     customer: str
     task: Task
-    last: datetime
+    last: datetime | None
 
 
 @dataclass(frozen=True)
@@ -116,14 +118,17 @@ class Overview:
         name: str,
         version: str,
         on: str,
+        gone: str,
+        ends_at: datetime | None,
         reviewed: datetime | None,
         due: datetime | None,
         number: int,
     ) -> Line:
-        x = self._exposure[version, on]
+        x = self._exposure[version, on, gone]
         return Line(
             customer_id=customer_id,
             name=name,
+            ends_on=last_day(_utc(ends_at)) if ends_at else None,
             on=_ids(on),
             sub_processors=x.sub_processors,
             places=x.places,
@@ -146,7 +151,7 @@ class Overview:
     def adoption(self) -> Counter[str]:
         """How many customers have each feature on, by its identifier."""
         counted: Counter[str] = Counter()
-        for (_, on), number in self._groups.items():
+        for (_, on, _), number in self._groups.items():
             counted.update(dict.fromkeys(_ids(on), number))
         return counted
 
@@ -158,18 +163,20 @@ class Overview:
         return counted
 
     def falling_due(self, most: int = DUE) -> list[Due]:
-        """What has a date, over all customers, what comes first coming first."""
+        """What is open over all customers, what is due first coming first; what has no date stands among it
+        by the day it began."""
         reader, now = self.file.reader, self.file.now
         rows = reader.falling_due(self._live, now, most)
         own = {
             (id, task.key): task
             for id, task in tasks.from_rows(reader.tasks((row[0], row[3]) for row in rows))
-            if task.stands(now) and task.due
+            if task.stands(now)
         }
-        return [
-            Due(id, name, self._task(id, subject, key, place, own), _utc(last))
-            for id, name, subject, key, place, last in rows
-        ]
+        found = []
+        for id, name, subject, key, place, last in rows:
+            task = self._task(id, subject, key, place, own, dated=last is not None)
+            found.append(Due(id, name, task, _utc(last) if last else None))
+        return found
 
     def due_by_day(self) -> Counter[tuple[date, str]]:
         """How much falls due on which day in Stockholm, of which kind."""
@@ -188,6 +195,8 @@ class Overview:
         key: str,
         place: int | None,
         own: Mapping[tuple[str, str], Task],
+        *,
+        dated: bool,
     ) -> Task:
         if place is not None:
             return self._told[place][0]
@@ -196,22 +205,26 @@ class Overview:
         told = incidents.for_customer(self.file.provider.incidents, customer_id)
         context = Context(next(iter(self.file.agreements.values())), self.file.now, incidents=told)
         found = incidents.INCIDENTS.notices(incidents.State(), replace(context, customer_id=customer_id))
-        return next(t for t in found if t.due and t.key.split("/")[1] == key)
+        return next(t for t in found if bool(t.due) == dated and t.key.split("/")[1] == key)
 
     # --- worked out once ---------------------------------------------------------------------------
 
     @cached_property
-    def _groups(self) -> dict[tuple[str, str], int]:
-        return {(version, on): number for version, on, number in self.file.reader.groups()}
+    def _groups(self) -> dict[tuple[str, str, str], int]:
+        found = self.file.reader.groups(self.file.now)
+        return {(version, on, gone): number for version, on, gone, number in found}
 
     @cached_property
     def _versions(self) -> dict[str, Agreement]:
         """The versions that customers are bound to, each with the list that counts now."""
-        return {version: self.file.version(version) for version in sorted({v for v, _ in self._groups})}
+        return {version: self.file.version(version) for version in sorted({v for v, *_ in self._groups})}
 
     @cached_property
-    def _exposure(self) -> dict[tuple[str, str], _Exposure]:
-        return {key: _exposed(_ids(key[1]), self._versions[key[0]]) for key in self._groups}
+    def _exposure(self) -> dict[tuple[str, str, str], _Exposure]:
+        return {
+            (version, on, gone): _exposed(_ids(on), _ids(gone), self._versions[version])
+            for version, on, gone in self._groups
+        }
 
     @cached_property
     def _told(self) -> list[tuple[Task, Live]]:
@@ -223,7 +236,8 @@ class Overview:
             for task in objections.OBJECTIONS.notices(objections.State(), context):
                 if task.stands(self.file.now):
                     change = int(task.key.split("/")[1])
-                    live = Live(version, change, bool(task.step), tasks.last_moment(task))
+                    all_gone = ",".join(sorted(c.id for c in agreement.data_categories))
+                    live = Live(version, change, bool(task.step), tasks.last_moment(task), all_gone)
                     found.append((task, live))
         return found
 
@@ -236,8 +250,9 @@ class Overview:
         return [live for _, live in self._told]
 
 
-def _exposed(on: frozenset[str], agreement: Agreement) -> _Exposure:
-    engaged = features.engaged(on, agreement)
+def _exposed(on: frozenset[str], gone: frozenset[str], agreement: Agreement) -> _Exposure:
+    all_deleted = gone >= {c.id for c in agreement.data_categories}
+    engaged = () if all_deleted else features.engaged(on, agreement)
     there = {x.place for s in engaged for x in s.locations if x.role != "delivery"}
     places = [p for p in agreement.places if p.id in there]
     return _Exposure(len(engaged), tuple(p.name for p in places), sum(p.third_country for p in places))

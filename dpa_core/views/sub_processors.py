@@ -34,8 +34,8 @@ class Engagement:
 
 def listed(file: CustomerFile) -> list[Listed]:
     """All sub-processors of the customer's agreement, in its order."""
-    on = file.state.features.on
-    engaged = {s.id for s in features.engaged(on, file.agreement)}
+    on = file.context.features_on
+    engaged = {s.id for s in features.engaged_now(file.context)}
     return [
         Listed(
             sub_processor=s,
@@ -49,8 +49,11 @@ def listed(file: CustomerFile) -> list[Listed]:
 
 def engagement(file: CustomerFile, id: str) -> Engagement | None:
     """The instruction that engaged an optional sub-processor for the time that still lasts; None where
-    it is not engaged. Reads the customer's ledger: features switched since do not move the date.
+    it is not engaged, as after the end of the agreement. Reads the customer's ledger: features switched since
+    do not move the date.
     """
+    if file.context.ended:
+        return None
     switched = file.cached("features.instructed", lambda: _instructed(file))
     for event, body in switched:
         if id in body.engaged:

@@ -25,11 +25,13 @@ class Trial:
 
 
 def simulate(file: CustomerFile, wanted: Mapping[str, bool]) -> Trial:
-    """Try features on and off. `wanted`: identifier to on; features not named stay as they are."""
-    agreement, state = file.agreement, file.state.features
+    """Try features on and off. `wanted`: identifier to on; features not named stay as they are, and so do
+    all once the agreement is over."""
+    agreement, state, stands = file.agreement, file.state.features, file.context.features_on
     known = {f.id for f in agreement.features}
-    changes = {id: on for id, on in wanted.items() if id in known and on != (id in state.on)}
-    on = (state.on | {id for id, to in changes.items() if to}) - {id for id, to in changes.items() if not to}
+    tried = {} if file.context.ended else wanted
+    changes = {id: on for id, on in tried.items() if id in known and on != (id in stands)}
+    on = (stands | {id for id, to in changes.items() if to}) - {id for id, to in changes.items() if not to}
     command = features.SetFeatures(changes)
     now = _crossing(on, file)
     return Trial(
@@ -45,5 +47,5 @@ def simulate(file: CustomerFile, wanted: Mapping[str, bool]) -> Trial:
 
 
 def _crossing(on: frozenset[str], file: CustomerFile) -> tuple[features.Transfer, ...]:
-    engaged = features.engaged(on, file.agreement)
+    engaged = () if file.context.all_deleted else features.engaged(on, file.agreement)
     return tuple(t for t in features.transfers(engaged, file.agreement) if t.role != "delivery")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -19,6 +19,7 @@ from dpa_core.clock import end_of
 from dpa_core.subjects import registry
 from dpa_core.subjects.common import Refusal
 from dpa_core.subjects.grants import ROLES
+from dpa_core.views.data_return import end_in_words
 from pages import (
     access,
     access_log,
@@ -285,20 +286,20 @@ def _side_bar(site: Site, file: CustomerFile) -> None:
 def _customer_choice(site: Site, file: CustomerFile) -> None:
     few = site.application.directory(file.person, limit=FEW + 1)
     if len(few) == 1:
-        say("**{}**", file.name)
+        _named(file)
         return
     if len(few) > FEW:
-        say("**{}**", file.name)
+        _named(file)
         text = st.text_input("Find a customer", key="find_customer", placeholder="Part of its name")
         few = site.application.directory(file.person, text, limit=FOUND + 1) if text else []
         if text and not few:
             st.caption("No customer has that in its name.")
         if len(few) > FOUND:
             words.note("The first {} are listed. Type more of the name.", FOUND)
-        for id, name in few[:FOUND]:
+        for id, name in _with_ends(site, file, few[:FOUND]).items():
             st.button(words.plain(name), key=f"choose_{id}", type="tertiary", on_click=_choose, args=[id])
         return
-    names = dict(few)
+    names = _with_ends(site, file, few)
     st.session_state["customer_choice"] = file.customer_id
     st.selectbox(
         "Customer",
@@ -307,6 +308,18 @@ def _customer_choice(site: Site, file: CustomerFile) -> None:
         key="customer_choice",
         on_change=lambda: _choose(st.session_state["customer_choice"]),
     )
+
+
+def _named(file: CustomerFile) -> None:
+    """The customer in scope, where it is not chosen from a list."""
+    last = file.context.ends_on
+    say("**{}**{}", file.name, md("  \n{}", end_in_words(last, file.now)) if last else "")
+
+
+def _with_ends(site: Site, file: CustomerFile, listed: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The names of customers by identifier, each with the end of its agreement where one is recorded."""
+    ends, now = site.application.ends(file.person, [id for id, _ in listed]), site.application.clock.now()
+    return {id: f"{name} ({end_in_words(ends[id], now)})" if id in ends else name for id, name in listed}
 
 
 def _demo_clock(site: Site, person: Person) -> None:

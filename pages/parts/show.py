@@ -11,6 +11,7 @@ import streamlit as st
 from dpa_core.agreement import Agreement, Location, SubProcessor
 from dpa_core.application import CustomerFile
 from dpa_core.subjects.texts import MAX_REASON
+from dpa_core.views.data_return import end_in_words
 from pages.parts import actions, words
 from pages.parts.words import md, note
 
@@ -31,7 +32,9 @@ def header(title: str, sentence: str, file: CustomerFile) -> None:
     """The page's title, what it is for, which customer is shown, and what was just recorded."""
     st.title(words.plain(title), anchor=False)
     moment = md(" · :orange[as it stood on {}]", words.day(file.as_of)) if file.as_of else ""
-    note("{} · Agreement of {}{}", file.name, words.day(file.agreement.published), moment)
+    last = file.context.ends_on
+    end = md(" · :material/event_busy: **{}**", end_in_words(last, file.now)) if last else ""
+    note("{} · Agreement of {}{}{}", file.name, words.day(file.agreement.published), end, moment)
     st.markdown(words.plain(sentence))
     actions.receipt()
 
