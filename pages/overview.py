@@ -62,7 +62,7 @@ def read(scope: Scope) -> Data:
     periods = retention.periods(file.state.retention, agreement, file.now)
     open_tasks = tasks.open_tasks(file)
     return Data(
-        on=tuple(f for f in agreement.features if f.id in file.context.features_on),
+        on=tuple(f for f in agreement.features if f.id in file.context.in_use),
         engaged=engaged,
         places=places,
         latest=history.instructions(file, last=5),

@@ -250,7 +250,7 @@ def _changes(scope: Scope) -> None:
 def _features(scope: Scope) -> None:
     file, agreement = scope.file, scope.file.agreement
     engaged = features.engaged_now(file.context)
-    on = [f for f in agreement.features if f.id in file.context.features_on]
+    on = [f for f in agreement.features if f.id in file.context.in_use]
     off = [f.name for f in agreement.features if f not in on]
     left, right = st.columns([2, 3], gap="large")
     with left:

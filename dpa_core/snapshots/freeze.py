@@ -25,7 +25,7 @@ def freeze(file: CustomerFile) -> model.Snapshot:
     head, reasons = _entries(file, [*named, *(p.sequence for p in periods if p.sequence)])
     engaged = features.engaged_now(file.context)
     because = {
-        s.id: tuple(f.name for f in a.features if f.id in s.features and f.id in file.context.features_on)
+        s.id: tuple(f.name for f in a.features if f.id in s.features and f.id in file.context.in_use)
         for s in engaged
     }
     began = state.customer.since
@@ -84,7 +84,7 @@ def _feature(f: Feature, file: CustomerFile, reasons: dict[int, str]) -> model.F
     return model.Feature(
         id=f.id,
         name=f.name,
-        on=f.id in file.context.features_on,
+        on=f.id in file.context.in_use,
         set=stamp,
         data_categories=tuple(file.agreement.data_category(c).name for c in f.data_categories),
         data_categories_basis=f.data_categories_basis,

@@ -148,7 +148,7 @@ def engaged(on: Iterable[str], agreement: Agreement) -> tuple[SubProcessor, ...]
     return tuple(s for s in agreement.sub_processors if s.kind == "core" or features & frozenset(s.features))
 
 
-def in_use(state: State, context: Context) -> frozenset[str]:
+def switched_on(state: State, context: Context) -> frozenset[str]:
     """Identifiers of the features that are on at the context's moment: none once the agreement is over, as
     its data is then to be returned or deleted (our reading; nothing switches them off). Clause: 3.1(xi)"""
     return frozenset() if context.ended else state.on
@@ -160,7 +160,7 @@ def engaged_now(context: Context) -> tuple[SubProcessor, ...]:
 
     Clause: Sch. 2 2.1, Sch. 2 2.2
     """
-    return () if context.all_deleted else engaged(context.features_on, context.agreement)
+    return () if context.all_deleted else engaged(context.in_use, context.agreement)
 
 
 def of_feature(feature: str, agreement: Agreement) -> tuple[SubProcessor, ...]:
@@ -207,7 +207,7 @@ def consequences(command: SetFeatures, state: State, context: Context) -> Conseq
     Clause: Sch. 2 2.2, 3.1(vii)
     """
     _check(command, state, context)
-    agreement, stands = context.agreement, in_use(state, context)
+    agreement, stands = context.agreement, switched_on(state, context)
     on = {id for id, wanted in command.changes.items() if wanted}
     off = set(command.changes) - on
     after_on = frozenset((stands | on) - off)
@@ -237,7 +237,7 @@ def consequences(command: SetFeatures, state: State, context: Context) -> Conseq
 def _check(command: SetFeatures, state: State, context: Context) -> None:
     """Refuse what is no instruction: nothing to change, an unknown feature, no change at all; and to switch
     anything on once the agreement is over (our reading: its data is then to be returned or deleted)."""
-    agreement, stands = context.agreement, in_use(state, context)
+    agreement, stands = context.agreement, switched_on(state, context)
     if not command.changes:
         raise refuse("nothing_chosen", CLAUSE, "changes")
     known = {f.id: f.name for f in agreement.features}

@@ -317,13 +317,15 @@ def context_of(
     agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
     began, end = state.customer.since, state.data_return.termination
     ended = end is not None and data_return.is_over(end, now)
+    on = frozenset[str]() if ended else state.features.on
     return Context(
         agreement=agreement,
         now=now,
         side=side,
         customer_id=customer_id,
         sequence=sequence,
-        features_on=frozenset() if ended else state.features.on,
+        features_on=on,
+        in_use=on,
         opened_on=dates.local_day(began) if began else None,
         ends_on=end.on if end else None,
         all_deleted=ended and data_return.all_deleted(state.data_return, agreement),

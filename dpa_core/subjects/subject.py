@@ -141,7 +141,9 @@ class Context:
     sequence: int = 0
     """The last entry of the ledger."""
     features_on: frozenset[str] = frozenset()
-    """Identifiers of the customer's features that are on; none from the end of the agreement on."""
+    """Identifiers of the customer's features that are switched on; none from the agreement's end on."""
+    in_use: frozenset[str] = frozenset()
+    """Those of them that run: what else the agreement and its course take away is left out."""
     opened_on: date | None = None
     """The day in Stockholm on which the customer was opened here."""
     ends_on: date | None = None

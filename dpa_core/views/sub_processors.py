@@ -34,7 +34,7 @@ class Engagement:
 
 def listed(file: CustomerFile) -> list[Listed]:
     """All sub-processors of the customer's agreement, in its order."""
-    on = file.context.features_on
+    on = file.context.in_use
     engaged = {s.id for s in features.engaged_now(file.context)}
     return [
         Listed(
