@@ -117,7 +117,10 @@ def _table(scope: Scope, data: Data) -> None:
         on_select="rerun",
         selection_mode="single-row",
         key=f"portfolio.table.{hash(tuple(line.customer_id for line in lines))}",
-        column_config={"Next due": st.column_config.DateColumn(format="D MMM YYYY")},
+        column_config={
+            "Agreement": st.column_config.TextColumn(width=150),
+            "Next due": st.column_config.DateColumn(format="D MMM YYYY"),
+        },
         placeholder="–",
         alt="Each customer with how its agreement stands, features on, sub-processors, third countries, days "
         "since the last review, next due date and open tasks",

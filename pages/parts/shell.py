@@ -317,6 +317,8 @@ def _customer_choice(site: Site, file: CustomerFile) -> None:
         key="customer_choice",
         on_change=lambda: _choose(st.session_state["customer_choice"]),
     )
+    if last := file.context.ends_on:  # which the field may cut off
+        note(":material/event_busy: {}", end_in_words(last, file.now))
 
 
 def _named(file: CustomerFile) -> None:
