@@ -66,6 +66,7 @@ from dpa_core.remembered import Parsed, bytes_of
 from dpa_core.sessions import Session, Sessions, id_of
 from dpa_core.subjects import customers, grants, incidents, policies, registry, sub_processors
 from dpa_core.subjects.common import PROCESSOR, FileRef, Record, Refusal, Refusals, Side
+from dpa_core.subjects.own_list import OwnList
 from dpa_core.subjects.registry import STATE_SCHEMA, CustomerState, ProviderState
 from dpa_core.subjects.subject import Action, Body, Command, Context
 from dpa_core.subjects.texts import MAX_TITLE, checked_text
@@ -214,8 +215,7 @@ class CustomerFile(_Opened):
         agreement = _version(self.agreements, version)
         if at is None:
             return agreement
-        changes = sub_processors.State(published=dict(self.changes))
-        return sub_processors.in_effect(agreement, changes, at)
+        return sub_processors.in_effect(agreement, self.changes, at, self.context.opened_on)
 
     @property
     def closed(self) -> ClosedItems:
@@ -320,10 +320,18 @@ class Portfolio:
     """The rows of these customers."""
     agreements: Mapping[str, Agreement] = field(repr=False)
 
-    def version(self, version: str) -> Agreement:
-        """The version of the agreement that a customer is bound to, with the list that counts now."""
-        bound = _version(self.agreements, version)
-        return sub_processors.in_effect(bound, self.provider.sub_processors, self.now)
+    def own_list(self, group: facts.Group) -> OwnList:
+        """The list of sub-processors that counts now for customers who are alike in what it depends on.
+        Clause: Sch. 2 1.1, Sch. 2 1.2"""
+        return OwnList(
+            bound=_version(self.agreements, group.version),
+            published=self.provider.sub_processors.published,
+            now=self.now,
+            opened_on=group.opened_on,
+            disputes=group.disputes,
+            unaccepted=group.unaccepted,
+            switched_on=group.on,
+        )
 
 
 def _version(agreements: Mapping[str, Agreement], version: str) -> Agreement:
@@ -801,7 +809,8 @@ class Application:
         if event.actor.startswith(grants.GROUPS_AT):
             by = f"as your {event.actor} no longer give it"
         else:
-            by = f"by {self.people.who(event.actor, event.recorded_at).address}"
+            who = self.people.who(event.actor, event.recorded_at).address
+            by = f"by {'the provider’s operator' if who == 'operator' else who}"
         return (
             f"Your role {role}{of} was taken on {minute(event.recorded_at)} {by}. "
             "To have it back, ask an admin of the customer, or the privacy officer."
@@ -1507,7 +1516,7 @@ class Application:
         return self.agreements[max(self.agreements)]
 
     def _provider_context(self, state: ProviderState, sequence: int, now: datetime) -> Context:
-        agreement = sub_processors.in_effect(self._newest_version, state.sub_processors, now)
+        agreement = sub_processors.in_effect(self._newest_version, state.sub_processors.published, now)
         return Context(agreement, now, "provider", sequence=sequence)
 
     @leaves_a_line("look_refused")

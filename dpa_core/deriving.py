@@ -60,6 +60,8 @@ _FACTS = pa.schema(
         "last_review": _TIME,
         "ends_at": _TIME,
         "gone": _TEXT,
+        "opened_on": pa.date32(),
+        "disputes": _TEXT,
     }
 )
 _ANSWERS = pa.schema(

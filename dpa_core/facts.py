@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from dpa_core.ledger import Ledger, Transaction
-from dpa_core.subjects import data_return, dates, grants, incidents
+from dpa_core.locale import local_day
+from dpa_core.subjects import data_return, dates, grants, incidents, objections
+from dpa_core.subjects.objections import Dispute
 from dpa_core.subjects.registry import CustomerState, ProviderState
 
 OBJECTIONS = "objections.objections"
@@ -20,6 +22,46 @@ OBJECTIONS = "objections.objections"
 
 Answer = tuple[str, int, int, bool]
 """Subject, which change or incident, the last notice acknowledged, and whether the customer has decided."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Customers who are alike in all that their list of sub-processors depends on."""
+
+    version: str
+    on: frozenset[str]
+    """Identifiers of the features that are switched on."""
+    opened_on: date | None
+    """The day in Stockholm on which they were opened; None: long ago."""
+    disputes: tuple[Dispute, ...]
+    unaccepted: tuple[int, ...]
+
+    @classmethod
+    def of(cls, version: str, on: str, disputes: str, opened_on: date | None) -> Group:
+        """The group that columns of `facts` stand for."""
+        open_, _, unaccepted = disputes.partition(";")
+        return cls(
+            version,
+            frozenset(on.split(",")) if on else frozenset(),
+            opened_on,
+            tuple(_dispute(text) for text in open_.split(",") if text),
+            tuple(int(id) for id in unaccepted.split(",") if id),
+        )
+
+
+def _dispute(text: str) -> Dispute:
+    change, began_on, held_back = text.split("/")
+    return Dispute(int(change), date.fromisoformat(began_on), held_back == "held")
+
+
+def _disputes(state: objections.State) -> str:
+    """`3/2026-12-01/held,7/2026-12-02/not;4`: the objections that are open, with the day on which their time
+    began and whether the change is held back; behind the semicolon the changes never accepted. Or empty."""
+    open_ = (
+        f"{d.change}/{d.began_on.isoformat()}/{'held' if d.held_back else 'not'}" for d in state.disputes
+    )
+    text = f"{','.join(open_)};{','.join(map(str, state.unaccepted))}"
+    return "" if text == ";" else text
 
 
 @dataclass(frozen=True)
@@ -38,6 +80,10 @@ class Facts:
     """Identifiers of the data categories that are recorded as deleted since that end."""
     answers: frozenset[Answer]
     """What it has said to what the provider told it."""
+    opened_on: date | None
+    """The day in Stockholm on which it was opened."""
+    disputes: str
+    """Its objections that bear on its list of sub-processors, see `_disputes`."""
 
     @classmethod
     def of(cls, state: CustomerState, over: Iterable[int] = ()) -> Facts:
@@ -57,6 +103,8 @@ class Facts:
                     *(("incidents", id, h.seen, h.decision != "undecided") for id, h in handling.items()),
                 }
             ),
+            local_day(state.customer.since) if state.customer.since else None,
+            _disputes(state.objections),
         )
 
     def row(self) -> list[Any]:
@@ -71,6 +119,8 @@ class Facts:
             self.last_review,
             self.ends_at,
             ",".join(sorted(self.gone)),
+            self.opened_on,
+            self.disputes,
         ]
 
 
@@ -83,10 +133,12 @@ _COLUMNS = (
     "last_review",
     "ends_at",
     "gone",
+    "opened_on",
+    "disputes",
 )
 _PUT = (
     f"INSERT INTO facts (customer_id, {', '.join(_COLUMNS)}) "  # noqa: S608  # of constants
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (customer_id) DO UPDATE SET "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (customer_id) DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)
 )
 _PUT_ANSWER = (

@@ -123,11 +123,19 @@ class CustomerReader:
         return [(id, g) for id, p in people for g in p.grants if g.customer_id == self._customer_id]
 
 
+Key = tuple[str, str, str, date | None, str]
+"""What the list of sub-processors of a customer depends on, as columns of `facts`: version, features on,
+objections, the day on which it was opened where that is lately, and the data gone since the end of the
+agreement."""
+
+
 @dataclass(frozen=True)
 class Live:
     """What the provider told every customer of a version that stands open now, as lists count it."""
 
     version: str
+    opened_on: date | None
+    """The day on which the customers were opened whom it stands for, where that is lately."""
     change: int
     until_objected: bool
     """Not open for a customer that has objected to the change."""
@@ -139,7 +147,7 @@ class Live:
 
 SORTED_BY = {
     "name": "f.sort_name",
-    "features": "f.features",
+    "features": "e.in_use",
     "sub_processors": "e.number",
     "third_countries": "e.outside",
     "last_review": "f.last_review",
@@ -163,9 +171,8 @@ def as_counted(now: str, of: str) -> str:
     agreement on nothing is on, and what is recorded as deleted since is gone."""
     over = f"(ends_at IS NOT NULL AND ends_at <= CAST({now} AS TIMESTAMP))"
     return (
-        f"SELECT customer_id, name, sort_name, agreement_version, last_review, ends_at, "  # noqa: S608  # of constants
+        "SELECT customer_id, name, sort_name, agreement_version, last_review, ends_at, opened_on, disputes, "  # noqa: S608  # of constants
         f"CASE WHEN {over} THEN '' ELSE features_on END AS features_on, "
-        f"CASE WHEN {over} THEN 0 ELSE features END AS features, "
         f"CASE WHEN {over} THEN gone ELSE '' END AS gone FROM facts WHERE {of}"
     )
 
@@ -176,15 +183,19 @@ _MINE = "(CAST($1 AS BOOLEAN) OR customer_id = ANY(CAST($2 AS VARCHAR[])))"
 _OPEN = f"""live AS (
     SELECT unnest(CAST($3 AS VARCHAR[])) AS version, unnest(CAST($4 AS BIGINT[])) AS change,
     unnest(CAST($5 AS BOOLEAN[])) AS until_objected, unnest(CAST($6 AS TIMESTAMP[])) AS last,
-    unnest(CAST($7 AS INTEGER[])) AS place, unnest(CAST($9 AS VARCHAR[])) AS all_gone
-), mine AS ({as_counted("$8", _MINE)}
+    unnest(CAST($7 AS INTEGER[])) AS place, unnest(CAST($9 AS DATE[])) AS lately,
+    unnest(CAST($11 AS VARCHAR[])) AS all_gone
+), mine AS (
+    SELECT *, CASE WHEN opened_on >= CAST($10 AS DATE) THEN opened_on END AS lately
+    FROM ({as_counted("$8", _MINE)}) AS c
 ), open_tasks AS (
     SELECT customer_id, subject, about AS code, key, CAST(NULL AS INTEGER) AS place, {_LAST} AS last,
     opened_at AS began FROM tasks WHERE (begins IS NULL OR begins <= CAST($8 AS TIMESTAMP))
     AND (ends IS NULL OR CAST($8 AS TIMESTAMP) < ends)
     UNION ALL
     SELECT f.customer_id, 'objections', '', '', l.place, l.last, NULL
-    FROM mine AS f JOIN live AS l ON l.version = f.agreement_version
+    FROM mine AS f JOIN live AS l
+    ON l.version = f.agreement_version AND l.lately IS NOT DISTINCT FROM f.lately
     LEFT JOIN answers AS a
     ON a.customer_id = f.customer_id AND a.subject = 'objections' AND a.about = l.change
     WHERE NOT (l.until_objected AND a.about IS NOT NULL) AND f.gone <> l.all_gone
@@ -207,14 +218,17 @@ class PortfolioReader:
     _customer_ids: tuple[str, ...] | None
     """None: every customer."""
 
-    def groups(self, now: datetime) -> list[tuple[str, str, str, int]]:
-        """How many customers have which features on under which version of the agreement, and which data is
-        gone since its end: version, identifiers in order with commas between, likewise, number."""
+    def groups(self, lately: date, now: datetime) -> list[tuple[Key, int]]:
+        """How many customers are alike in what their list of sub-processors depends on: version, features on
+        (identifiers in order with commas between), objections, the day they were opened if not before
+        `lately`, data gone since the end; and the number."""
         sql = (
-            f"SELECT agreement_version, features_on, gone, count(*) FROM ({as_counted('$3', _MINE)}) AS f "  # noqa: S608  # of constants
-            "GROUP BY 1, 2, 3"
+            "SELECT agreement_version, features_on, disputes, "  # noqa: S608  # of constants
+            "CASE WHEN opened_on >= CAST($3 AS DATE) THEN opened_on END, gone, count(*) "
+            f"FROM ({as_counted('$4', _MINE)}) AS c GROUP BY 1, 2, 3, 4, 5"
         )
-        return self._ledger.rows(sql, [*self._values, utc(now)])
+        rows = self._ledger.rows(sql, [*self._values, lately, utc(now)])
+        return [((version, on, said, day, gone), n) for version, on, said, day, gone, n in rows]
 
     def never_reviewed(self) -> int:
         """How many of these customers were never reviewed."""
@@ -224,40 +238,44 @@ class PortfolioReader:
     def page(
         self,
         live: Sequence[Live],
-        exposure: Mapping[tuple[str, str, str], tuple[int, int]],
+        exposure: Mapping[Key, tuple[int, int, int]],
         now: datetime,
         *,
+        lately: date,
         text: str,
         order: str,
         descending: bool,
         limit: int,
         offset: int,
     ) -> list[tuple[Any, ...]]:
-        """A part of the list: identifier, name, version, features on, data gone, end of the agreement, last
-        review, next due, open tasks.
+        """A part of the list: identifier, name, version, features on, objections, day opened if lately, data
+        gone, end of the agreement, last review, next due, open tasks.
 
-        `exposure`: by version, features on and data gone, the number of sub-processors and third countries.
+        `exposure`: of each group, the number of sub-processors, of third countries, and of features in use.
         `text`: a part of the name or identifier, in lower case. `order`: of `SORTED_BY`.
         """
         way = "DESC" if descending else "ASC"
         sql = (
-            f"WITH {_OPEN}, exposure AS (SELECT unnest(CAST($10 AS VARCHAR[])) AS agreement_version, "  # noqa: S608  # of constants
-            "unnest(CAST($11 AS VARCHAR[])) AS features_on, unnest(CAST($12 AS VARCHAR[])) AS gone, "
-            "unnest(CAST($13 AS INTEGER[])) AS number, unnest(CAST($14 AS INTEGER[])) AS outside) "
-            "SELECT f.customer_id, f.name, f.agreement_version, f.features_on, f.gone, f.ends_at, "
-            "f.last_review, w.next_due, coalesce(w.open, 0) "
-            "FROM mine AS f LEFT JOIN waiting AS w USING (customer_id) "
-            "JOIN exposure AS e USING (agreement_version, features_on, gone) "
-            "WHERE strpos(f.sort_name, $15) > 0 OR strpos(f.customer_id, $15) > 0 "
-            f"ORDER BY {SORTED_BY[order]} {way} NULLS LAST, f.sort_name, f.customer_id LIMIT $16 OFFSET $17"
+            f"WITH {_OPEN}, exposure AS (SELECT unnest(CAST($12 AS VARCHAR[])) AS agreement_version, "  # noqa: S608  # of constants
+            "unnest(CAST($13 AS VARCHAR[])) AS features_on, unnest(CAST($14 AS VARCHAR[])) AS disputes, "
+            "unnest(CAST($15 AS DATE[])) AS lately, unnest(CAST($16 AS VARCHAR[])) AS gone, "
+            "unnest(CAST($17 AS INTEGER[])) AS number, unnest(CAST($18 AS INTEGER[])) AS outside, "
+            "unnest(CAST($19 AS INTEGER[])) AS in_use) "
+            "SELECT f.customer_id, f.name, f.agreement_version, f.features_on, f.disputes, f.lately, f.gone, "
+            "f.ends_at, f.last_review, w.next_due, coalesce(w.open, 0) "
+            "FROM mine AS f LEFT JOIN waiting AS w USING (customer_id) JOIN exposure AS e "
+            "ON e.agreement_version = f.agreement_version AND e.features_on = f.features_on "
+            "AND e.disputes = f.disputes AND e.lately IS NOT DISTINCT FROM f.lately AND e.gone = f.gone "
+            "WHERE strpos(f.sort_name, $20) > 0 OR strpos(f.customer_id, $20) > 0 "
+            f"ORDER BY {SORTED_BY[order]} {way} NULLS LAST, f.sort_name, f.customer_id LIMIT $21 OFFSET $22"
         )
         keys = list(exposure)
         columns = [
-            *([key[part] for key in keys] for part in range(3)),
-            [exposure[key][0] for key in keys],
-            [exposure[key][1] for key in keys],
+            *([key[n] for key in keys] for n in range(5)),
+            *([exposure[key][n] for key in keys] for n in range(3)),
         ]
-        return self._ledger.rows(sql, [*self._values, *_live(live, now), *columns, text, limit, offset])
+        values = [*self._values, *_live(live, now, lately), *columns, text, limit, offset]
+        return self._ledger.rows(sql, values)
 
     def found(self, text: str) -> int:
         """How many have a text, in lower case, in their name or identifier."""
@@ -268,7 +286,7 @@ class PortfolioReader:
         return int(self._ledger.rows(sql, [*self._values, text])[0][0])
 
     def falling_due(
-        self, live: Sequence[Live], now: datetime, limit: int
+        self, live: Sequence[Live], now: datetime, lately: date, limit: int
     ) -> list[tuple[str, str, str, str, int | None, datetime | None]]:
         """What is open, by its date, or else by the day it began, what comes first coming first: customer,
         its name, subject, key of the task (or the incident, or empty), place in `live`, last moment in time
@@ -277,12 +295,12 @@ class PortfolioReader:
             f"WITH {_OPEN} SELECT customer_id, f.name, o.subject, o.key, o.place, o.last "  # noqa: S608  # of constants
             "FROM open_tasks AS o JOIN mine AS f USING (customer_id) "
             "ORDER BY coalesce(o.last, o.began) NULLS LAST, f.sort_name, customer_id, o.subject, o.key, "
-            "o.place LIMIT $10"
+            "o.place LIMIT $12"
         )
-        return self._ledger.rows(sql, [*self._values, *_live(live, now), limit])
+        return self._ledger.rows(sql, [*self._values, *_live(live, now, lately), limit])
 
     def open_by_hour(
-        self, live: Sequence[Live], now: datetime
+        self, live: Sequence[Live], now: datetime, lately: date
     ) -> list[tuple[str, str, int | None, datetime | None, int]]:
         """How much is open, and when it falls due: subject, what it is about, place in `live`, the hour
         (UTC; None: without a date), number."""
@@ -290,7 +308,7 @@ class PortfolioReader:
             f"WITH {_OPEN} SELECT o.subject, o.code, o.place, date_trunc('hour', o.last) AS hour, count(*) "  # noqa: S608  # of constants
             "FROM open_tasks AS o JOIN mine USING (customer_id) GROUP BY 1, 2, 3, 4"
         )
-        return self._ledger.rows(sql, [*self._values, *_live(live, now)])
+        return self._ledger.rows(sql, [*self._values, *_live(live, now, lately)])
 
     def tasks(self, keys: Iterable[tuple[str, str]]) -> pa.Table:
         """Open tasks by customer and key, as they lie beside the heads."""
@@ -306,8 +324,8 @@ class PortfolioReader:
         return [self._customer_ids is None, list(self._customer_ids or ())]
 
 
-def _live(live: Sequence[Live], now: datetime) -> list[Any]:
-    """The parameters 3 to 9 of `_OPEN`."""
+def _live(live: Sequence[Live], now: datetime, lately: date) -> list[Any]:
+    """The parameters 3 to 11 of `_OPEN`."""
     return [
         [x.version for x in live],
         [x.change for x in live],
@@ -315,5 +333,7 @@ def _live(live: Sequence[Live], now: datetime) -> list[Any]:
         [utc(x.last) if x.last else None for x in live],
         list(range(len(live))),
         utc(now),
+        [x.opened_on for x in live],
+        lately,
         [x.all_gone for x in live],
     ]

@@ -138,7 +138,7 @@ def _first(scope: Scope, data: Data) -> None:
                 steps.due(row["due"], data.provider.now)
             who = row["customer"] or "All customers concerned"
             middle.markdown(md("**{}** · {} · {}", who, row["title"], row["clause"]))
-            mine = row["waits_for"] == "provider"
+            mine = row["waits_for"] in ("provider", "both")
             if not mine:
                 with middle:
                     show.badge(show.Status("Waits for the customer", (":material/person:", "gray")))

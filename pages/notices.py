@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Literal
 
 import streamlit as st
 
 from dpa_core.agreement import Agreement, SubProcessor
-from dpa_core.application import ProviderFile
+from dpa_core.application import CustomerFile, ProviderFile
 from dpa_core.subjects import features, objections, policies, sub_processors
 from dpa_core.subjects.features import SetFeatures
 from dpa_core.subjects.objections import Standing
@@ -34,6 +35,10 @@ _STANDING: dict[Standing, show.Look] = {
     "unresolved": (":material/warning:", "red"),
     "objection_withdrawn": (":material/undo:", "gray"),
     "features_ended": (":material/toggle_off:", "gray"),
+    "agreement_ended": (":material/toggle_off:", "gray"),
+    "cured": (":material/healing:", "green"),
+    "nothing_to_end": (":material/task_alt:", "gray"),
+    "on_the_list_before": (":material/info:", "gray"),
     "withdrawn_by_provider": (":material/cancel:", "gray"),
     "for_information": (":material/info:", "blue"),
 }
@@ -71,8 +76,9 @@ def draw(scope: Scope, data: Data) -> None:
     days = agreement.term("objection_period").value
     show.header(
         "Sub-processor changes",
-        f"What is to change on the list of sub-processors, and what that means for you. You can object "
-        f"within {days} days of a notice; without an objection the change counts as accepted.",
+        f"What is to change on the list of sub-processors, and what that means for you. You can object to an "
+        f"addition or replacement within {days} days of its notice; without an objection it counts as "
+        f"accepted.",
         file,
     )
     if not file.allows("respond"):
@@ -105,45 +111,105 @@ def _notice(scope: Scope, notice: Notice) -> None:
             say(":material/cancel: Withdrawn on {}; it will not come.", words.day(p.withdrawn_at))
             show.quoted(p.withdrawal)
         else:
-            counts = sub_processors.STATUS[sub_processors.status(p, file.now)].lower()
             say(
                 ":material/event: Notice of {}; {} **{}** ({}).",
-                words.day(p.at),
-                counts,
-                words.day(p.effective_on),
-                words.distance(p.effective_at, file.now),
+                words.day(notice.told_at),
+                _counts(notice, file.now),
+                words.day(notice.counts_at),
+                words.distance(notice.counts_at, file.now),
             )
-        st.markdown(_for_you(notice.effect, p.change))
-        _entries(notice.effect, file.version(file.agreement.version, p.effective_at))
+        if p.correction:
+            say(":material/edit: Sent again with a correction; first sent {}.", words.day(p.first_at or p.at))
+            show.quoted(p.correction)
+        st.markdown(_for_you(notice, file))
+        _entries(notice.effect, file.version(file.agreement.version, notice.counts_at), _labels(notice, file))
+        if p.change.taken_over:
+            say(":material/home_work: {} does this work itself from then on.", file.agreement.processor.name)
         if p.change.reason:
             st.caption("The provider’s reason")
             show.quoted(p.change.reason)
         _where_it_stands(scope, notice)
 
 
-def _for_you(effect: Effect, change: Change) -> words.Markdown:
-    """What changes for the customer's own configuration."""
+_OPEN: frozenset[Standing] = frozenset({"objected", "cure_proposed", "unresolved"})
+"""While an objection is open."""
+
+
+def _held_back(notice: Notice) -> bool:
+    """Whether the change does not count for this customer, as it objects."""
+    o = notice.objection
+    return notice.standing in (*_OPEN, "agreement_ended") and o is not None and not o.not_held_back
+
+
+def _counts(notice: Notice, now: datetime) -> str:
+    """`counts from`, `counts since`, or that it counts for others only; the day follows."""
+    came = notice.counts_at <= now
+    if _held_back(notice):
+        return (
+            "not for you, as you object; for others since" if came else "held back for you; for others from"
+        )
+    return "counts since" if came else "counts from"
+
+
+def _labels(notice: Notice, file: CustomerFile) -> tuple[str, str]:
+    """What stands above the entry before the change, and above that after it."""
+    if _held_back(notice):
+        return "Kept for you", "Not for you"
+    return (
+        ("Before", "Now")
+        if notice.counts_at <= file.now and not notice.published.withdrawn_at
+        else ("Now", "Then")
+    )
+
+
+def _for_you(notice: Notice, file: CustomerFile) -> words.Markdown:
+    """What changes, or changed, for the customer's own configuration."""
+    effect, objection = notice.effect, notice.objection
     if effect.core:
         return md(":material/priority_high: **This touches you:** it is part of the core service.")
+    if objection and objection.ended:
+        names = {f.id: f.name for f in file.agreement.features}
+        ended = words.listed([names.get(f, f) for f in objection.ended])
+        return md(":material/toggle_off: **This touched you:** {} ended over it.", ended)
     if not effect.features:
         return md(":material/task_alt: **Nothing changes for you:** you use none of the features it serves.")
-    names = words.listed([f.name for f in effect.features])
+    names_on = words.listed([f.name for f in effect.features])
+    if notice.standing in _OPEN and objection and objection.not_held_back:
+        stops = "do not run" if notice.counts_at <= file.now else "will not run from that day"
+        return md(
+            ":material/pause_circle: **This touches you:** {} {} until the matter is settled, as the "
+            "change cannot be held back for you.",
+            names_on,
+            stops,
+        )
+    return md(
+        ":material/priority_high: **This touches you:** you use {}; {}.", names_on, _what(notice, file.now)
+    )
+
+
+def _what(notice: Notice, now: datetime) -> words.Markdown:
+    """What the change does to the features, in a half sentence."""
+    effect, came = notice.effect, notice.counts_at <= now
     new, old = effect.after.name if effect.after else "", effect.before.name if effect.before else ""
-    what = {
-        "addition": f"{new} comes in beside the others",
-        "replacement": f"{new} takes the place of {old}",
-        "removal": f"{old} goes",
-        "change": f"{new} works in another place or under another mechanism",
-    }[change.kind]
-    return md(":material/priority_high: **This touches you:** you use {}; {}.", names, what)
+    if _held_back(notice):
+        return md("for you {} stays", old) if old else md("{} stays away", new)
+    match notice.published.change.kind:
+        case "addition":
+            return md("{} {} beside the others", new, "came in" if came else "comes in")
+        case "replacement":
+            return md("{} {} the place of {}", new, "took" if came else "takes", old)
+        case "removal":
+            return md("{} {}", old, "is gone" if came else "goes")
+        case _:
+            return md("the entry of {} {}", new, "changed" if came else "changes")
 
 
-def _entries(effect: Effect, agreement: Agreement) -> None:
+def _entries(effect: Effect, agreement: Agreement, labels: tuple[str, str] = ("Now", "Then")) -> None:
     left, right = st.columns(2)
     with left:
-        _entry("Now", effect.before, agreement)
+        _entry(labels[0], effect.before, agreement)
     with right:
-        _entry("Then", effect.after, agreement)
+        _entry(labels[1], effect.after, agreement)
     if effect.transfers:
         places = words.listed([t.place.name for t in effect.transfers])
         say(":material/public: Transfers outside the EU and EEA: {}.", places)
@@ -184,16 +250,27 @@ def _where_it_stands(scope: Scope, notice: Notice) -> None:
     if notice.standing in ("objected", "cure_proposed") and notice.resolution_ends:
         steps.due(notice.resolution_ends, file.now)
         note(
-            "Both sides look for a way out for {} days. The agreement does not say that an objection "
-            "delays the change.",
+            "Both sides look for a way out for {} days, counted here from the objection. That the change "
+            "does not count for you meanwhile is our reading (Art. 28(2) GDPR, EDPB Guidelines 07/2020): the "
+            "agreement does not say it.",
             days,
         )
     if notice.standing == "unresolved":
+        what = "the agreement" if p.change.core else "the features it touches; all others stay"
         say(
-            ":material/warning: {} days passed without a way out. Either side may end the features it "
-            "touches, without liability for that; all others stay.",
+            ":material/warning: {} days passed without a way out. Either side may end {}. Neither is liable "
+            "for damages from that alone.",
+            days,
+            what,
+        )
+    if notice.standing == "nothing_to_end":
+        say(
+            ":material/task_alt: {} days passed without a way out. None of the features it touches was on, "
+            "so there is nothing to end. They can be switched on together with accepting the change.",
             days,
         )
+    if notice.standing == "on_the_list_before":
+        note("It counted already when {} came; it was on the list then.", file.name)
     if file.acts and notice.steps:
         _steps(scope, notice)
 
@@ -205,7 +282,7 @@ Fields = Callable[[Notice, actions.Form], actions.Make]
 
 def _steps(scope: Scope, notice: Notice) -> None:
     """A button for each step that fits, with its dialog."""
-    awaited = objections.STAGES[notice.standing].waits_for == scope.file.context.side
+    awaited = objections.STAGES[notice.standing].waits_for in (scope.file.context.side, "both")
     with st.container(horizontal=True):
         for step in notice.steps:
             _step(scope, notice, step, "primary" if awaited and step is notice.steps[0] else "secondary")
@@ -242,7 +319,9 @@ def _object(notice: Notice, form: actions.Form) -> actions.Make:
 
 
 def _cure(notice: Notice, form: actions.Form) -> actions.Make:
-    st.markdown("How to cure an objection is the provider’s choice. The customer accepts it or not.")
+    st.markdown(
+        "Whether and how to cure an objection is the provider’s discretion. The customer’s answer is kept."
+    )
     text = st.text_area(**form.field("text", "Proposed cure"))
     chosen = steps.choose_files(form)
     return lambda: objections.ProposeCure(notice.published.id, text, steps.attach(form.scope, chosen))
@@ -259,6 +338,62 @@ def _answer(notice: Notice, form: actions.Form) -> actions.Make:
 
 
 _ANSWERS = {True: "Accept it: resolved", False: "Do not accept"}
+
+
+def _carry_out(notice: Notice, form: actions.Form) -> actions.Make:
+    st.markdown(
+        "The objection counts as cured, and the change counts for the customer. What the customer said to it "
+        "stays on record. A cure that does not hold can be reopened by the customer."
+    )
+    text = st.text_area(**form.field("text", "What was done"))
+    chosen = steps.choose_files(form)
+    return lambda: objections.CarryOutCure(notice.published.id, text, steps.attach(form.scope, chosen))
+
+
+def _not_held_back(notice: Notice, form: actions.Form) -> actions.Make:
+    names = words.listed([f.name for f in notice.effect.features])
+    say(
+        ":material/pause_circle: From {} on, {} {} not run for {} until the matter is settled. Without its "
+        "acceptance nobody new may touch its data (our reading, Art. 28(2) GDPR).",
+        words.day(notice.counts_at),
+        names or "what the change touches",
+        "do" if len(notice.effect.features) > 1 else "does",
+        form.file.name,
+    )
+    reason = st.text_area(**form.field("reason", "Why it cannot be held back, as the customer will read it"))
+    return lambda: objections.CannotHoldBack(notice.published.id, reason)
+
+
+def _reopen(notice: Notice, form: actions.Form) -> actions.Make:
+    days = form.file.agreement.term("objection_resolution").value
+    say(
+        "The objection stands again, the change does not count for you, and both sides look for a way out "
+        "for another {} days.",
+        days,
+    )
+    reason = st.text_area(**form.field("reason", "Why the cure does not hold"))
+    return lambda: objections.ReopenObjection(notice.published.id, reason)
+
+
+def _accept(notice: Notice, form: actions.Form) -> actions.Make:
+    names = {f.id: f.name for f in form.file.agreement.features}
+    ids = sorted(notice.published.change.serves)
+    touched = words.listed([names.get(f, f) for f in ids])
+    say(
+        "The change counts as accepted. {} can be switched on again; nothing is switched on by this.", touched
+    )
+    reason = st.text_area(**form.field("reason", "Reason (optional)"))
+    return lambda: objections.AcceptChange(notice.published.id, reason)
+
+
+def _end_agreement(notice: Notice, form: actions.Form) -> actions.Make:
+    say(
+        ":material/warning: **The agreement with {} ends today.** Then the data may be asked back. "
+        "Neither side is liable for damages from this alone.",
+        form.file.name,
+    )
+    reason = st.text_area(**form.field("reason", "Reason"))
+    return lambda: objections.EndAgreement(notice.published.id, reason)
 
 
 def _end(notice: Notice, form: actions.Form) -> actions.Make:
@@ -288,6 +423,11 @@ _DIALOGS: dict[type[Command], tuple[str, str, str | None, Fields]] = {
     objections.ObjectToChange: ("Object", "Object", ":material/front_hand:", _object),
     objections.AnswerCure: ("Answer the cure", "Answer", None, _answer),
     objections.ProposeCure: ("Propose a cure", "Propose", None, _cure),
+    objections.CarryOutCure: ("Record a cure as carried out", "Record the cure", None, _carry_out),
+    objections.CannotHoldBack: ("Cannot hold it back", "Record it", None, _not_held_back),
+    objections.ReopenObjection: ("Reopen the objection", "Reopen it", None, _reopen),
+    objections.AcceptChange: ("Accept the change", "Accept it", None, _accept),
+    objections.EndAgreement: ("End the agreement", "End the agreement", None, _end_agreement),
     objections.EndFeatures: ("End the affected features", "End these features", None, _end),
     objections.WithdrawObjection: ("Withdraw the objection", "Withdraw the objection", None, _back),
 }
@@ -315,8 +455,8 @@ def _drafts(scope: Scope, provider: ProviderFile) -> None:
 
 
 def _published(scope: Scope, provider: ProviderFile, p: Published) -> None:
-    status = sub_processors.status(p, provider.now)
-    day = p.withdrawn_at or p.effective_on
+    status = sub_processors.status(p, provider.agreement, provider.now)
+    day = p.withdrawn_at or p.counts_at(provider.agreement)
     say("**{}**", p.change.title)
     show.badge(show.Status(f"{sub_processors.STATUS[status]} {words.day(day)}", _STATUS[status]))
     if not p.withdrawn_at:
@@ -331,7 +471,7 @@ def _draft(scope: Scope, provider: ProviderFile, draft: Draft) -> None:
         _entries(notices.effect(draft.change, frozenset(), provider.agreement), after)
         _touched(provider, draft.change, f"draft_{draft.id}")
         # Where nothing can be published as things stand, the rule itself says why.
-        soonest = sub_processors.earliest(provider.agreement, provider.now)
+        soonest = sub_processors.earliest(provider.agreement, provider.now, draft.change.kind)
         publish = sub_processors.PublishChange(draft.id, soonest)
         actions.attempt(
             lambda: sub_processors.decide(publish, provider.state.sub_processors, provider.context)
@@ -422,7 +562,7 @@ OwnFields = Callable[[int, ProviderFile, actions.Form], actions.Make | None]
 def _own_steps(scope: Scope, provider: ProviderFile, item: Draft | Published) -> None:
     """A button for each step that fits a draft or a published change, with its dialog."""
     fitting = sub_processors.steps_open(item, provider.state.sub_processors, provider.context)
-    stage = sub_processors.STAGES[sub_processors.status(item, provider.now)]
+    stage = sub_processors.STAGES[sub_processors.status(item, provider.agreement, provider.now)]
     awaited = stage.waits_for == provider.context.side
     if not fitting:
         return
@@ -454,11 +594,12 @@ def _publish(id: int, provider: ProviderFile, form: actions.Form) -> actions.Mak
     if draft is None:
         st.markdown("This draft is gone: it was published or discarded.")
         return None
-    soonest = sub_processors.earliest(provider.agreement, provider.now)
+    soonest = sub_processors.earliest(provider.agreement, provider.now, draft.change.kind)
     say("**{}**", draft.change.title)
     say(
-        "Every customer gets a notice now. It can count from **{}** at the earliest, however urgent it is.",
+        "Every customer gets a notice now. It can count from **{}** at the earliest{}.",
         words.day(soonest),
+        "" if draft.change.kind == "removal" else ", however urgent it is",
     )
     _touched(provider, draft.change, form.key("touched"))
     day = st.date_input(**form.field("effective_on", "Counts from"), value=soonest, format="YYYY-MM-DD")

@@ -119,7 +119,7 @@ def _coming(what: words.Markdown, at: datetime, now: datetime) -> Waiting:
 
 def _of_others(found: list[Task], file: CustomerFile) -> list[Waiting]:
     """What waits in requests and notices, each with the side it waits for."""
-    sides = {"customer": file.name, "provider": file.agreement.processor.name}
+    sides = {"customer": file.name, "provider": file.agreement.processor.name, "both": "either side"}
     return [
         Waiting(
             md("**{}** · {}: {}", tasks.title(t), sides[t.waits_for], tasks.next_step(t)),

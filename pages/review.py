@@ -17,7 +17,7 @@ from dpa_core.snapshots.diff import OPEN_ITEMS, diff
 from dpa_core.snapshots.freeze import freeze
 from dpa_core.subjects import features, retention, reviews
 from dpa_core.subjects.common import SIDES
-from dpa_core.subjects.subject import Task
+from dpa_core.subjects.subject import TURNS, Task
 from dpa_core.views import tasks
 from dpa_core.views.data_return import end_in_words
 from dpa_core.views.snapshots import on_file
@@ -315,7 +315,7 @@ def _items(scope: Scope, found: list[Task], nothing: str) -> None:
             {
                 "Kind": [tasks.kind(t) for t in found],
                 "What": [tasks.what(t) for t in found],
-                "Waits for": [SIDES[t.waits_for].capitalize() if t.waits_for else "" for t in found],
+                "Waits for": [TURNS[t.waits_for].capitalize() if t.waits_for else "" for t in found],
                 "Since": [words.day(t.opened_at) if t.opened_at else "" for t in found],
                 "By": [scope.file.who(t.by) if t.by else "" for t in found],
                 "Date": [tasks.when_and_distance(t, now) for t in found],

@@ -124,5 +124,5 @@ def test_each_customer_keeps_its_version_and_the_newest_binds_the_provider(desk)
     )
     change = application.govern(operator, draft, application.open_provider(operator).sequence).sequence
     effective = dates.local_day(NOW) + timedelta(days=35)  # enough for 30 days, too soon for 40
-    with pytest.raises(Refusal, match="at least 40 calendar days"):
+    with pytest.raises(Refusal, match="before 40 whole days"):
         application.govern(operator, sub_processors.PublishChange(change, effective), change)

@@ -41,7 +41,7 @@ def govern(application, who, command):
     return application.govern(who, command, application.open_provider(who).sequence).sequence
 
 
-def announce(application, people, ahead=30):
+def announce(application, people, ahead=31):
     draft = govern(application, people.eva, TALVOX)
     day = dates.local_day(application.clock.now()) + timedelta(days=ahead)
     govern(application, people.eva, sub_processors.PublishChange(draft, day))
@@ -303,8 +303,8 @@ def test_the_customers_own_list_has_notices_as_well(application, people):
     busy(application, people)
     waiting = tasks.open_tasks(application.open(people.henrik, "solsidan"))
     assert [(t.subject, t.waits_for) for t in waiting] == [
-        ("objections", None),
         ("objections", "customer"),
+        ("objections", None),
         ("data_return", "provider"),
     ]
 

@@ -169,7 +169,7 @@ class OpenItem(Record):
 
     kind: str
     what: str
-    waits_for: Literal["customer", "provider"] | None
+    waits_for: Literal["customer", "provider", "both"] | None
     due_at: Moment | None
     clause: str
     opened_at: Moment | None

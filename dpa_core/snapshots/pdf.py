@@ -17,6 +17,8 @@ from dpa_core.snapshots.sign import SIGNED
 from dpa_core.snapshots.tables import place
 from dpa_core.subjects.common import SIDES
 
+_WAITS_FOR = {"customer": "Customer", "provider": "Provider", "both": "Either side", None: "Nobody"}
+
 
 def render(snapshot: model.Snapshot, signed: bytes) -> bytes:
     """The PDF. `signed`: what `KeyRing.sign` made of this snapshot. The same input gives the same bytes."""
@@ -134,7 +136,7 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
         "retention": [[p.name, p.data_category, f"{p.days:,}", _period_note(p)] for p in s.retention.periods],
         "subscriptions": [[x.address, _day(x.since)] for x in s.subscriptions],
         "open_items": [
-            [i.kind, i.what, i.waits_for.capitalize() if i.waits_for else "Nobody", _opened(i),
+            [i.kind, i.what, _WAITS_FOR[i.waits_for], _opened(i),
              _due(i), i.clause]
             for i in s.open_items
         ],

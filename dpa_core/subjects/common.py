@@ -114,9 +114,14 @@ class FileRef(Record):
 
 
 MESSAGE_STEPS: dict[str, str] = {
+    "agreement_ended": "Agreement ended.",
+    "change_accepted": "Change accepted.",
+    "cure_carried_out": "Cure carried out.",
     "cure_accepted": "Cure accepted.",
     "cure_not_accepted": "Cure not accepted.",
     "features_ended": "Affected features ended.",
+    "not_held_back": "The change cannot be held back: the features it touches are suspended.",
+    "objection_reopened": "Objection reopened.",
     "objection_withdrawn": "Objection withdrawn.",
     "request_closed": "Closed.",
     "request_withdrawn": "Withdrawn.",

@@ -17,6 +17,7 @@ from dpa_core.subjects.texts import checked_reason
 CLAUSE = "Sch. 2 2.2"
 TRANSFER_CLAUSE = "3.1(vii)"
 END_CLAUSE = "3.1(xi)"
+OBJECTION_CLAUSE = "Sch. 2 1.2"
 
 
 # --- state ---------------------------------------------------------------------------------------
@@ -92,6 +93,8 @@ class SetFeatures(Command, by="customer"):
     reason: str = ""
     acknowledged: frozenset[str] = frozenset()
     """Identifiers of sub-processors in third countries whose transfers the person accepts."""
+    accepted: frozenset[int] = frozenset()
+    """Changes of the list that the person accepts, over which a feature was ended."""
 
 
 # --- consequences --------------------------------------------------------------------------------
@@ -131,6 +134,8 @@ class Consequences:
     """What the added sub-processors' transfers rest on."""
     data_categories: tuple[DataCategory, ...]
     """Categories the features switched on touch (our reading: the agreement does not say)."""
+    to_accept: tuple[int, ...]
+    """Changes of the list over which a feature switched on was ended; each wants to be accepted."""
     clauses: tuple[str, ...]
 
     @property
@@ -211,7 +216,9 @@ def consequences(command: SetFeatures, state: State, context: Context) -> Conseq
     on = {id for id, wanted in command.changes.items() if wanted}
     off = set(command.changes) - on
     after_on = frozenset((stands | on) - off)
-    before, after = engaged(stands, agreement), engaged(after_on, agreement)
+    stopped = context.suspended.keys()
+    before, after = engaged(stands - stopped, agreement), engaged(after_on - stopped, agreement)
+    accepts = {change for id in on for change in context.to_accept.get(id, ())}
     added = _without(after, before)
     # Asked for every feature switched on, not only for newly added sub-processors: the feature sends
     # its own data there, whoever else already uses that sub-processor.
@@ -230,7 +237,14 @@ def consequences(command: SetFeatures, state: State, context: Context) -> Conseq
         new_third_countries=tuple(p for p in agreement.places if p.id in new_places),
         mechanisms=tuple(m for m in agreement.mechanisms if m.id in used),
         data_categories=tuple(c for c in agreement.data_categories if c.id in touched),
-        clauses=(CLAUSE, "3.1(i)", "3.1(v)", *((TRANSFER_CLAUSE,) if crossing else ())),
+        to_accept=tuple(sorted(accepts)),
+        clauses=(
+            CLAUSE,
+            "3.1(i)",
+            "3.1(v)",
+            *((TRANSFER_CLAUSE,) if crossing else ()),
+            *((OBJECTION_CLAUSE,) if accepts else ()),
+        ),
     )
 
 
@@ -257,15 +271,19 @@ decide = rules()
 
 @decide.register
 def _set_features(command: SetFeatures, state: State, context: Context) -> list[Body]:
-    """Refused without an acknowledgement for every third-country transfer of a feature switched on.
+    """Refused without an acknowledgement for every third-country transfer of a feature switched on, and
+    without acceptance of the change of the list over which it was ended.
 
-    Clause: Sch. 2 2.2, 3.1(i), 3.1(vii)
+    Clause: Sch. 2 2.2, 3.1(i), 3.1(vii), Sch. 2 1.2
     """
     agreement, result = context.agreement, consequences(command, state, context)
     reason = checked_reason(command.reason)
     open_ones = result.to_acknowledge - command.acknowledged
     if missing := tuple(s.name for s in agreement.sub_processors if s.id in open_ones):
         raise refuse("transfer_not_acknowledged", TRANSFER_CLAUSE, "acknowledged", names=missing)
+    if unaccepted := set(result.to_accept) - command.accepted:
+        titles = tuple(c.change.title for id, c in context.changes.items() if id in unaccepted)
+        raise refuse("change_not_accepted", OBJECTION_CLAUSE, "accepted", changes=titles)
     return [
         Instructed(
             changes=tuple(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import singledispatch
 
-from dpa_core.subjects import objections, registry, retention
+from dpa_core.subjects import dates, objections, registry, retention
 from dpa_core.subjects.assistance import AnswerFlag
+from dpa_core.subjects.data_return import Terminate
 from dpa_core.subjects.features import SetFeatures
-from dpa_core.subjects.objections import EndFeatures
+from dpa_core.subjects.objections import AcceptChange, EndAgreement, EndFeatures, WithdrawObjection
 from dpa_core.subjects.registry import CustomerState
 from dpa_core.subjects.retention import CancelShortening
 from dpa_core.subjects.reviews import AcceptProposal
@@ -46,6 +47,25 @@ def _accepted_proposal(command: AcceptProposal, state: CustomerState, context: C
     proposal = next((p for p in state.reviews.open_proposals if p.sequence == command.proposal), None)
     left = proposal.remaining(context.features_on) if proposal else {}
     return Effects(before=(SetFeatures(left, command.reason, command.acknowledged),) if left else ())
+
+
+@effects_of.register
+def _accepted_changes(command: SetFeatures, state: CustomerState, context: Context) -> Effects:
+    """What was ended over a change is switched on together with accepting it: an objection that is open
+    still is withdrawn by it. Clause: Sch. 2 1.2"""
+    wanted = {c for id, on in command.changes.items() if on for c in context.to_accept.get(id, ())}
+    accepting: list[Command] = []
+    for id in sorted(wanted & command.accepted):
+        stands = objections.standing(context.changes[id], state.objections, context)
+        still_open = WithdrawObjection in objections.STAGES[stands].steps
+        accepting.append((WithdrawObjection if still_open else AcceptChange)(id, command.reason))
+    return Effects(before=tuple(accepting))
+
+
+@effects_of.register
+def _ended_agreement(command: EndAgreement, state: CustomerState, context: Context) -> Effects:
+    """The agreement ends today. Clause: Sch. 2 1.2"""
+    return Effects(after=(Terminate(dates.local_day(context.now), command.reason),))
 
 
 @effects_of.register

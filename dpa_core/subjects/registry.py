@@ -37,6 +37,7 @@ from dpa_core.subjects.features import State as _Features
 from dpa_core.subjects.incidents import ProviderState as _ProviderIncidents
 from dpa_core.subjects.incidents import State as _Incidents
 from dpa_core.subjects.objections import State as _Objections
+from dpa_core.subjects.own_list import OwnList
 from dpa_core.subjects.retention import State as _Retention
 from dpa_core.subjects.reviews import State as _Reviews
 from dpa_core.subjects.snapshots import State as _Snapshots
@@ -300,6 +301,23 @@ def decide(command: Command, state: CustomerState | ProviderState, context: Cont
 # --- what a decision rests on --------------------------------------------------------------------
 
 
+def own_list(state: CustomerState, provider: ProviderState, bound: Agreement, now: datetime) -> OwnList:
+    """The list of sub-processors that counts for one customer at a moment (UTC).
+
+    `bound`: the version that the customer is bound to, as published.
+    """
+    since = state.customer.since
+    return OwnList(
+        bound=bound,
+        published=provider.sub_processors.published,
+        now=now,
+        opened_on=dates.local_day(since) if since else None,
+        disputes=state.objections.disputes,
+        unaccepted=state.objections.unaccepted,
+        switched_on=state.features.on,
+    )
+
+
 def context_of(
     state: CustomerState,
     provider: ProviderState,
@@ -314,23 +332,25 @@ def context_of(
 
     `bound`: the version that the customer is bound to, as published.
     """
-    agreement = sub_processors.in_effect(bound, provider.sub_processors, now)
-    began, end = state.customer.since, state.data_return.termination
+    own = own_list(state, provider, bound, now)
+    end = state.data_return.termination
     ended = end is not None and data_return.is_over(end, now)
     on = frozenset[str]() if ended else state.features.on
     return Context(
-        agreement=agreement,
+        agreement=own.agreement,
         now=now,
         side=side,
         customer_id=customer_id,
         sequence=sequence,
         features_on=on,
-        in_use=on,
-        opened_on=dates.local_day(began) if began else None,
+        in_use=on - own.suspended.keys(),
         ends_on=end.on if end else None,
-        all_deleted=ended and data_return.all_deleted(state.data_return, agreement),
-        held=retention.held(state.retention, agreement),
-        changes=provider.sub_processors.published,
+        all_deleted=ended and data_return.all_deleted(state.data_return, own.agreement),
+        held=retention.held(state.retention, own.agreement),
+        changes=own.published,
+        opened_at=state.customer.since,
+        suspended=own.suspended,
+        to_accept=own.to_accept,
         incidents=incidents.for_customer(provider.incidents, customer_id),
     )
 

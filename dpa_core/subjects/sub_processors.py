@@ -9,7 +9,7 @@ Clauses: Sch. 2 1.1 (30 days' notice), 3.1(v) (general authorisation), 3.1(vii) 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -22,6 +22,8 @@ from dpa_core.subjects.texts import MAX_TITLE, checked_reason, checked_text
 
 CLAUSE = "Sch. 2 1.1"
 TRANSFER_CLAUSE = "3.1(vii)"
+CORE = "core service"
+"""Stands for the core service where features are named; no identifier has a space."""
 
 
 # --- state ---------------------------------------------------------------------------------------
@@ -57,6 +59,18 @@ class Change(Record):
     places: tuple[Place, ...] = ()
     """Places the agreement does not name, used by the entry."""
     reason: str = ""
+    taken_over: bool = False
+    """The provider does the work itself of a feature, or the core, that is left without a sub-processor."""
+
+    @property
+    def serves(self) -> frozenset[str]:
+        """Identifiers of the features that the entry serves as it will be."""
+        return frozenset(self.entry.features) if self.entry else frozenset()
+
+    @property
+    def core(self) -> bool:
+        """Whether the entry, as it will be, is a core sub-processor."""
+        return self.entry is not None and self.entry.kind == "core"
 
     @property
     def names(self) -> dict[str, str]:
@@ -88,28 +102,65 @@ class Draft(Record):
 
 
 class Published(Record):
-    """A change that customers were notified of. `effective_on`: the day in Stockholm it counts from."""
+    """A change that customers were notified of. `effective_on`: the day in Stockholm that was announced."""
 
     id: int
     change: Change
     at: Moment
+    """When the notice went out that counts: the last one, where it was corrected."""
     by: str
     effective_on: date
     withdrawn_at: Moment | None = None
     withdrawal: str = ""
     """Why the provider took it back before it counted."""
-
-    @property
-    def effective_at(self) -> datetime:
-        """The moment it counts from, in UTC."""
-        return dates.start_of(self.effective_on)
+    first_at: Moment | None = None
+    """When the first notice went out, where it was corrected since."""
+    correction: str = ""
+    """What was wrong with the notice before."""
 
     def changes_list_of(self, agreement: Agreement) -> bool:
         """Whether it changes the list of a version of the agreement, now or later.
 
         A version published after a change was is taken to hold it already. Clause: Sch. 2 1.1
         """
-        return self.withdrawn_at is None and agreement.published <= dates.local_day(self.at)
+        return self.withdrawn_at is None and agreement.published <= dates.local_day(self.first_at or self.at)
+
+    @property
+    def can_be_objected_to(self) -> bool:
+        """A removal is announced for information: nobody new touches the data. Clause: Sch. 2 1.1, 1.2"""
+        return self.change.kind != "removal"
+
+    def told_on(self, opened_on: date | None = None) -> date:
+        """The day in Stockholm on which the notice reached a customer: that of the notice, or that on which
+        the customer was opened, if later. `opened_on` None: one opened before it. Clause: Sch. 2 1.1"""
+        sent = dates.local_day(self.at)
+        return max(sent, opened_on) if opened_on else sent
+
+    def objection_ends(self, agreement: Agreement, opened_on: date | None = None) -> datetime:
+        """Until when a customer may object, in UTC. Clause: Sch. 2 1.1"""
+        days = agreement.term("objection_period").value
+        return dates.end_of(self.told_on(opened_on) + timedelta(days=days))
+
+    def counts_on(self, agreement: Agreement, opened_on: date | None = None) -> date:
+        """The first day in Stockholm on which it counts for a customer who does not object.
+
+        An addition or replacement counts only once the whole time to object is over, also where an old
+        entry announces an earlier day. Clause: Sch. 2 1.1
+        """
+        if not self.can_be_objected_to:
+            return self.effective_on
+        general = max(self.effective_on, dates.local_day(self.objection_ends(agreement)))
+        if opened_on is None or general <= opened_on:
+            return general
+        return max(general, dates.local_day(self.objection_ends(agreement, opened_on)))
+
+    def counts_at(self, agreement: Agreement, opened_on: date | None = None) -> datetime:
+        """The moment it counts from, in UTC; never before its notice. Clause: Sch. 2 1.1"""
+        return max(dates.start_of(self.counts_on(agreement, opened_on)), self.at)
+
+    def counted_before(self, agreement: Agreement, opened_on: date | None) -> bool:
+        """Whether the customer found it on the list when it was opened. Clause: 1.2, Sch. 2 1.1"""
+        return opened_on is not None and self.counts_on(agreement) <= opened_on
 
 
 class State(Record):
@@ -119,32 +170,52 @@ class State(Record):
     published: dict[int, Published] = {}
 
 
-def status(item: Draft | Published, now: datetime) -> Status:
-    """Where a change stands at a moment; it begins to count without anything being written."""
+def status(item: Draft | Published, agreement: Agreement, now: datetime) -> Status:
+    """Where a change stands at a moment, for customers who do not object; it begins to count without
+    anything being written."""
     if isinstance(item, Draft):
         return "draft"
     if item.withdrawn_at:
         return "withdrawn"
-    return "counts" if now >= item.effective_at else "coming"
+    return "counts" if now >= item.counts_at(agreement) else "coming"
 
 
-def in_effect(agreement: Agreement, state: State, now: datetime) -> Agreement:
-    """The agreement with the list of sub-processors that counts at a moment. Clause: Sch. 2 1.1"""
-    for p in _counting(agreement, state.published):
-        if p.effective_at <= now:
+def in_effect(
+    agreement: Agreement,
+    published: Mapping[int, Published],
+    now: datetime,
+    opened_on: date | None = None,
+    without: Collection[int] = (),
+) -> Agreement:
+    """The agreement with the list of sub-processors that counts at a moment.
+
+    For one customer: `opened_on`, the day in Stockholm on which it was opened, and `without`, the changes
+    that do not count for it. What builds on an entry that is not there waits with it. Clause: Sch. 2 1.1
+    """
+    bound, missing = agreement, set[str]()
+    for p in _counting(bound, published):
+        counts = p.id not in without and p.counts_at(bound, opened_on) <= now
+        if counts and p.change.replaces not in missing:
             agreement = applied(p.change, agreement)
+        elif p.change.entry and p.change.entry.id not in {s.id for s in agreement.sub_processors}:
+            missing.add(p.change.entry.id)
     return agreement
 
 
-def coming(agreement: Agreement, published: Mapping[int, Published], now: datetime) -> list[Published]:
+def coming(
+    agreement: Agreement,
+    published: Mapping[int, Published],
+    now: datetime,
+    opened_on: date | None = None,
+) -> list[Published]:
     """The changes that will count later than `now`, what counts first coming first. Clause: Sch. 2 1.1"""
-    return [p for p in _counting(agreement, published) if p.effective_at > now]
+    return [p for p in _counting(agreement, published) if p.counts_at(agreement, opened_on) > now]
 
 
 def _counting(agreement: Agreement, published: Mapping[int, Published]) -> list[Published]:
-    """The changes of a version's list, in the order in which they count."""
+    """The changes of a version's list, in the order in which they count for customers who do not object."""
     counting = [p for p in published.values() if p.changes_list_of(agreement)]
-    return sorted(counting, key=lambda p: (p.effective_on, p.id))
+    return sorted(counting, key=lambda p: (p.counts_at(agreement), p.id))
 
 
 def applied(change: Change, agreement: Agreement) -> Agreement:
@@ -160,9 +231,34 @@ def applied(change: Change, agreement: Agreement) -> Agreement:
     return Agreement.model_construct(**fields)
 
 
-def earliest(agreement: Agreement, now: datetime) -> date:
-    """The first day a change published now may count from. Clause: Sch. 2 1.1"""
-    return dates.local_day(now) + timedelta(days=agreement.term("sub_processor_notice").value)
+def earliest(agreement: Agreement, now: datetime, kind: ChangeKind) -> date:
+    """The first day a change published now may count from: the day after the time of the notice and the
+    time to object; for a removal today.
+
+    The text gives that time to additions and replacements; that a change of place or mechanism waits as
+    long is the provider's own setting. Clause: Sch. 2 1.1
+    """
+    today = dates.local_day(now)
+    if kind == "removal":
+        return today
+    days = max(agreement.term(term).value for term in ("sub_processor_notice", "objection_period"))
+    return today + timedelta(days=days + 1)
+
+
+def left_alone(agreement: Agreement, changes: Iterable[Change]) -> str | None:
+    """What these changes, made one after another, leave without any sub-processor: the identifier of a
+    feature, `CORE`, or None. What the provider takes over itself is not left alone. Clause: Sch. 2 1.1"""
+    for change in changes:
+        before, agreement = _served(agreement), applied(change, agreement)
+        left = before - _served(agreement)
+        if left and not change.taken_over:
+            return min(left)
+    return None
+
+
+def _served(agreement: Agreement) -> set[str]:
+    served = {f for s in agreement.sub_processors for f in s.features}
+    return served | ({CORE} if any(s.kind == "core" for s in agreement.sub_processors) else set())
 
 
 # --- events --------------------------------------------------------------------------------------
@@ -204,6 +300,29 @@ class Announced(
         return State(drafts=_without(state.drafts, new.id), published=state.published | {new.id: new})
 
 
+class NoticeCorrected(
+    Body,
+    kind="sub_processors.notice_corrected",
+    words="Sent notice {notice:id} again, corrected: {change.title}, from {effective_on}",
+):
+    """Customers are notified anew of a change that does not count yet, with what was wrong put right."""
+
+    notice: int
+    change: Change
+    effective_on: date
+    correction: str
+
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        old = state.published[self.notice]
+        new = old.but(
+            at=event.recorded_at,
+            by=event.actor,
+            first_at=old.first_at or old.at,
+            **self.told("notice"),
+        )
+        return state.but(published=state.published | {new.id: new})
+
+
 class TakenBack(Body, kind="sub_processors.withdrawn", words="Withdrew published change {change:id}"):
     """A published change that will not come after all."""
 
@@ -239,6 +358,8 @@ class DraftChange(Command, by="provider", action="govern"):
     reason: str = ""
     draft: int | None = None
     """The draft to be worked over; None: a new one."""
+    taken_over: bool = False
+    """The provider does the work itself of what a removal leaves without a sub-processor."""
 
 
 class DiscardDraft(Command, by="provider", action="govern"):
@@ -254,6 +375,16 @@ class PublishChange(Command, by="provider", action="govern"):
     effective_on: date
 
 
+class CorrectNotice(Command, by="provider", action="govern"):
+    """Send the notice of a published change again, with another content or day; the time to object begins
+    anew. `correction`: what was wrong, as customers will read it."""
+
+    notice: int
+    content: DraftChange
+    effective_on: date
+    correction: str
+
+
 class WithdrawChange(Command, by="provider", action="govern"):
     """Take a published change back before it counts."""
 
@@ -265,7 +396,7 @@ class WithdrawChange(Command, by="provider", action="govern"):
 
 STAGES: dict[Status, Stage] = {
     "draft": Stage((PublishChange, DraftChange, DiscardDraft), "provider"),
-    "coming": Stage((WithdrawChange,)),
+    "coming": Stage((CorrectNotice, WithdrawChange)),
     "counts": Stage(),
     "withdrawn": Stage(),
 }
@@ -275,11 +406,33 @@ def _obstacle(step: type[Command], item: Draft | Published, state: State, contex
     """Why a step of the right stage does not fit this change all the same."""
     if step is PublishChange and isinstance(item, Draft):
         # What clashes on the day when all that was published counts, clashes on every day before.
-        soonest = earliest(context.agreement, context.now)
-        last = max((soonest, *(p.effective_on for p in state.published.values())))
-        if _clashes(item.change, state, context.agreement, last):
-            return refuse("clash", CLAUSE, "draft")
+        agreement = context.agreement
+        soonest = earliest(agreement, context.now, item.change.kind)
+        last = max((soonest, *(p.counts_on(agreement) for p in state.published.values())))
+        return _unannounceable(item.id, item.change, last, state, context, "draft")
+    if step is WithdrawChange and isinstance(item, Published):
+        return _leaves_alone(_others(state, item.id), context, "change")
     return None
+
+
+def _others(state: State, id: int) -> State:
+    """The state without a published change."""
+    return state.but(published={n: p for n, p in state.published.items() if n != id})
+
+
+def _leaves_alone(
+    state: State, context: Context, field: str, at_once: Sequence[Change] = ()
+) -> Refusal | None:
+    """The refusal where the published changes, as they come to count, leave a feature or the core with no
+    sub-processor and nobody takes the work over. `at_once`: what counts before them. Clause: Sch. 2 1.1"""
+    agreement = context.agreement
+    waiting = [p.change for p in coming(agreement, state.published, context.now)]
+    left = left_alone(agreement, [*at_once, *waiting])
+    if left is None:
+        return None
+    if left == CORE:
+        return refuse("core_left_alone_then", CLAUSE, field)
+    return refuse("feature_left_alone_then", CLAUSE, field, feature=agreement.feature(left).name)
 
 
 def _clashes(change: Change, state: State, agreement: Agreement, first: date) -> bool:
@@ -289,8 +442,9 @@ def _clashes(change: Change, state: State, agreement: Agreement, first: date) ->
     the draft was written. Clause: Sch. 2 1.1
     """
     at = dates.start_of(first)
-    waiting = [p.change for p in state.published.values() if p.withdrawn_at is None and p.effective_at > at]
-    ids = {s.id for s in in_effect(agreement, state, at).sub_processors}
+    published = state.published
+    waiting = [p.change for p in published.values() if p.withdrawn_at is None and p.counts_at(agreement) > at]
+    ids = {s.id for s in in_effect(agreement, published, at).sub_processors}
     new = change.entry.id if change.entry and change.kind in ("addition", "replacement") else None
     gone = change.replaces is not None and change.replaces not in ids
     touched = change.replaces is not None and change.replaces in {w.replaces for w in waiting}
@@ -306,15 +460,15 @@ _NO_DRAFT: dict[type[Command], str] = {
 
 
 def _misfit(step: type[Command], item: Draft | Published, state: State, context: Context) -> Refusal:
-    if step is not WithdrawChange:
+    if step in _NO_DRAFT:
         return refuse(_NO_DRAFT[step], CLAUSE, "draft", id=item.id)
-    if isinstance(item, Published) and status(item, context.now) == "counts":
-        return refuse("counts_already", CLAUSE, "change", since=item.effective_on)
+    if isinstance(item, Published) and status(item, context.agreement, context.now) == "counts":
+        return refuse("counts_already", CLAUSE, "change", since=item.counts_on(context.agreement))
     return refuse("not_published", CLAUSE, "change", id=item.id)
 
 
 STEPS: Steps[Draft | Published, State] = Steps(
-    lambda item, state, context: STAGES[status(item, context.now)], _misfit, _obstacle
+    lambda item, state, context: STAGES[status(item, context.agreement, context.now)], _misfit, _obstacle
 )
 steps_open = STEPS.open
 """The steps that the context's side may take with a change now. Clause: Sch. 2 1.1"""
@@ -346,7 +500,7 @@ def drafted_change(command: DraftChange, agreement: Agreement) -> Change:
     entry: SubProcessor | None = None
     new_places: tuple[Place, ...] = ()
     if command.kind == "removal":
-        _check_removable(old, agreement)
+        _check_removable(old, command, agreement)
     else:
         entry, new_places = _entry(command, old, agreement)
     return Change(
@@ -356,12 +510,15 @@ def drafted_change(command: DraftChange, agreement: Agreement) -> Change:
         entry=entry,
         places=new_places,
         reason=reason,
+        taken_over=command.taken_over and command.kind == "removal",
     )
 
 
-def _check_removable(old: SubProcessor | None, agreement: Agreement) -> None:
+def _check_removable(old: SubProcessor | None, command: DraftChange, agreement: Agreement) -> None:
     """Refused where a feature, or the core service, would be left with nobody. Clause: Sch. 2 1.1"""
     assert old is not None  # noqa: S101  # a removal names its entry
+    if command.taken_over:
+        return
     served = {f for s in agreement.sub_processors if s != old for f in s.features}
     if orphans := [f for f in old.features if f not in served]:
         name = agreement.feature(orphans[0]).name
@@ -460,15 +617,58 @@ def _discard_draft(command: DiscardDraft, state: State, context: Context) -> lis
 
 @decide.register
 def _publish_change(command: PublishChange, state: State, context: Context) -> list[Body]:
-    """Customers hear of a change 30 days before it counts, however urgent it is. Clause: Sch. 2 1.1"""
-    draft, agreement = _taken(command.draft, command, state, context), context.agreement
-    first, soonest = command.effective_on, earliest(agreement, context.now)
+    """Customers hear of an addition or replacement 30 whole days before it counts, however urgent it is; of a
+    removal at the latest when it counts. Clause: Sch. 2 1.1"""
+    draft = _taken(command.draft, command, state, context)
+    _check_announced(draft.id, draft.change, command.effective_on, state, context, "draft")
+    return [Announced(draft=draft.id, change=draft.change, effective_on=command.effective_on)]
+
+
+def _check_announced(
+    id: int, change: Change, first: date, state: State, context: Context, field: str
+) -> None:
+    """Refuse what cannot be announced from now for a day: `first`, in Stockholm. Clause: Sch. 2 1.1"""
+    agreement = context.agreement
+    soonest = earliest(agreement, context.now, change.kind)
     if first < soonest:
+        if change.kind == "removal":
+            raise refuse("in_the_past", CLAUSE, "effective_on", first=first, earliest=soonest)
         notice = agreement.term("sub_processor_notice").value
         raise refuse("too_early", CLAUSE, "effective_on", first=first, days=notice, earliest=soonest)
-    if _clashes(draft.change, state, agreement, first):
-        raise refuse("clash", CLAUSE, "draft")
-    return [Announced(draft=draft.id, change=draft.change, effective_on=first)]
+    if obstacle := _unannounceable(id, change, first, state, context, field):
+        raise obstacle
+
+
+def _unannounceable(
+    id: int, change: Change, first: date, state: State, context: Context, field: str
+) -> Refusal | None:
+    """Why a change that counts from a day, in Stockholm, does not fit what else is published; None where it
+    does. Clause: Sch. 2 1.1"""
+    if _clashes(change, state, context.agreement, first):
+        return refuse("clash", CLAUSE, field)
+    new = Published(id=id, change=change, at=context.now, by="", effective_on=first)
+    # A removal that counts at once is not among what is coming.
+    at_once = [change] if new.counts_at(context.agreement) <= context.now else []
+    return _leaves_alone(state.but(published=state.published | {id: new}), context, field, at_once)
+
+
+@decide.register
+def _correct_notice(command: CorrectNotice, state: State, context: Context) -> list[Body]:
+    """The notice goes out again and the time to object begins anew: silence binds only whom the right
+    notice reached. Objections made stand. Clause: Sch. 2 1.1"""
+    published = state.published.get(command.notice)
+    if published is None:
+        raise refuse("not_published", CLAUSE, "notice", id=command.notice)
+    STEPS.check(command, published, state, context)
+    correction = checked_text(command.correction, "correction", CLAUSE, "correction")
+    change = drafted_change(command.content, context.agreement)
+    others = _others(state, published.id)
+    _check_announced(published.id, change, command.effective_on, others, context, "notice")
+    return [
+        NoticeCorrected(
+            notice=published.id, change=change, effective_on=command.effective_on, correction=correction
+        )
+    ]
 
 
 @decide.register
@@ -491,7 +691,7 @@ SUB_PROCESSORS = Subject(
     title="Sub-processor changes",
     page="notices",
     state=State,
-    events=(Drafted, Discarded, Announced, TakenBack),
+    events=(Drafted, Discarded, Announced, NoticeCorrected, TakenBack),
     decide=decide,
     steps_open=steps_open,
 )

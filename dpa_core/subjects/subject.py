@@ -13,9 +13,9 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, dataclass_transform
 
 from dpa_core.agreement import Agreement
-from dpa_core.locale import Value, fill
+from dpa_core.locale import Value, fill, local_day
 from dpa_core.subjects import dates
-from dpa_core.subjects.common import FileRef, Record, RecordedEvent, Refusal, Side
+from dpa_core.subjects.common import SIDES, FileRef, Record, RecordedEvent, Refusal, Side
 
 if TYPE_CHECKING:  # for the types of what a context carries; at run time no subject knows another
     from functools import _SingleDispatchCallable
@@ -37,6 +37,10 @@ Action = Literal[
 ]
 """What a person may do. `instruct`: act for a customer. `respond`: act for the provider towards a customer.
 `govern`: act for the provider in its own ledger."""
+
+Turn = Side | Literal["both"]
+"""Whose turn it is; `both`: that of either, and one of them is enough."""
+TURNS: dict[Turn, str] = {"customer": SIDES["customer"], "provider": SIDES["provider"], "both": "either side"}
 
 _OF_SIDE: dict[Side, Action] = {"customer": "instruct", "provider": "respond"}
 
@@ -144,8 +148,6 @@ class Context:
     """Identifiers of the customer's features that are switched on; none from the agreement's end on."""
     in_use: frozenset[str] = frozenset()
     """Those of them that run: what else the agreement and its course take away is left out."""
-    opened_on: date | None = None
-    """The day in Stockholm on which the customer was opened here."""
     ends_on: date | None = None
     """The last day of the agreement in Stockholm, where its end is recorded."""
     all_deleted: bool = False
@@ -154,6 +156,12 @@ class Context:
     """Data category -> names of its data types under a legal hold."""
     changes: Mapping[int, Published] = field(default_factory=dict)
     """Published changes to the list of sub-processors, by identifier."""
+    opened_at: datetime | None = None
+    """When the customer was opened, in UTC; None: before all that was published."""
+    suspended: Mapping[str, int] = field(default_factory=dict)
+    """Features that are switched on and do not run, each with the change that is objected to."""
+    to_accept: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Features that are off, each with the changes that have to be accepted to switch it on."""
     incidents: Mapping[int, Incident] = field(default_factory=dict)
     """The incidents that the customer was told of, by identifier."""
     cited: RecordedEvent | None = None
@@ -167,6 +175,11 @@ class Context:
         over = self.ends_on is not None and self.now >= dates.end_of(self.ends_on)
         return self.ends_on if over else None
 
+    @property
+    def opened_on(self) -> date | None:
+        """The day in Stockholm on which the customer was opened."""
+        return local_day(self.opened_at) if self.opened_at else None
+
 
 # --- open tasks and the steps that fit -----------------------------------------------------------
 
@@ -176,7 +189,7 @@ class Stage:
     """A state that an item can be in: the steps that fit it, the awaited one first, and whose turn it is."""
 
     steps: tuple[type[Command], ...] = ()
-    waits_for: Side | None = None
+    waits_for: Turn | None = None
     """None: nobody has to do anything."""
 
     def open_to(self, side: Side) -> tuple[type[Command], ...]:
@@ -231,7 +244,7 @@ class Task:
     step: str = ""
     """Empty where only time has to pass."""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    waits_for: Side | None = None
+    waits_for: Turn | None = None
     """None: only time has to pass."""
     clause: str = ""
     due: datetime | None = None

@@ -17,6 +17,7 @@ TEXTS: dict[str, str] = {
     "cause": "The cause",
     "consequences": "The account of the consequences",
     "contact": "The contact",
+    "correction": "What was wrong",
     "cure": "The cure",
     "description": "What is needed",
     "finding": "A finding’s title",

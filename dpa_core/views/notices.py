@@ -43,6 +43,10 @@ class Notice:
     effect: Effect
     objection: Objection | None
     objection_ends: datetime
+    counts_at: datetime
+    """When it counts for this customer unless it objects, in UTC."""
+    told_at: datetime
+    """When the notice reached this customer, in UTC."""
     resolution_ends: datetime | None
     steps: tuple[type[Command], ...]
     """The steps that whoever looks may take about it, by side; not yet whether by role."""
@@ -68,18 +72,21 @@ def effect(change: Change, on: frozenset[str], before: Agreement) -> Effect:
 
 def notices(file: CustomerFile) -> list[Notice]:
     """Every published change as this customer sees it, newest first. Clause: Sch. 2 1.1"""
-    state, agreement = _objections(file), file.agreement
+    state, agreement, opened_on = _objections(file), file.agreement, file.context.opened_on
     found = []
     for p in sorted(file.changes.values(), key=lambda p: (p.at, p.id), reverse=True):
-        before = file.version(agreement.version, p.effective_at - timedelta(microseconds=1))
+        counts_at = p.counts_at(agreement, opened_on)
+        before = file.version(agreement.version, counts_at - timedelta(microseconds=1))
         objection = state.objections.get(p.id)
         found.append(
             Notice(
                 published=p,
-                standing=objections.standing(p, state, agreement, file.now),
+                standing=objections.standing(p, state, file.context),
                 effect=effect(p.change, file.context.features_on, before),
                 objection=objection,
-                objection_ends=objections.objection_ends(p, agreement),
+                objection_ends=p.objection_ends(agreement, opened_on),
+                counts_at=counts_at,
+                told_at=max(p.at, file.context.opened_at or p.at),
                 resolution_ends=objections.resolution_ends(objection, agreement) if objection else None,
                 steps=objections.steps_open(p, state, file.context),
             )

@@ -11,15 +11,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Literal
 
+from dpa_core import facts
 from dpa_core.agreement import Agreement
 from dpa_core.application import Portfolio
 from dpa_core.locale import last_day, local_day
-from dpa_core.readers import Live
+from dpa_core.readers import Key, Live
 from dpa_core.subjects import features, incidents, objections
+from dpa_core.subjects.dates import start_of
+from dpa_core.subjects.own_list import OwnList
 from dpa_core.subjects.subject import Context, Task
 from dpa_core.views import tasks
 
@@ -86,6 +89,7 @@ class Due:
 
 @dataclass(frozen=True)
 class _Exposure:
+    on: frozenset[str]
     sub_processors: int
     places: tuple[str, ...]
     third_countries: int
@@ -99,11 +103,14 @@ class Overview:
 
     def listed(self, text: str = "", order: Order = "name", page: int = 0, size: int = PAGE) -> list[Line]:
         """A page of the list, from 0. `text`: a part of the name or identifier, in any case."""
-        exposure = {key: (x.sub_processors, x.third_countries) for key, x in self._exposure.items()}
+        exposure = {
+            key: (x.sub_processors, x.third_countries, len(x.on)) for key, x in self._exposure.items()
+        }
         rows = self.file.reader.page(
             self._live,
             exposure,
             self.file.now,
+            lately=self._lately,
             text=text.strip().lower(),
             order=order,
             descending=order in _MOST_FIRST,
@@ -118,18 +125,20 @@ class Overview:
         name: str,
         version: str,
         on: str,
+        disputes: str,
+        opened_on: date | None,
         gone: str,
         ends_at: datetime | None,
         reviewed: datetime | None,
         due: datetime | None,
         number: int,
     ) -> Line:
-        x = self._exposure[version, on, gone]
+        x = self._exposure[version, on, disputes, opened_on, gone]
         return Line(
             customer_id=customer_id,
             name=name,
             ends_on=last_day(_utc(ends_at)) if ends_at else None,
-            on=_ids(on),
+            on=x.on,
             sub_processors=x.sub_processors,
             places=x.places,
             third_countries=x.third_countries,
@@ -151,8 +160,8 @@ class Overview:
     def adoption(self) -> Counter[str]:
         """How many customers have each feature on, by its identifier."""
         counted: Counter[str] = Counter()
-        for (_, on, _), number in self._groups.items():
-            counted.update(dict.fromkeys(_ids(on), number))
+        for key, number in self._groups.items():
+            counted.update(dict.fromkeys(self._exposure[key].on, number))
         return counted
 
     def exposure(self) -> Counter[str]:
@@ -166,7 +175,7 @@ class Overview:
         """What is open over all customers, what is due first coming first; what has no date stands among it
         by the day it began."""
         reader, now = self.file.reader, self.file.now
-        rows = reader.falling_due(self._live, now, most)
+        rows = reader.falling_due(self._live, now, self._lately, most)
         own = {
             (id, task.key): task
             for id, task in tasks.from_rows(reader.tasks((row[0], row[3]) for row in rows))
@@ -210,56 +219,59 @@ class Overview:
     # --- worked out once ---------------------------------------------------------------------------
 
     @cached_property
-    def _groups(self) -> dict[tuple[str, str, str], int]:
-        found = self.file.reader.groups(self.file.now)
-        return {(version, on, gone): number for version, on, gone, number in found}
+    def _lately(self) -> date:
+        """Customers opened before this day stand to every change as everybody does: the notice that is still
+        of consequence reached them all on the same day, or they found the change on the list."""
+        days = (a.term("objection_period").value for a in self.file.agreements.values())
+        return local_day(self.file.now) - timedelta(days=max(days) + 1)
 
     @cached_property
-    def _versions(self) -> dict[str, Agreement]:
-        """The versions that customers are bound to, each with the list that counts now."""
-        return {version: self.file.version(version) for version in sorted({v for v, *_ in self._groups})}
+    def _groups(self) -> dict[Key, int]:
+        return dict(self.file.reader.groups(self._lately, self.file.now))
 
     @cached_property
-    def _exposure(self) -> dict[tuple[str, str, str], _Exposure]:
-        return {
-            (version, on, gone): _exposed(_ids(on), _ids(gone), self._versions[version])
-            for version, on, gone in self._groups
-        }
+    def _exposure(self) -> dict[Key, _Exposure]:
+        return {key: _exposed(self.file.own_list(facts.Group.of(*key[:4])), key[4]) for key in self._groups}
 
     @cached_property
     def _told(self) -> list[tuple[Task, Live]]:
         """What the provider told every customer of a version that stands open now."""
         published = self.file.provider.sub_processors.published
         found = []
-        for version, agreement in self._versions.items():
-            context = Context(agreement, self.file.now, changes=published)
+        for version, opened_on in sorted({(k[0], k[3]) for k in self._groups}, key=str):
+            alike = facts.Group(version, frozenset(), opened_on, (), ())
+            agreement = self.file.own_list(alike).agreement
+            opened_at = start_of(opened_on) if opened_on else None
+            context = Context(agreement, self.file.now, changes=published, opened_at=opened_at)
             for task in objections.OBJECTIONS.notices(objections.State(), context):
                 if task.stands(self.file.now):
                     change = int(task.key.split("/")[1])
-                    all_gone = ",".join(sorted(c.id for c in agreement.data_categories))
-                    live = Live(version, change, bool(task.step), tasks.last_moment(task), all_gone)
+                    last, all_gone = tasks.last_moment(task), _all_gone(agreement)
+                    live = Live(version, opened_on, change, bool(task.step), last, all_gone)
                     found.append((task, live))
         return found
 
     @cached_property
     def _open(self) -> list[tuple[str, str, int | None, datetime | None, int]]:
-        return self.file.reader.open_by_hour(self._live, self.file.now)
+        return self.file.reader.open_by_hour(self._live, self.file.now, self._lately)
 
     @cached_property
     def _live(self) -> list[Live]:
         return [live for _, live in self._told]
 
 
-def _exposed(on: frozenset[str], gone: frozenset[str], agreement: Agreement) -> _Exposure:
-    all_deleted = gone >= {c.id for c in agreement.data_categories}
-    engaged = () if all_deleted else features.engaged(on, agreement)
+def _all_gone(agreement: Agreement) -> str:
+    """What `gone` says where all data is recorded as deleted since the end of an agreement."""
+    return ",".join(sorted(c.id for c in agreement.data_categories))
+
+
+def _exposed(own: OwnList, gone: str) -> _Exposure:
+    agreement, on = own.agreement, own.switched_on - own.suspended.keys()
+    engaged = () if gone == _all_gone(agreement) else features.engaged(on, agreement)
     there = {x.place for s in engaged for x in s.locations if x.role != "delivery"}
     places = [p for p in agreement.places if p.id in there]
-    return _Exposure(len(engaged), tuple(p.name for p in places), sum(p.third_country for p in places))
-
-
-def _ids(on: str) -> frozenset[str]:
-    return frozenset(on.split(",")) if on else frozenset()
+    outside = sum(p.third_country for p in places)
+    return _Exposure(on, len(engaged), tuple(p.name for p in places), outside)
 
 
 def _utc(at: datetime) -> datetime:

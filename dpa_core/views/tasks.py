@@ -100,7 +100,10 @@ def open_tasks(file: CustomerFile) -> list[Task]:
     """What is open for a customer at the file's moment, what is due first coming first."""
     told = (
         # Titles name the sub-processors of the list that counts.
-        tuple((p.id, p.withdrawn_at, p.effective_at <= file.now) for p in file.changes.values()),
+        tuple(
+            (p.id, p.at, p.withdrawn_at, p.counts_at(file.agreement, file.context.opened_on) <= file.now)
+            for p in file.changes.values()
+        ),
         tuple((i.id, len(i.notices)) for i in file.incidents.values()),
         file.context.all_deleted,
     )
@@ -173,7 +176,7 @@ def _worded(file: ProviderFile, wanted: Wanted, bind: Values) -> str:
     subjects = bind(sorted(wanted.subjects) or [s.name for s in registry.ON_DESK])
     where = [_STANDS.format(now=now), f"subject = ANY(CAST({subjects} AS VARCHAR[]))"]
     if wanted.waits_for:
-        where.append(f"waits_for = {bind(wanted.waits_for)}")
+        where.append(f"waits_for IN ({bind(wanted.waits_for)}, 'both')")
     if text := wanted.text.strip().lower():
         part = bind(text)
         where.append(f"(strpos(lower(customer_name), {part}) > 0 OR strpos(lower(title), {part}) > 0)")
@@ -213,7 +216,7 @@ def load(file: ProviderFile) -> pa.Table:
     """How much waits for the provider, by subject: subject, open, overdue."""
     sql = (
         "SELECT subject, count(*) AS open, count(*) FILTER (WHERE due IS NOT NULL AND due <= $1) AS overdue "  # noqa: S608  # of constants
-        f"FROM tasks WHERE waits_for = 'provider' AND {_STANDS.format(now='$1')} "
+        f"FROM tasks WHERE waits_for IN ('provider', 'both') AND {_STANDS.format(now='$1')} "
         "AND subject = ANY(CAST($2 AS VARCHAR[])) GROUP BY subject ORDER BY subject"
     )
     return file.ledger.table(sql, [file.now, [s.name for s in registry.ON_DESK]])

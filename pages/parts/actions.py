@@ -628,7 +628,7 @@ def what_follows(before: CustomerFile, after: CustomerFile, about: str = "") -> 
     found = [
         t for t in tasks.open_tasks(after) if t not in known or about in (t.key, f"{tasks.page(t)}/{t.entry}")
     ]
-    whose = {"customer": after.name, "provider": after.agreement.processor.name}
+    whose = {"customer": after.name, "provider": after.agreement.processor.name, "both": "either side"}
     return _as_sentences(found, whose, after.now)
 
 
@@ -636,7 +636,8 @@ def what_follows_for_all(before: ProviderFile, after: ProviderFile, about: str =
     """The same for a step in the provider's own ledger, with what it brings every customer."""
     known = _of_all(before)
     found = [t for t in _of_all(after) if t not in known or t.key == about]
-    whose = {"customer": "Each customer", "provider": after.agreement.processor.name}
+    provider = after.agreement.processor.name
+    whose = {"customer": "Each customer", "provider": provider, "both": "either side"}
     return _as_sentences(tasks.in_order(found), whose, after.now)
 
 

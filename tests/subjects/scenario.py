@@ -52,6 +52,14 @@ class Scenario:
             return False
         return True
 
+    def accepts(self, command, side=None):
+        """Whether a step would be accepted."""
+        try:
+            self.decided(command, side)
+        except Refusal:
+            return False
+        return True
+
     def refused(self, command, side=None):
         """The refusal of a step, in words that leave no gap; everything stays as it was."""
         with pytest.raises(Refusal) as caught:

@@ -224,7 +224,7 @@ def test_an_end_in_the_past_is_recorded_late_and_its_days_count_from_it():
 @pytest.mark.parametrize(("back", "refused"), [(4, True), (3, False), (2, False)])
 def test_no_agreement_ends_before_the_customer_entered_it(back, refused):
     c = scenario()
-    c.facts["opened_on"] = TODAY - timedelta(days=3)
+    c.facts["opened_at"] = NOW - timedelta(days=3)
     command = Terminate(TODAY - timedelta(days=back), "Notice")
     if not refused:
         c.go(command, "provider")
@@ -297,7 +297,7 @@ def test_an_end_that_never_was_is_taken_back():
 )
 def test_what_a_correction_of_the_end_must_say(command, code, field):
     c = scenario()
-    c.facts["opened_on"] = TODAY - timedelta(days=3)
+    c.facts["opened_at"] = NOW - timedelta(days=3)
     assert c.refused(CorrectEnd(TODAY, "x"), "provider").code == "data_return.no_end"
     c.go(Terminate(TODAY, "Notice"), "provider")
     refusal = c.refused(command, "provider")

@@ -86,7 +86,8 @@ def test_every_step_that_a_stage_offers_is_a_command_of_the_subject(subject):
     for stage in stages.values():
         assert set(stage.steps) <= {c for s in ALL for c in s.commands}
         if stage.waits_for:
-            assert stage.open_to(stage.waits_for)
+            both = ("customer", "provider") if stage.waits_for == "both" else (stage.waits_for,)
+            assert all(stage.open_to(side) for side in both)
 
 
 # --- refusals ------------------------------------------------------------------------------------

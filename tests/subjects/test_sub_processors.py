@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from dpa_core.subjects import dates, sub_processors
 from dpa_core.subjects.sub_processors import (
+    CorrectNotice,
     DiscardDraft,
     DraftChange,
     PublishChange,
@@ -30,6 +31,7 @@ TALVOX = DraftChange(
     mechanisms=("scc", "tia"),
     reason="Better recognition of Swedish",
 )
+COMMUNICATION = ("featurebase", "better_stack")
 MOVE = DraftChange("change", "deepgram", places=("eu_eea",), reason="Moves to the EU")
 REMOVAL = DraftChange("removal", "deepgram", reason="No longer needed")
 
@@ -39,14 +41,14 @@ class Provider(Scenario):
 
     def context(self, side="provider", **facts):
         context = super().context(side, **facts)
-        return replace(context, agreement=in_effect(self.agreement, self.state, self.now))
+        return replace(context, agreement=in_effect(self.agreement, self.state.published, self.now))
 
 
 def provider(at=NOW):
     return Provider(sub_processors.SUB_PROCESSORS, at)
 
 
-def published(at=NOW, draft=TALVOX, ahead=30):
+def published(at=NOW, draft=TALVOX, ahead=31):
     """The provider's scenario with one change published, and the change."""
     p = provider(at)
     p.go(draft)
@@ -106,7 +108,7 @@ def test_a_refused_draft_is_told_what_is_wrong_by_name(changes, message):
 
 def test_a_place_the_agreement_does_not_name_comes_with_the_entry():
     p, change = published(draft=replace(TALVOX, places=(), new_place=("Canada", True)))
-    after = in_effect(AGREEMENT, p.state, change.effective_at)
+    after = in_effect(AGREEMENT, p.state.published, change.counts_at(AGREEMENT))
     (place,) = [after.place(at.place) for at in after.sub_processor("s_talvox").locations]
     assert (place.name, place.third_country) == ("Canada", True)
 
@@ -125,7 +127,10 @@ def test_a_draft_is_worked_over_and_thrown_away():
 
 def test_an_addition_takes_nobody_away():
     p, change = published(draft=replace(TALVOX, kind="addition", features=("speech_analytics",)))
-    assert names(in_effect(AGREEMENT, p.state, change.effective_at)) == [*names(AGREEMENT), "Talvox"]
+    assert names(in_effect(AGREEMENT, p.state.published, change.counts_at(AGREEMENT))) == [
+        *names(AGREEMENT),
+        "Talvox",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -155,20 +160,134 @@ def test_a_change_has_a_title(draft, title):
         datetime(2026, 11, 24, 22, 59, tzinfo=UTC),  # just before midnight in Stockholm
     ],
 )
-def test_a_change_counts_from_thirty_days_on_and_never_sooner(at):
+def test_a_change_counts_once_thirty_whole_days_are_over_and_never_sooner(at):
     p = provider(at)
     p.go(TALVOX)
     today = dates.local_day(at)
-    refusal = p.refused(PublishChange(1, today + timedelta(days=29)))
+    refusal = p.refused(PublishChange(1, today + timedelta(days=30)))
     assert (refusal.field, refusal.clause) == ("effective_on", "Sch. 2 1.1")
-    assert "however urgent" in refusal.message
-    p.go(PublishChange(1, today + timedelta(days=30)))
-    day = dates.start_of(today + timedelta(days=30))
+    assert "30 whole days" in refusal.message
+    p.go(PublishChange(1, today + timedelta(days=31)))
+    day = dates.start_of(today + timedelta(days=31))
+    assert p.state.published[1].objection_ends(AGREEMENT) == day
     for moment, name, stands in ((day - TICK, "DeepGram", "coming"), (day, "Talvox", "counts")):
-        listed = names(in_effect(AGREEMENT, p.state, moment))
+        listed = names(in_effect(AGREEMENT, p.state.published, moment))
         assert [n for n in listed if n in ("DeepGram", "Talvox")] == [name]
-        assert status(p.state.published[1], moment) == stands
+        assert status(p.state.published[1], AGREEMENT, moment) == stands
         assert bool(coming(AGREEMENT, p.state.published, moment)) == (stands == "coming")
+
+
+def test_what_an_old_entry_announced_for_the_thirtieth_day_counts_a_day_later():
+    _, change = published()
+    old = change.but(effective_on=dates.local_day(NOW) + timedelta(days=30))
+    assert old.counts_on(AGREEMENT) == dates.local_day(NOW) + timedelta(days=31)
+
+
+def test_a_removal_counts_at_once_and_never_before_its_notice():
+    p = provider()
+    p.go(REMOVAL)
+    today = dates.local_day(NOW)
+    refusal = p.refused(PublishChange(1, today - timedelta(days=1)))
+    assert (refusal.code, refusal.field, refusal.clause) == (
+        "sub_processors.in_the_past",
+        "effective_on",
+        "Sch. 2 1.1",
+    )
+    p.go(PublishChange(1, today))
+    assert p.state.published[1].counts_at(AGREEMENT) == NOW
+    for moment, there in ((NOW - TICK, True), (NOW, False)):
+        assert ("DeepGram" in names(in_effect(AGREEMENT, p.state.published, moment))) is there
+
+
+def test_what_leaves_a_feature_alone_together_is_refused_when_published():
+    p = provider()
+    first = p.go(DraftChange("removal", "featurebase", reason="No longer needed"))
+    second = p.go(DraftChange("removal", "better_stack", reason="No longer needed"))
+    day = dates.local_day(NOW)
+    p.go(PublishChange(first, day + timedelta(days=40)))
+    for when in (day, day + timedelta(days=40), day + timedelta(days=50)):
+        refusal = p.refused(PublishChange(second, when))
+        assert (refusal.code, refusal.field, refusal.clause) == (
+            "sub_processors.feature_left_alone_then",
+            "draft",
+            "Sch. 2 1.1",
+        )
+        assert refusal.message.startswith("User Communication would be left")
+    assert PublishChange not in steps(p, p.state.drafts[second])
+
+
+def test_what_others_rely_on_is_not_taken_back():
+    p = provider()
+    day = dates.local_day(NOW) + timedelta(days=40)
+    addition = replace(TALVOX, kind="addition", replaces=None, features=("user_communication",))
+    ids = [p.go(draft) for draft in (addition, *(replace(REMOVAL, replaces=s) for s in COMMUNICATION))]
+    for id in ids:
+        p.go(PublishChange(id, day))
+    refusal = p.refused(WithdrawChange(ids[0], "Sold"))
+    assert (refusal.code, refusal.field) == ("sub_processors.feature_left_alone_then", "change")
+    assert WithdrawChange not in steps(p, p.state.published[ids[0]])
+    p.go(WithdrawChange(ids[2], "It stays"))
+    p.go(WithdrawChange(ids[0], "Sold"))
+
+
+def test_the_provider_may_take_over_what_a_removal_leaves_alone():
+    p = provider()
+    removal = DraftChange("removal", "xenialab", reason="Done by ourselves")
+    assert p.refused(removal).field == "replaces"
+    p.go(replace(removal, taken_over=True))
+    p.go(PublishChange(1, dates.local_day(NOW)))
+    after = in_effect(AGREEMENT, p.state.published, NOW)
+    assert "support_services" not in {f for s in after.sub_processors for f in s.features}
+
+
+def test_a_notice_is_sent_again_with_a_correction_and_the_time_begins_anew():
+    p, change = published()
+    p.until(NOW + timedelta(days=5))
+    again = dates.local_day(p.now) + timedelta(days=31)
+    content = replace(TALVOX, purpose="Speech to text")
+    refusal = p.refused(CorrectNotice(1, content, again, " "))
+    assert (refusal.field, refusal.clause) == ("correction", "Sch. 2 1.1")
+    assert p.refused(CorrectNotice(7, content, again, "Wrong")).field == "notice"
+    early = CorrectNotice(1, content, again - timedelta(days=1), "Wrong")
+    assert p.refused(early).field == "effective_on"
+    p.go(CorrectNotice(1, content, again, "The purpose was wrong"))
+    new = p.state.published[1]
+    assert (new.first_at, new.at, new.correction) == (change.at, p.now, "The purpose was wrong")
+    assert new.change.entry.purpose == "Speech to text"
+    assert (new.told_on(), new.counts_on(AGREEMENT)) == (dates.local_day(p.now), again)
+    p.until(new.counts_at(AGREEMENT))
+    late = dates.local_day(p.now) + timedelta(days=31)
+    assert p.refused(CorrectNotice(1, content, late, "Late")).code == "sub_processors.counts_already"
+
+
+# --- a customer that was opened later -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("opened", "counts"),
+    [(0, 41), (10, 41), (11, 42), (40, 71), (41, 41), (50, 41)],
+)
+def test_whoever_comes_after_the_notice_has_the_whole_time_unless_it_counts_already(opened, counts):
+    _, change = published(ahead=41)
+    today = dates.local_day(NOW)
+    opened_on = today + timedelta(days=opened)
+    assert change.counts_on(AGREEMENT, opened_on) == today + timedelta(days=counts)
+    assert change.counted_before(AGREEMENT, opened_on) == (opened >= 41)
+
+
+def test_what_follows_on_a_change_that_does_not_count_waits_with_it():
+    p, first = published(draft=replace(TALVOX, kind="addition", replaces=None, features=("voice",)))
+    p.until(first.counts_at(AGREEMENT))
+    p.go(DraftChange("replacement", "s_talvox", "Voxbridge", "Voice", places=("eu_eea",), reason="Why"))
+    p.go(PublishChange(3, dates.local_day(p.now) + timedelta(days=31)))
+    p.until(p.state.published[3].counts_at(AGREEMENT))
+    p.go(DraftChange("removal", "s_voxbridge", reason="Why"))
+    p.go(PublishChange(5, dates.local_day(p.now) + timedelta(days=1)))
+    both = p.state.published
+    assert names(in_effect(AGREEMENT, both, p.now)) == [*names(AGREEMENT), "Voxbridge"]
+    assert names(in_effect(AGREEMENT, both, p.now, without={1})) == names(AGREEMENT)
+    assert names(in_effect(AGREEMENT, both, p.now, without={3})) == [*names(AGREEMENT), "Talvox"]
+    assert names(in_effect(AGREEMENT, both, p.now + timedelta(days=2), without={1})) == names(AGREEMENT)
 
 
 @pytest.mark.parametrize("kind", ["addition", "removal", "change"])
@@ -179,7 +298,7 @@ def test_every_kind_of_change_reaches_the_list(kind):
         "change": MOVE,
     }[kind]
     p, change = published(draft=draft)
-    after = in_effect(AGREEMENT, p.state, change.effective_at)
+    after = in_effect(AGREEMENT, p.state.published, change.counts_at(AGREEMENT))
     serving = [s.name for s in after.sub_processors if "speech_analytics" in s.features]
     assert (
         serving
@@ -197,7 +316,7 @@ def test_every_kind_of_change_reaches_the_list(kind):
 def test_the_look_ups_of_the_new_list_are_its_own():
     AGREEMENT.sub_processor("deepgram")  # fills the old list's table
     p, change = published()
-    after = in_effect(AGREEMENT, p.state, change.effective_at)
+    after = in_effect(AGREEMENT, p.state.published, change.counts_at(AGREEMENT))
     assert after.sub_processor("s_talvox").name == "Talvox"
     with pytest.raises(KeyError):
         after.sub_processor("deepgram")
@@ -205,14 +324,14 @@ def test_the_look_ups_of_the_new_list_are_its_own():
 
 def test_a_change_is_withdrawn_before_it_counts_and_not_after():
     p, change = published()
-    p.until(change.effective_at - TICK)
+    p.until(change.counts_at(AGREEMENT) - TICK)
     assert p.refused(WithdrawChange(1, "")).field == "reason"
     p.go(WithdrawChange(1, "Talvox was sold"))
-    assert names(in_effect(AGREEMENT, p.state, change.effective_at)) == names(AGREEMENT)
+    assert names(in_effect(AGREEMENT, p.state.published, change.counts_at(AGREEMENT))) == names(AGREEMENT)
     assert "No published change 1 stands" in p.refused(WithdrawChange(1, "Again")).message
     late, change = published()
-    late.until(change.effective_at)
-    assert "counts since 24 Dec 2026" in late.refused(WithdrawChange(1, "Too late")).message
+    late.until(change.counts_at(AGREEMENT))
+    assert "counts since 25 Dec 2026" in late.refused(WithdrawChange(1, "Too late")).message
 
 
 def test_two_changes_do_not_touch_the_same_entry():
@@ -226,7 +345,7 @@ def test_two_changes_do_not_touch_the_same_entry():
 def test_the_same_change_is_not_published_twice():
     p, _ = published(ahead=60)
     p.go(TALVOX)
-    soon = dates.local_day(p.now) + timedelta(days=30)
+    soon = dates.local_day(p.now) + timedelta(days=31)
     assert "Another published change" in p.refused(PublishChange(3, soon)).message
 
 
@@ -245,7 +364,7 @@ def test_a_second_change_of_an_entry_waits_for_the_first():
 def test_a_version_published_after_the_change_holds_it_already():
     p, change = published()
     newer = AGREEMENT.model_copy(update={"published": date(2027, 1, 1)})
-    assert names(in_effect(newer, p.state, change.effective_at)) == names(AGREEMENT)
+    assert names(in_effect(newer, p.state.published, change.counts_at(AGREEMENT))) == names(AGREEMENT)
 
 
 class Changes(RuleBasedStateMachine):
@@ -296,27 +415,40 @@ class Changes(RuleBasedStateMachine):
             ]
             self.p.check_steps(draft, examples)
         for change in self.p.state.published.values():
-            self.p.check_steps(change, [WithdrawChange(change.id, "Why")])
+            offered = steps(self.p, change)
+            # Whether a correction fits follows from what it says.
+            assert set(offered) <= {WithdrawChange, CorrectNotice}
+            withdrawn = self.p.accepts(WithdrawChange(change.id, "Why"))
+            assert (WithdrawChange in offered) == withdrawn
 
     @invariant()
     def what_can_be_published_on_no_late_day_can_be_on_no_day(self):
         for draft in self.p.state.drafts.values():
             if PublishChange not in steps(self.p, draft):
-                for ahead in (30, 45, 60, 90):
+                for ahead in (0, 31, 45, 60, 90):
                     day = dates.local_day(self.p.now) + timedelta(days=ahead)
-                    clashes = sub_processors._clashes(
-                        draft.change, self.p.state, self.p.context().agreement, day
-                    )
-                    assert clashes
+                    assert not self.p.accepts(PublishChange(draft.id, day))
+
+    @rule(id=st.integers(1, 12), ahead=st.integers(31, 60), place=st.sampled_from(["eu_eea", "usa"]))
+    def correct(self, id, ahead, place):
+        if published := self.p.state.published.get(id):
+            old, day = published.change, dates.local_day(self.p.now) + timedelta(days=ahead)
+            content = DraftChange(
+                old.kind, old.replaces, "Newname", "Speech", ("voice",), (place,), None, ("scc",), "Why"
+            )
+            self.p.attempt(CorrectNotice(id, content, day, "Wrong"))
 
     @invariant()
-    def no_change_counts_within_thirty_days(self):
+    def no_change_but_a_removal_counts_within_thirty_days(self):
         for change in self.p.state.published.values():
-            assert (change.effective_on - dates.local_day(change.at)).days >= 30
+            days = (change.counts_on(AGREEMENT) - dates.local_day(change.at)).days
+            assert days >= (0 if change.change.kind == "removal" else 31)
 
     @invariant()
     def the_list_stays_whole(self):
-        agreement = in_effect(AGREEMENT, self.p.state, self.p.now)
+        agreement = in_effect(AGREEMENT, self.p.state.published, self.p.now)
+        served = {f for s in agreement.sub_processors for f in s.features}
+        assert served == {f.id for f in AGREEMENT.features}
         ids = [s.id for s in agreement.sub_processors]
         assert len(set(ids)) == len(ids)
         assert any(s.kind == "core" for s in agreement.sub_processors)

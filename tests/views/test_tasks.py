@@ -137,9 +137,9 @@ def test_the_portfolio_places_customers_by_the_list_that_counts(application, peo
     before = portfolio.Overview(application.portfolio(people.eva)).exposure()
     core = sub_processors.DraftChange("change", "aws", places=("usa",), mechanisms=("dpf",), reason="Moves")
     draft = govern(application, people.eva, core)
-    effective = clock.now().date() + timedelta(days=30)
+    effective = clock.now().date() + timedelta(days=31)
     govern(application, people.eva, sub_processors.PublishChange(draft, effective))
-    clock.pass_days(31)
+    clock.pass_days(32)
     after = portfolio.Overview(application.portfolio(people.eva)).exposure()
     assert (before["USA"], after["USA"]) == (0, 3)
 
