@@ -131,20 +131,10 @@ def _notice(scope: Scope, notice: Notice) -> None:
         _where_it_stands(scope, notice)
 
 
-_OPEN: frozenset[Standing] = frozenset({"objected", "cure_proposed", "unresolved"})
-"""While an objection is open."""
-
-
-def _held_back(notice: Notice) -> bool:
-    """Whether the change does not count for this customer, as it objects."""
-    o = notice.objection
-    return notice.standing in (*_OPEN, "agreement_ended") and o is not None and not o.not_held_back
-
-
 def _counts(notice: Notice, now: datetime) -> str:
     """`counts from`, `counts since`, or that it counts for others only; the day follows."""
     came = notice.counts_at <= now
-    if _held_back(notice):
+    if notice.held_back:
         return (
             "not for you, as you object; for others since" if came else "held back for you; for others from"
         )
@@ -153,7 +143,7 @@ def _counts(notice: Notice, now: datetime) -> str:
 
 def _labels(notice: Notice, file: CustomerFile) -> tuple[str, str]:
     """What stands above the entry before the change, and above that after it."""
-    if _held_back(notice):
+    if notice.held_back:
         return "Kept for you", "Not for you"
     return (
         ("Before", "Now")
@@ -174,7 +164,7 @@ def _for_you(notice: Notice, file: CustomerFile) -> words.Markdown:
     if not effect.features:
         return md(":material/task_alt: **Nothing changes for you:** you use none of the features it serves.")
     names_on = words.listed([f.name for f in effect.features])
-    if notice.standing in _OPEN and objection and objection.not_held_back:
+    if notice.standing in notices.HELD_BACK and objection and objection.not_held_back:
         stops = "do not run" if notice.counts_at <= file.now else "will not run from that day"
         return md(
             ":material/pause_circle: **This touches you:** {} {} until the matter is settled, as the "
@@ -191,7 +181,7 @@ def _what(notice: Notice, now: datetime) -> words.Markdown:
     """What the change does to the features, in a half sentence."""
     effect, came = notice.effect, notice.counts_at <= now
     new, old = effect.after.name if effect.after else "", effect.before.name if effect.before else ""
-    if _held_back(notice):
+    if notice.held_back:
         return md("for you {} stays", old) if old else md("{} stays away", new)
     match notice.published.change.kind:
         case "addition":

@@ -51,6 +51,21 @@ class Notice:
     steps: tuple[type[Command], ...]
     """The steps that whoever looks may take about it, by side; not yet whether by role."""
 
+    @property
+    def held_back(self) -> bool:
+        """Whether the change does not count for this customer, as it objects, or ended the agreement over it.
+        Clause: Sch. 2 1.2"""
+        return self.standing in HELD_BACK and self.objection is not None and not self.objection.not_held_back
+
+    def concerns(self, feature: str) -> bool:
+        """Whether a feature is served by the entry before the change, or after it."""
+        entries = (s for s in (self.effect.before, self.effect.after) if s)
+        return any(feature in s.features for s in entries)
+
+
+HELD_BACK: frozenset[Standing] = frozenset({"objected", "cure_proposed", "unresolved", "agreement_ended"})
+"""Where a change may be held back for the customer that objects."""
+
 
 def effect(change: Change, on: frozenset[str], before: Agreement) -> Effect:
     """What a change does to a configuration with these features on.
@@ -92,6 +107,13 @@ def notices(file: CustomerFile) -> list[Notice]:
             )
         )
     return found
+
+
+def ahead(file: CustomerFile) -> list[Notice]:
+    """The changes that whoever decides has to know of: those to come, and those that are held back for this
+    customer; what counts first coming first. Clause: Sch. 2 1.1"""
+    found = (n for n in notices(file) if n.published.changes_list_of(file.agreement))
+    return sorted((n for n in found if n.counts_at > file.now or n.held_back), key=lambda n: n.counts_at)
 
 
 def _objections(file: CustomerFile) -> objections.State:

@@ -25,11 +25,14 @@ class Listed:
 
 @dataclass(frozen=True)
 class Engagement:
-    """What engaged a sub-processor: the entry of the ledger, who made it and when (UTC)."""
+    """What engaged a sub-processor, and when (UTC): an instruction, or a change of the list."""
 
     since: datetime
-    by: str
-    sequence: int
+    by: str = ""
+    sequence: int = 0
+    """Of the instruction; 0: none."""
+    change: str = ""
+    """The title of the change that brought it in, where that is what engaged it."""
 
 
 def listed(file: CustomerFile) -> list[Listed]:
@@ -48,19 +51,33 @@ def listed(file: CustomerFile) -> list[Listed]:
 
 
 def engagement(file: CustomerFile, id: str) -> Engagement | None:
-    """The instruction that engaged an optional sub-processor for the time that still lasts; None where
-    it is not engaged, as after the end of the agreement. Reads the customer's ledger: features switched since
-    do not move the date.
+    """What engaged an optional sub-processor for the time that still lasts; None where it is not engaged.
+    Reads the customer's ledger: features switched since do not move the date.
     """
-    if file.context.ended:
+    if id not in {s.id for s in features.engaged_now(file.context)}:
         return None
     switched = file.cached("features.instructed", lambda: _instructed(file))
-    for event, body in switched:
-        if id in body.engaged:
-            return Engagement(event.recorded_at, file.who(event.actor), event.sequence)
-        if id in body.released:
-            return None
-    return None
+    by_instruction = next(
+        (
+            Engagement(event.recorded_at, file.who(event.actor), event.sequence)
+            for event, body in switched
+            if id in (*body.engaged, *body.released)
+        ),
+        None,
+    )
+    return max(filter(None, (by_instruction, _brought_in(file, id))), key=lambda e: e.since, default=None)
+
+
+def _brought_in(file: CustomerFile, id: str) -> Engagement | None:
+    """The change of the list that brought a sub-processor in last, where one did. Clause: Sch. 2 1.1"""
+    agreement, opened_on = file.agreement, file.context.opened_on
+    brought = [
+        Engagement(p.counts_at(agreement, opened_on), change=p.change.title)
+        for p in file.changes.values()
+        if p.change.kind in ("addition", "replacement") and p.change.entry and p.change.entry.id == id
+        if p.changes_list_of(agreement)
+    ]
+    return max((e for e in brought if e.since <= file.now), key=lambda e: e.since, default=None)
 
 
 def _instructed(file: CustomerFile) -> list[tuple[Event, features.Instructed]]:
