@@ -24,13 +24,29 @@ _ALLOWED: dict[roles.Role, frozenset[Action]] = {
 CUSTOMER_ROLES: frozenset[roles.Role] = frozenset({"customer_admin", "customer_reader"})
 
 
+def rights_of(role: roles.Role) -> frozenset[Action]:
+    """What a role allows."""
+    return _ALLOWED[role]
+
+
 def side_of(role: roles.Role) -> Side:
     """The side for which a role acts."""
     return "customer" if role in CUSTOMER_ROLES else "provider"
 
 
 class Forbidden(Exception):
-    """The person may not do this. The message is for the screen and tells nothing of the customer."""
+    """The person may not do this. The message is for the screen and tells nothing of the customer.
+
+    `needed`: the rights of which any would allow it, where a role gives them.
+    """
+
+    def __init__(self, message: str, needed: frozenset[Action] = frozenset()) -> None:
+        super().__init__(message)
+        self.needed = needed
+
+
+class RoleTaken(Forbidden):
+    """The person had a role that allowed this, and it was taken. The message says when, and by whom."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +124,10 @@ def require(person: Person, action: Action, customer_id: str | None) -> None:
     if action == "read":
         raise Forbidden(
             f"There is no customer “{(customer_id or '')[:60]}” that you may open. "
-            "Check the address, or ask your privacy officer for access."
+            "Check the address, or ask your privacy officer for access.",
+            frozenset({action}),
         )
-    raise Forbidden(_REFUSED)
+    raise Forbidden(_REFUSED, frozenset({action}))
 
 
 def acting_side(person: Person, command: Command, customer_id: str | None) -> Side:
@@ -121,7 +138,7 @@ def acting_side(person: Person, command: Command, customer_id: str | None) -> Si
     for side in command.by:
         if may(person, command.needs(side), customer_id, side).allowed:
             return side
-    raise Forbidden(_REFUSED)
+    raise Forbidden(_REFUSED, frozenset(command.needs(side) for side in command.by))
 
 
 def looking_side(person: Person, customer_id: str) -> Side:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache, partial, wraps
 from hashlib import sha256
 from inspect import signature
@@ -33,12 +33,14 @@ from dpa_core.access import (
     Forbidden,
     Identity,
     Person,
+    RoleTaken,
     SignInAgain,
     Unconfirmed,
     acting_side,
     looking_side,
     may,
     require,
+    rights_of,
     side_of,
 )
 from dpa_core.access_log import DAYS as ACCESS_LOG_DAYS
@@ -48,7 +50,8 @@ from dpa_core.clock import Clock, DemoClock
 from dpa_core.closed import ClosedItems
 from dpa_core.deriving import TaskRow, task_row
 from dpa_core.downloads import Downloads, File, SharedDownloads
-from dpa_core.drafts import DAYS, Content, Draft, Drafts
+from dpa_core.drafts import DAYS, Content, Draft, Drafts, Left
+from dpa_core.drafts import all_of as all_drafts
 from dpa_core.files import MAX_BYTES, FileStore, SharedFiles
 from dpa_core.ledger import Conflict, Event, Fault, Head, Ledger, Transaction, chain
 from dpa_core.ledger import StoreError as StoreError  # part of what the door may raise
@@ -56,6 +59,7 @@ from dpa_core.ledger.losses import STATE, STORE
 from dpa_core.ledger.store import USAGE_CHOSEN
 from dpa_core.ledger.verify import Part, parts
 from dpa_core.ledger.verify import verify_part as verify_ledgers
+from dpa_core.locale import last_day, minute
 from dpa_core.people import PREFIX, Account, Entry, Name, People
 from dpa_core.readers import CustomerReader, PortfolioReader
 from dpa_core.remembered import Parsed, bytes_of
@@ -422,7 +426,8 @@ def leaves_a_line(
 ) -> Callable[
     [Callable[Concatenate[Application, Person, P], T]], Callable[Concatenate[Application, Person, P], T]
 ]:
-    """Have a method of the door write to the access log whom it refused, for lack of right, what."""
+    """Have a method of the door write to the access log whom it refused, for lack of right, what; whose role
+    for it was taken is told so."""
 
     def around(
         method: Callable[Concatenate[Application, Person, P], T],
@@ -431,11 +436,12 @@ def leaves_a_line(
         def door(self: Application, person: Person, /, *args: P.args, **kwargs: P.kwargs) -> T:
             try:
                 return method(self, person, *args, **kwargs)
-            except Forbidden:
+            except Forbidden as refused:
                 metrics.REFUSALS.labels(f"forbidden.{kind}").inc()
                 asked = signature(method).bind(self, person, *args, **kwargs).arguments
                 self.note_refusal(kind, person, method.__name__, asked)
-                raise
+                told = self.explained(person, refused, asked)
+                raise told from (None if told is refused else refused)
 
         return door
 
@@ -770,6 +776,61 @@ class Application:
         about = {"step": re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", said).strip().lower()}
         line = self._line(kind, person, customer, about)
         self._access_log.refused(replace(line, whom=asked.get("person_id")))
+
+    def explained(self, person: Person, refused: Forbidden, asked: Mapping[str, Any]) -> Forbidden:
+        """A refusal as its person is told it: that the role is taken which allowed it before, where one is.
+        `asked`: what the method of the door was asked for, by the names of its parameters."""
+        customer_id = asked.get("customer_id") or getattr(asked.get("command"), "customer_id", None)
+        for taken in self._taken(person):
+            if taken.covers(customer_id) and rights_of(taken.body.role) & refused.needed:
+                return RoleTaken(self._in_words(taken), refused.needed)
+        return refused
+
+    def role_taken(self, person: Person, customer_id: str | None = None) -> RoleIsTaken | None:
+        """The last role that was taken of the person, for one customer or (None) for any, and that allowed
+        more than the roles the person has now; None where there is none. Tells each person of itself only."""
+        person, _ = self._enter(person)
+        for taken in self._taken(person):
+            if customer_id is None or taken.covers(customer_id):
+                has = person.role_for(customer_id) if customer_id else None
+                if not has or rights_of(taken.body.role) - rights_of(has):
+                    return RoleIsTaken(self._in_words(taken), taken.event.recorded_at)
+        return None
+
+    def _taken(self, person: Person) -> list[_Taken]:
+        """The roles that were taken of a person and are not held again, the last one first."""
+        entry = self.people.entry(person.id)
+        head = self.ledger.head(entry.ledger) if entry else None
+        if entry is None or head is None:
+            return []
+        held = self._grants(head)
+        events = self.ledger.events_of(entry.ledger, grants.Revoked.kind, head.sequence)
+        found = [_Taken(e, grants.Revoked.model_validate(e.body)) for e in events]
+        return [t for t in found if not held.has(t.body.role, t.body.customer_id)]
+
+    def _in_words(self, taken: _Taken) -> str:
+        """`Your role Customer admin of Nordfrakt was taken on 3 Nov 2026, 14:05 by eva@provider.example.`"""
+        event, role, customer_id = taken.event, grants.ROLES[taken.body.role], taken.body.customer_id
+        rows = self.ledger.rows("SELECT name FROM facts WHERE customer_id = $1", [customer_id])
+        of = f" of {rows[0][0]}" if rows else ""
+        if event.actor.startswith(grants.GROUPS_AT):
+            by = f"as your {event.actor} no longer give it"
+        else:
+            who = self.people.who(event.actor, event.recorded_at).address
+            by = f"by {'the provider’s operator' if who == 'operator' else who}"
+        return (
+            f"Your role {role}{of} was taken on {minute(event.recorded_at)} {by}. "
+            "To have it back, ask an admin of the customer, or the privacy officer."
+        )
+
+    def left_drafts(self, person: Person) -> list[Left]:
+        """What the person typed under a role that was taken since, and did not send, newest first: to be
+        copied. Nobody else's, and none of a customer for which the person never had a role."""
+        person, _ = self._enter(person)
+        taken = self._taken(person)
+        since = self.clock.now() - timedelta(days=self._draft_days)
+        mine = all_drafts(self.ledger, person.id, since) if taken else []
+        return [left for left in mine if any(t.covers(left.customer_id) for t in taken)]
 
     def session(self, secret: str) -> Session | None:
         """The sign-in that a cookie's secret names, whether it still counts or not; None for no such one."""
@@ -1117,7 +1178,8 @@ class Application:
         if head is None:
             raise Forbidden(
                 f"There is no customer “{customer_id[:60]}” that you may open. "
-                "Check the address, or ask your privacy officer for access."
+                "Check the address, or ask your privacy officer for access.",
+                frozenset({"read"}),
             )
         state, sequence, now = self._state(head), head.sequence, self.clock.now()
         if as_of is not None:
@@ -1202,7 +1264,10 @@ class Application:
         """
         person, _ = self._enter(person)
         if not person.is_provider:
-            raise Forbidden("The portfolio is for account managers and privacy officers of the provider.")
+            raise Forbidden(
+                "The portfolio is for account managers and privacy officers of the provider.",
+                frozenset({"hold_review"}),
+            )
         mine = {g.customer_id for g in person.grants if may(person, "hold_review", g.customer_id).allowed}
         ids = None if person.sees_all else tuple(sorted(id for id in mine if id))
         return Portfolio(
@@ -1226,6 +1291,17 @@ class Application:
                 return list(self._query_directory(self._openings, text, limit))
             return list(self._listed(self._openings, text, limit))
         return list(self._query_directory(self._openings, text, limit, person.customer_ids))
+
+    def ends(self, person: Person, customer_ids: Sequence[str]) -> dict[str, date]:
+        """The last day of the agreement of those customers whose end is recorded, as far as the person may
+        open them; by identifier."""
+        person, _ = self._enter(person)
+        mine = [id for id in customer_ids if may(person, "read", id).allowed]
+        sql = (
+            "SELECT customer_id, ends_at FROM facts "
+            "WHERE ends_at IS NOT NULL AND customer_id = ANY(CAST($1 AS VARCHAR[]))"
+        )
+        return {id: last_day(at.replace(tzinfo=UTC)) for id, at in self.ledger.rows(sql, [mine])}
 
     def _query_directory(
         self, _openings: int, text: str, limit: int, among: Sequence[str] | None = None
@@ -1368,10 +1444,11 @@ class Application:
     def keep_draft(self, person: Person, customer_id: str | None, form: str, content: Content) -> None:
         """Keep what this person has typed in a form so far, in place of what was kept before.
 
-        Also from somebody whose sign-in time alone has just ended: what was typed until then is not lost.
-        Raises Forbidden, SignInAgain (signed out, or ended long ago), StoreError, drafts.TooLong.
+        Also from somebody whose sign-in time alone has just ended, or whose role was just taken: what was
+        typed until then is not lost. Raises Forbidden, SignInAgain (signed out, or ended long ago),
+        StoreError, drafts.TooLong.
         """
-        mine = self._drafts(self._typing(person), customer_id)
+        mine = self._drafts(self._typing(person), customer_id, just_taken=True)
         self._until_written(lambda tx: mine.keep(tx, form, content))
 
     @leaves_a_line("step_refused")
@@ -1381,10 +1458,20 @@ class Application:
         mine = self._drafts(person, customer_id)
         self._until_written(lambda tx: mine.drop(tx, form))
 
-    def _drafts(self, person: Person, customer_id: str | None) -> Drafts:
-        require(person, "govern" if customer_id is None else "read", customer_id)
+    def _drafts(self, person: Person, customer_id: str | None, *, just_taken: bool = False) -> Drafts:
+        """The person's drafts for a customer. `just_taken`: also where the role was taken a moment ago."""
         owner = customer_id or PROVIDER
+        action: Action = "govern" if customer_id is None else "read"
+        if not may(person, action, customer_id).allowed and not (
+            just_taken and self._just_lost(person, owner)
+        ):
+            require(person, action, customer_id)
         return Drafts(self.ledger, person.id, owner, self.clock.now(), self._draft_days)
+
+    def _just_lost(self, person: Person, owner: str) -> bool:
+        """Whether a role of the person for a ledger was taken not long ago."""
+        since = self.clock.now() - _KEPT
+        return any(t.covers(owner) and t.event.recorded_at > since for t in self._taken(person))
 
     def _typing(self, person: Person) -> Person:
         """The person with the grants held now, also where time alone has ended the sign-in, not long ago."""
@@ -1704,6 +1791,24 @@ class _Signature:
             on_behalf_of=str(self.customer_id) if self.side == "customer" else PROCESSOR,
             agreement_version=self.version,
         )
+
+
+class RoleIsTaken(NamedTuple):
+    """That a role was taken: in words, and when (UTC)."""
+
+    sentence: str
+    at: datetime
+
+
+class _Taken(NamedTuple):
+    """A role that was taken of a person."""
+
+    event: Event
+    body: grants.Revoked
+
+    def covers(self, ledger_id: str | None) -> bool:
+        """Whether it was for a customer, or for the provider's own ledger (None or its name)."""
+        return self.body.role in grants.OF_PROVIDER or self.body.customer_id == ledger_id
 
 
 class _Unopened(NamedTuple):

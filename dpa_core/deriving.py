@@ -58,6 +58,8 @@ _FACTS = pa.schema(
         "features_on": _TEXT,
         "features": pa.int32(),
         "last_review": _TIME,
+        "ends_at": _TIME,
+        "gone": _TEXT,
         "opened_on": pa.date32(),
         "disputes": _TEXT,
     }

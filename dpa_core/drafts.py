@@ -43,6 +43,25 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class Left:
+    """A draft of a form that its writer may no longer open; `customer_id` names the ledger it was for."""
+
+    customer_id: str
+    form: str
+    draft: Draft
+
+
+def all_of(ledger: Ledger, person_id: str, since: datetime) -> list[Left]:
+    """Every draft of one person that was typed in since a moment (UTC), newest first."""
+    rows = ledger.rows(
+        "SELECT customer_id, form, content, saved_at FROM drafts WHERE person_id = $1 AND saved_at >= $2 "
+        "ORDER BY saved_at DESC, customer_id, form",
+        [person_id, since],
+    )
+    return [Left(id, form, Draft(_read(text), at.replace(tzinfo=UTC))) for id, form, text, at in rows]
+
+
+@dataclass(frozen=True)
 class Drafts:
     """The drafts of one person for one customer, opened by that person at a moment (UTC)."""
 

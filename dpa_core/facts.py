@@ -13,7 +13,7 @@ from typing import Any
 
 from dpa_core.ledger import Ledger, Transaction
 from dpa_core.locale import local_day
-from dpa_core.subjects import grants, incidents, objections
+from dpa_core.subjects import data_return, dates, grants, incidents, objections
 from dpa_core.subjects.objections import Dispute
 from dpa_core.subjects.registry import CustomerState, ProviderState
 
@@ -74,6 +74,10 @@ class Facts:
     """Identifiers of the features that are on."""
     last_review: datetime | None
     """When the last review was held, in UTC."""
+    ends_at: datetime | None
+    """When the agreement's last day is over, in UTC; None: no end is recorded."""
+    gone: frozenset[str]
+    """Identifiers of what is recorded as deleted since that end: data types or whole categories."""
     answers: frozenset[Answer]
     """What it has said to what the provider told it."""
     opened_on: date | None
@@ -85,11 +89,14 @@ class Facts:
     def of(cls, state: CustomerState, over: Iterable[int] = ()) -> Facts:
         """The facts of a customer's folded state. `over`: the changes to which objections have left it."""
         last, handling = state.reviews.last, state.incidents.handling
+        end = state.data_return.termination
         return cls(
             state.customer.name,
             state.customer.agreement_version,
             state.features.on,
             last.held_at if last else None,
+            dates.end_of(end.on) if end else None,
+            data_return.gone(state.data_return),
             frozenset(
                 {
                     *(("objections", change, 0, True) for change in (*state.objections.objections, *over)),
@@ -110,6 +117,8 @@ class Facts:
             on,
             len(self.on),
             self.last_review,
+            self.ends_at,
+            ",".join(sorted(self.gone)),
             self.opened_on,
             self.disputes,
         ]
@@ -122,12 +131,14 @@ _COLUMNS = (
     "features_on",
     "features",
     "last_review",
+    "ends_at",
+    "gone",
     "opened_on",
     "disputes",
 )
 _PUT = (
     f"INSERT INTO facts (customer_id, {', '.join(_COLUMNS)}) "  # noqa: S608  # of constants
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (customer_id) DO UPDATE SET "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (customer_id) DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)
 )
 _PUT_ANSWER = (

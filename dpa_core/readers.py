@@ -123,9 +123,10 @@ class CustomerReader:
         return [(id, g) for id, p in people for g in p.grants if g.customer_id == self._customer_id]
 
 
-Key = tuple[str, str, str, date | None]
+Key = tuple[str, str, str, date | None, str]
 """What the list of sub-processors of a customer depends on, as columns of `facts`: version, features on,
-objections, the day on which it was opened where that is lately."""
+objections, the day on which it was opened where that is lately, and the data gone since the end of the
+agreement."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,17 @@ class Live:
     """Not open for a customer that has objected to the change."""
     last: datetime | None
     """The last moment in time, in UTC."""
+
+
+@dataclass(frozen=True)
+class Common:
+    """What lists count for customers beside their own rows."""
+
+    live: Sequence[Live]
+    lately: date
+    """Customers opened on this day or since are told apart by that day."""
+    over: Sequence[str]
+    """Version and what is gone, with a space between: customers of whom nothing is processed any more."""
 
 
 SORTED_BY = {
@@ -162,6 +174,20 @@ _TOLD = (
 )
 _OWN_HOURS = f"t.first_at + {_HOURS} * INTERVAL '1 hour' - INTERVAL '1 microsecond'"
 
+
+def as_counted(now: str, of: str) -> str:
+    """The customers of a condition as lists count them at a moment, both in SQL: from the end of the
+    agreement on nothing is on, and what is recorded as deleted since is gone."""
+    over = f"(ends_at IS NOT NULL AND ends_at <= CAST({now} AS TIMESTAMP))"
+    return (
+        "SELECT customer_id, name, sort_name, agreement_version, last_review, ends_at, opened_on, disputes, "  # noqa: S608  # of constants
+        f"CASE WHEN {over} THEN '' ELSE features_on END AS features_on, "
+        f"CASE WHEN {over} THEN gone ELSE '' END AS gone FROM facts WHERE {of}"
+    )
+
+
+_MINE = "(CAST($1 AS BOOLEAN) OR customer_id = ANY(CAST($2 AS VARCHAR[])))"
+
 # Everything open, a row each: what a customer's own ledger says, what the provider told all, and incidents.
 _OPEN = f"""live AS (
     SELECT unnest(CAST($3 AS VARCHAR[])) AS version, unnest(CAST($4 AS BIGINT[])) AS change,
@@ -169,23 +195,24 @@ _OPEN = f"""live AS (
     unnest(CAST($7 AS INTEGER[])) AS place, unnest(CAST($9 AS DATE[])) AS lately
 ), mine AS (
     SELECT *, CASE WHEN opened_on >= CAST($10 AS DATE) THEN opened_on END AS lately
-    FROM facts WHERE CAST($1 AS BOOLEAN) OR customer_id = ANY(CAST($2 AS VARCHAR[]))
+    FROM ({as_counted("$8", _MINE)}) AS c
 ), open_tasks AS (
-    SELECT customer_id, subject, about AS code, key, CAST(NULL AS INTEGER) AS place, {_LAST} AS last
-    FROM tasks WHERE (begins IS NULL OR begins <= CAST($8 AS TIMESTAMP))
+    SELECT customer_id, subject, about AS code, key, CAST(NULL AS INTEGER) AS place, {_LAST} AS last,
+    opened_at AS began FROM tasks WHERE (begins IS NULL OR begins <= CAST($8 AS TIMESTAMP))
     AND (ends IS NULL OR CAST($8 AS TIMESTAMP) < ends)
     UNION ALL
-    SELECT f.customer_id, 'objections', '', '', l.place, l.last
+    SELECT f.customer_id, 'objections', '', '', l.place, l.last, NULL
     FROM mine AS f JOIN live AS l
     ON l.version = f.agreement_version AND l.lately IS NOT DISTINCT FROM f.lately
     LEFT JOIN answers AS a
     ON a.customer_id = f.customer_id AND a.subject = 'objections' AND a.about = l.change
-    WHERE NOT (l.until_objected AND a.about IS NOT NULL)
+    WHERE NOT (l.until_objected AND a.about IS NOT NULL) 
+    AND NOT (f.agreement_version || ' ' || f.gone) = ANY(CAST($11 AS VARCHAR[]))
     UNION ALL
-    SELECT t.customer_id, 'incidents', 'breach', CAST(t.incident AS VARCHAR), NULL, NULL
+    SELECT t.customer_id, 'incidents', 'breach', CAST(t.incident AS VARCHAR), NULL, NULL, t.first_at
     {_TOLD} WHERE a.seen IS NULL OR a.seen < t.last_notice
     UNION ALL
-    SELECT t.customer_id, 'incidents', 'breach', CAST(t.incident AS VARCHAR), NULL, {_OWN_HOURS}
+    SELECT t.customer_id, 'incidents', 'breach', CAST(t.incident AS VARCHAR), NULL, {_OWN_HOURS}, t.first_at
     {_TOLD} WHERE t.own_decision AND NOT coalesce(a.decided, FALSE)
 ), waiting AS (
     SELECT customer_id, count(*) AS open, min(last) AS next_due FROM open_tasks GROUP BY customer_id
@@ -200,87 +227,88 @@ class PortfolioReader:
     _customer_ids: tuple[str, ...] | None
     """None: every customer."""
 
-    def groups(self, lately: date) -> list[tuple[Key, int]]:
+    def groups(self, lately: date, now: datetime) -> list[tuple[Key, int]]:
         """How many customers are alike in what their list of sub-processors depends on: version, features on
         (identifiers in order with commas between), objections, the day they were opened if not before
-        `lately`; and the number."""
+        `lately`, data gone since the end; and the number."""
         sql = (
             "SELECT agreement_version, features_on, disputes, "  # noqa: S608  # of constants
-            "CASE WHEN opened_on >= CAST($3 AS DATE) THEN opened_on END, count(*) "
-            f"FROM facts WHERE {self._mine} GROUP BY 1, 2, 3, 4"
+            "CASE WHEN opened_on >= CAST($3 AS DATE) THEN opened_on END, gone, count(*) "
+            f"FROM ({as_counted('$4', _MINE)}) AS c GROUP BY 1, 2, 3, 4, 5"
         )
-        return [
-            ((v, on, said, day), n) for v, on, said, day, n in self._ledger.rows(sql, [*self._values, lately])
-        ]
+        rows = self._ledger.rows(sql, [*self._values, lately, utc(now)])
+        return [((version, on, said, day, gone), n) for version, on, said, day, gone, n in rows]
 
     def never_reviewed(self) -> int:
         """How many of these customers were never reviewed."""
-        sql = f"SELECT count(*) FROM facts WHERE {self._mine} AND last_review IS NULL"  # noqa: S608  # of constants
+        sql = f"SELECT count(*) FROM facts WHERE {_MINE} AND last_review IS NULL"  # noqa: S608  # of constants
         return int(self._ledger.rows(sql, self._values)[0][0])
 
     def page(
         self,
-        live: Sequence[Live],
+        common: Common,
         exposure: Mapping[Key, tuple[int, int, int]],
         now: datetime,
         *,
-        lately: date,
         text: str,
         order: str,
         descending: bool,
         limit: int,
         offset: int,
     ) -> list[tuple[Any, ...]]:
-        """A part of the list: identifier, name, version, features on, objections, day opened if lately, last
-        review, next due, open tasks.
+        """A part of the list: identifier, name, version, features on, objections, day opened if lately, data
+        gone, end of the agreement, last review, next due, open tasks.
 
         `exposure`: of each group, the number of sub-processors, of third countries, and of features in use.
         `text`: a part of the name or identifier, in lower case. `order`: of `SORTED_BY`.
         """
         way = "DESC" if descending else "ASC"
         sql = (
-            f"WITH {_OPEN}, exposure AS (SELECT unnest(CAST($11 AS VARCHAR[])) AS agreement_version, "  # noqa: S608  # of constants
-            "unnest(CAST($12 AS VARCHAR[])) AS features_on, unnest(CAST($13 AS VARCHAR[])) AS disputes, "
-            "unnest(CAST($14 AS DATE[])) AS lately, unnest(CAST($15 AS INTEGER[])) AS number, "
-            "unnest(CAST($16 AS INTEGER[])) AS outside, unnest(CAST($17 AS INTEGER[])) AS in_use) "
-            "SELECT f.customer_id, f.name, f.agreement_version, f.features_on, f.disputes, f.lately, "
-            "f.last_review, w.next_due, coalesce(w.open, 0) "
+            f"WITH {_OPEN}, exposure AS (SELECT unnest(CAST($12 AS VARCHAR[])) AS agreement_version, "  # noqa: S608  # of constants
+            "unnest(CAST($13 AS VARCHAR[])) AS features_on, unnest(CAST($14 AS VARCHAR[])) AS disputes, "
+            "unnest(CAST($15 AS DATE[])) AS lately, unnest(CAST($16 AS VARCHAR[])) AS gone, "
+            "unnest(CAST($17 AS INTEGER[])) AS number, unnest(CAST($18 AS INTEGER[])) AS outside, "
+            "unnest(CAST($19 AS INTEGER[])) AS in_use) "
+            "SELECT f.customer_id, f.name, f.agreement_version, f.features_on, f.disputes, f.lately, f.gone, "
+            "f.ends_at, f.last_review, w.next_due, coalesce(w.open, 0) "
             "FROM mine AS f LEFT JOIN waiting AS w USING (customer_id) JOIN exposure AS e "
             "ON e.agreement_version = f.agreement_version AND e.features_on = f.features_on "
-            "AND e.disputes = f.disputes AND e.lately IS NOT DISTINCT FROM f.lately "
-            "WHERE strpos(f.sort_name, $18) > 0 OR strpos(f.customer_id, $18) > 0 "
-            f"ORDER BY {SORTED_BY[order]} {way} NULLS LAST, f.sort_name, f.customer_id LIMIT $19 OFFSET $20"
+            "AND e.disputes = f.disputes AND e.lately IS NOT DISTINCT FROM f.lately AND e.gone = f.gone "
+            "WHERE strpos(f.sort_name, $20) > 0 OR strpos(f.customer_id, $20) > 0 "
+            f"ORDER BY {SORTED_BY[order]} {way} NULLS LAST, f.sort_name, f.customer_id LIMIT $21 OFFSET $22"
         )
         keys = list(exposure)
         columns = [
-            *([key[n] for key in keys] for n in range(4)),
+            *([key[n] for key in keys] for n in range(5)),
             *([exposure[key][n] for key in keys] for n in range(3)),
         ]
-        values = [*self._values, *_live(live, now, lately), *columns, text, limit, offset]
+        values = [*self._values, *_common(common, now), *columns, text, limit, offset]
         return self._ledger.rows(sql, values)
 
     def found(self, text: str) -> int:
         """How many have a text, in lower case, in their name or identifier."""
         sql = (
-            f"SELECT count(*) FROM facts WHERE {self._mine} "  # noqa: S608  # of constants
+            f"SELECT count(*) FROM facts WHERE {_MINE} "  # noqa: S608  # of constants
             "AND (strpos(sort_name, $3) > 0 OR strpos(customer_id, $3) > 0)"
         )
         return int(self._ledger.rows(sql, [*self._values, text])[0][0])
 
     def falling_due(
-        self, live: Sequence[Live], now: datetime, lately: date, limit: int
-    ) -> list[tuple[str, str, str, str, int | None, datetime]]:
-        """What has a date, what comes first coming first: customer, its name, subject, key of the task (or
-        the incident, or empty), place in `live`, last moment in time."""
+        self, common: Common, now: datetime, limit: int
+    ) -> list[tuple[str, str, str, str, int | None, datetime | None]]:
+        """What is open, by its date, or else by the day it began, what comes first coming first: customer,
+        its name, subject, key of the task (or the incident, or empty), place in `live`, last moment in time
+        (None: without a date)."""
         sql = (
             f"WITH {_OPEN} SELECT customer_id, f.name, o.subject, o.key, o.place, o.last "  # noqa: S608  # of constants
-            "FROM open_tasks AS o JOIN mine AS f USING (customer_id) WHERE o.last IS NOT NULL "
-            "ORDER BY o.last, f.sort_name, customer_id, o.subject, o.key, o.place LIMIT $11"
+            "FROM open_tasks AS o JOIN mine AS f USING (customer_id) "
+            "ORDER BY coalesce(o.last, o.began) NULLS LAST, f.sort_name, customer_id, o.subject, o.key, "
+            "o.place LIMIT $12"
         )
-        return self._ledger.rows(sql, [*self._values, *_live(live, now, lately), limit])
+        return self._ledger.rows(sql, [*self._values, *_common(common, now), limit])
 
     def open_by_hour(
-        self, live: Sequence[Live], now: datetime, lately: date
+        self, common: Common, now: datetime
     ) -> list[tuple[str, str, int | None, datetime | None, int]]:
         """How much is open, and when it falls due: subject, what it is about, place in `live`, the hour
         (UTC; None: without a date), number."""
@@ -288,28 +316,25 @@ class PortfolioReader:
             f"WITH {_OPEN} SELECT o.subject, o.code, o.place, date_trunc('hour', o.last) AS hour, count(*) "  # noqa: S608  # of constants
             "FROM open_tasks AS o JOIN mine USING (customer_id) GROUP BY 1, 2, 3, 4"
         )
-        return self._ledger.rows(sql, [*self._values, *_live(live, now, lately)])
+        return self._ledger.rows(sql, [*self._values, *_common(common, now)])
 
     def tasks(self, keys: Iterable[tuple[str, str]]) -> pa.Table:
         """Open tasks by customer and key, as they lie beside the heads."""
         wanted = list(keys)
         sql = (
-            f"SELECT * FROM tasks WHERE {self._mine} AND customer_id = ANY(CAST($3 AS VARCHAR[])) "  # noqa: S608  # of constants
+            f"SELECT * FROM tasks WHERE {_MINE} AND customer_id = ANY(CAST($3 AS VARCHAR[])) "  # noqa: S608  # of constants
             "AND key = ANY(CAST($4 AS VARCHAR[]))"
         )
         return self._ledger.table(sql, [*self._values, [c for c, _ in wanted], [k for _, k in wanted]])
-
-    @property
-    def _mine(self) -> str:
-        return "(CAST($1 AS BOOLEAN) OR customer_id = ANY(CAST($2 AS VARCHAR[])))"
 
     @property
     def _values(self) -> list[Any]:
         return [self._customer_ids is None, list(self._customer_ids or ())]
 
 
-def _live(live: Sequence[Live], now: datetime, lately: date) -> list[Any]:
-    """The parameters 3 to 10 of `_OPEN`."""
+def _common(common: Common, now: datetime) -> list[Any]:
+    """The parameters 3 to 11 of `_OPEN`."""
+    live = common.live
     return [
         [x.version for x in live],
         [x.change for x in live],
@@ -318,5 +343,6 @@ def _live(live: Sequence[Live], now: datetime, lately: date) -> list[Any]:
         list(range(len(live))),
         utc(now),
         [x.opened_on for x in live],
-        lately,
+        common.lately,
+        list(common.over),
     ]

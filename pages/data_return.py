@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -16,6 +17,7 @@ from dpa_core.manifest import MAX_BYTES as MANIFEST_BYTES
 from dpa_core.manifest import ManifestError, from_json, to_json
 from dpa_core.snapshots.certify import certificate_file
 from dpa_core.subjects import data_return, dates
+from dpa_core.subjects.common import SIDES
 from dpa_core.subjects.data_return import GROUNDS, WISHES, Fate, Item, Order
 from dpa_core.subjects.subject import Command
 from dpa_core.views import usage
@@ -80,10 +82,13 @@ def draw(scope: Scope, data: Data) -> None:
         )
     if file.allows("respond"):
         with st.container(horizontal=True):
-            if file.state.data_return.termination is None:
+            end = file.state.data_return.termination
+            if end is None:
                 actions.button(
                     scope, "Record the end of the agreement", "data_return.terminate", _TERMINATION
                 )
+            elif end.side == "provider":
+                actions.button(scope, "Correct the end of the agreement", "data_return.correct", _CORRECTION)
             actions.button(scope, "Record a lawful exception", "data_return.except", _EXCEPTION)
     if nothing:
         st.markdown(":material/task_alt: Nothing was ordered.")
@@ -104,7 +109,7 @@ def _names(scope: Scope, categories: tuple[str, ...]) -> str:
 
 
 def _end(scope: Scope) -> None:
-    """The countdown after the end of the agreement."""
+    """The end of the agreement: who ended it and why, and the countdown after it."""
     file = scope.file
     end = file.state.data_return.termination
     if end is None:
@@ -112,9 +117,23 @@ def _end(scope: Scope) -> None:
     until = data_return.return_until(end, file.agreement)
     days = file.agreement.term("return_request").value
     with st.container(border=True, key="end_of_agreement"):
-        tense = "ended" if file.now >= dates.end_of(end.on) else "ends"
-        say(":material/event_busy: **The agreement {} on {}**", tense, words.day(end.on))
+        over = data_return.is_over(end, file.now)
+        say(
+            ":material/event_busy: **The agreement {} on {}**", "ended" if over else "ends", words.day(end.on)
+        )
+        done = "Corrected" if end.corrects else "Ended" if end.side == "customer" else "Recorded"
+        before = md(", from {}", words.day(end.corrects)) if end.corrects else ""
+        note(
+            "{} for {}, by {}, {}{}",
+            done,
+            SIDES[end.side],
+            words.person(file, end.by),
+            words.minute(end.at),
+            before,
+        )
         show.quoted(end.reason)
+        if not over:
+            st.markdown("Until then everything works as before.")
         if file.now < until:
             left = (words.last_day(until) - dates.local_day(file.now)).days
             st.metric("Days left to ask for a return", md("{}", max(left, 0)))
@@ -124,10 +143,13 @@ def _end(scope: Scope) -> None:
                 words.deadline_and_distance(until, file.now),
                 days,
             )
+        elif file.context.all_deleted:
+            st.markdown(":material/delete_forever: All data is recorded as deleted.")
         else:
             say(
                 ":material/warning: The {} days to ask for a return are over. **Deletion is assumed** "
-                "for every category that nobody asked to have returned.",
+                "for every category that nobody asked to have returned. What is not recorded as deleted yet "
+                "can still be asked for: the agreement assumes a wish, it takes no right away (our reading).",
                 days,
             )
 
@@ -180,6 +202,11 @@ def _consequences(form: actions.Form, wish: data_return.Wish, result: data_retur
         st.markdown(":material/inventory: The data stays with the provider after the return.")
         return
     st.markdown(":material/delete_forever: **Deleted data cannot be brought back.** A certificate is made.")
+    if result.assumed_since:
+        st.markdown(
+            ":material/warning: Deletion is assumed already. A return is possible for what is still there: "
+            "the order stops the assumed deletion of these categories (our reading of 3.1(xi))."
+        )
     if file.state.data_return.termination:
         st.markdown("The agreement ends: no copy stays after a return (Art. 28(3)(g) GDPR).")
     _in_the_way(result.fates, file, md("**The whole order waits:**"))
@@ -227,7 +254,8 @@ def _card(scope: Scope, order: Order) -> None:
         show.heading(title, show.Status(data_return.STATUS[stands], _LOOKS[stands]))
         say(":material/category: {}", _names(scope, order.categories))
         by = md(", by {}", words.person(scope.file, order.by)) if order.by else ", by clause 3.1(xi)"
-        note("{} {}{}", "Assumed since" if order.assumed else "Ordered", words.minute(order.at), by)
+        since = data_return.since(order, scope.file.agreement)
+        note("{} {}{}", "Assumed since" if order.assumed else "Ordered", words.minute(since), by)
         show.quoted(order.reason)
         if order.mismatch:
             st.markdown(":material/report: The customer reports a mismatch:")
@@ -379,16 +407,50 @@ def _step(scope: Scope, order: Order, step: type[Command], *, primary: bool) -> 
 
 
 def _terminate(form: actions.Form) -> actions.Make:
-    days = form.file.agreement.term("return_request").value
-    say(
-        "The customer has {} days from then to ask for its data. After that, deletion is assumed. "
-        "An end is recorded once.",
-        days,
-    )
-    today = dates.local_day(form.file.now)
-    on = st.date_input(**form.field("on", "Last day"), value=today, format="YYYY-MM-DD")
+    on = _last_day(form)
     reason = st.text_area(**form.field("reason", "Reason"), placeholder="Notice of termination of …")
     return lambda: data_return.Terminate(on, reason)
+
+
+def _last_day(form: actions.Form) -> date:
+    """A field for the last day of the agreement, and what follows from it."""
+    file = form.file
+    today = dates.local_day(file.now)
+    on = st.date_input(
+        **form.field("on", "Last day"), value=today, min_value=file.context.opened_on, format="YYYY-MM-DD"
+    )
+    days = file.agreement.term("return_request").value
+    assumed = on + timedelta(days=days)
+    say(
+        "From the day after, every feature is off and none can be switched on. The customer has until the "
+        "end of **{}** to ask for its data, {} days from the end; after that, deletion is assumed.",
+        words.day(assumed),
+        days,
+    )
+    if assumed < today:
+        st.markdown(
+            ":material/warning: That is over already, so **deletion is assumed at once**. The customer can "
+            "still ask for what you have not recorded as deleted. Tell it of this end."
+        )
+    return on
+
+
+def _correct(form: actions.Form) -> actions.Make | None:
+    end = form.file.state.data_return.termination
+    if end is None:
+        st.markdown("No end is recorded any more.")
+        return None
+    say("Recorded is **{}**. That entry stays on the record; the correction counts.", words.day(end.on))
+    never = st.checkbox(**form.field("never", "The agreement has not ended: take the end back"))
+    on = None if never else _last_day(form)
+    if never:
+        st.markdown("Features that were on at the end are on again, and no deletion is assumed.")
+    st.markdown("What is recorded as deleted stays deleted.")
+    reason = st.text_area(**form.field("reason", "Reason"), placeholder="What was wrong with the entry")
+    return lambda: data_return.CorrectEnd(on, reason)
+
+
+_CORRECTION = actions.Dialog("Correct the end of the agreement", "Correct the end", _correct)
 
 
 _TERMINATION = actions.Dialog("End of the agreement", "Record the end", _terminate)

@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from dpa_core.agreement import Agreement, Feature, SubProcessor
-from dpa_core.application import Receipt
+from dpa_core.application import CustomerFile, Receipt
 from dpa_core.subjects import features
 from pages.parts import actions, consequences, show, words
 from pages.parts.drafts import Draft
@@ -44,14 +44,21 @@ def read(scope: Scope) -> list[Card]:
     for feature in file.agreement.features:
         switch = file.state.features.switches.get(feature.id)
         since = md("")
-        if switch:
+        if switch and switch.on and file.context.ended:
+            since = md("Off since the end of the agreement, {}", words.day(file.context.ended))
+        elif switch:
             word = "On" if switch.on else "Off"
             by = words.person(file, switch.by)
             since = md(
                 "{} since {}, by {} (instruction {})", word, words.day(switch.since), by, switch.sequence
             )
         cards.append(
-            Card(feature, bool(switch and switch.on), since, features.of_feature(feature.id, file.agreement))
+            Card(
+                feature,
+                feature.id in file.context.features_on,
+                since,
+                features.of_feature(feature.id, file.agreement),
+            )
         )
     return cards
 
@@ -67,11 +74,15 @@ def draw(scope: Scope, cards: list[Card]) -> None:
         "the last of them is off.",
         file,
     )
-    show.outside_line(
-        features.outside_of(features.engaged(file.context.in_use, file.agreement), file.agreement)
-    )
+    show.outside_line(features.outside_of(features.engaged_now(file.context), file.agreement))
     st.caption(OURS)
     show.read_only(file)
+    if file.context.ended:
+        st.info(
+            "The agreement is over, so every feature is off and none can be switched on: its data is to be "
+            "returned or deleted (3.1(xi); that this ends the features too is our reading).",
+            icon=":material/event_busy:",
+        )
     staged = _staged(scope)
     _bar(scope, staged)
     left, right = st.columns(2, gap="medium")
@@ -86,11 +97,16 @@ def draw(scope: Scope, cards: list[Card]) -> None:
 def _staged(scope: Scope) -> dict[str, bool]:
     """What is staged for this customer, less what has come true meanwhile."""
     file = scope.file
-    if not file.allows("instruct"):
+    if not _may_switch(file):
         return {}
     mine: dict[str, bool] = Draft(scope, STAGED).known.content.get("switches", {})
     known = {f.id for f in file.agreement.features}
-    return {id: on for id, on in mine.items() if id in known and on != (id in file.state.features.on)}
+    return {id: on for id, on in mine.items() if id in known and on != (id in file.context.features_on)}
+
+
+def _may_switch(file: CustomerFile) -> bool:
+    """Whether the person may switch features here: for the customer, while the agreement runs."""
+    return file.allows("instruct") and not file.context.ended
 
 
 def stage(scope: Scope, staged: dict[str, bool]) -> None:
@@ -100,7 +116,7 @@ def stage(scope: Scope, staged: dict[str, bool]) -> None:
 
 def _bar(scope: Scope, staged: dict[str, bool]) -> None:
     file = scope.file
-    if not file.allows("instruct"):
+    if not _may_switch(file):
         return
     Draft(scope, STAGED).show(partial(stage, scope, {}), "features.discard")
     if not staged:
@@ -131,7 +147,7 @@ def _card(card: Card, scope: Scope, staged: dict[str, bool]) -> None:
             st.toggle(
                 md("Switch {}", feature.name),
                 key=key,
-                disabled=not file.allows("instruct"),
+                disabled=not _may_switch(file),
                 on_change=_toggled,
                 args=[feature.id, card.on, scope],
             )

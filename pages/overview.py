@@ -20,15 +20,16 @@ from pages.parts.words import md, say
 
 @dataclass(frozen=True)
 class Waiting:
-    """Something that will happen, or that the person may still decide."""
+    """Something that will happen, or that the person may still decide. Times in UTC, to sort by."""
 
     what: words.Markdown
     by: datetime | None
-    """In UTC, to sort by."""
     when: str
     """The same in words, with how far off it is; empty without a date."""
     clause: str
     page: str
+    began: datetime | None
+    """Where it stands among the others, when it has no date."""
     overdue: bool = False
 
 
@@ -54,7 +55,7 @@ def page(scope: Scope) -> None:
 def read(scope: Scope) -> Data:
     """All that the page shows, from the customer's file."""
     file, agreement = scope.file, scope.file.agreement
-    engaged = features.engaged(file.context.in_use, agreement)
+    engaged = features.engaged_now(file.context)
     places = tuple(
         (place, there)
         for place in agreement.places
@@ -82,6 +83,7 @@ def _of_settings(periods: tuple[retention.Period, ...], found: list[Task], now: 
             tasks.when_and_distance(t, now),
             t.clause,
             tasks.page(t),
+            t.opened_at,
             overdue=bool(t.waits_for and t.due and t.due <= now),
         )
         for t in found
@@ -104,6 +106,7 @@ def _of_settings(periods: tuple[retention.Period, ...], found: list[Task], now: 
                     "",
                     retention.CLAUSE,
                     "retention",
+                    p.hold.since,
                 )
             )
         if p.deletion_resumes_at:
@@ -114,7 +117,7 @@ def _of_settings(periods: tuple[retention.Period, ...], found: list[Task], now: 
 
 def _coming(what: words.Markdown, at: datetime, now: datetime) -> Waiting:
     """What time alone brings about for retention."""
-    return Waiting(what, at, words.day_and_distance(at, now), retention.CLAUSE, "retention")
+    return Waiting(what, at, words.day_and_distance(at, now), retention.CLAUSE, "retention", None)
 
 
 def _of_others(found: list[Task], file: CustomerFile) -> list[Waiting]:
@@ -127,6 +130,7 @@ def _of_others(found: list[Task], file: CustomerFile) -> list[Waiting]:
             tasks.when_and_distance(t, file.now),
             t.clause,
             tasks.page(t),
+            t.opened_at,
             t.due is not None and t.due <= file.now,
         )
         for t in found
@@ -135,14 +139,20 @@ def _of_others(found: list[Task], file: CustomerFile) -> list[Waiting]:
 
 
 def _by_date(found: list[Waiting]) -> list[Waiting]:
-    """Soonest first, undated last."""
-    return sorted(found, key=lambda w: (w.by is None, w.by))
+    """Soonest first; what has no date stands among the others by when it began."""
+
+    def place(w: Waiting) -> float:
+        at = w.by or w.began
+        return at.timestamp() if at else 0.0
+
+    return sorted(found, key=place)
 
 
 def draw(scope: Scope, data: Data) -> None:
     """What it shows."""
     file, agreement = scope.file, scope.file.agreement
     show.header("Overview", "How your configuration under the Data Processing Agreement stands.", file)
+    _ended(scope)
     one, two, three = st.columns(3)
     one.metric("Features on", md("{} of {}", len(data.on), len(agreement.features)), border=True)
     two.metric(
@@ -163,6 +173,21 @@ def draw(scope: Scope, data: Data) -> None:
 
 
 _HAPPENS = {"processing": "", "delivery": " (delivers from there)", "access": " (may reach data from there)"}
+
+
+def _ended(scope: Scope) -> None:
+    """That the agreement is over, and what that means for the data."""
+    context = scope.file.context
+    if not context.ended:
+        return
+    gone = (
+        "All data is recorded as deleted, so no sub-processor is engaged any more."
+        if context.all_deleted
+        else "Every feature is off. The core service keeps the data until it is returned or deleted."
+    )
+    with st.container(border=True, key="agreement_ended"):
+        say(":material/event_busy: **The agreement ended on {}.** {}", words.day(context.ended), gone)
+        scope.link("data_return", "Return and deletion", ":material/arrow_forward:")
 
 
 def _places(scope: Scope, data: Data) -> None:
@@ -189,7 +214,9 @@ def _mechanisms(s: SubProcessor, place: Place, agreement: Agreement) -> str:
 
 def _features(scope: Scope, data: Data) -> None:
     st.subheader("What is switched on", anchor=False)
-    if not data.on:
+    if not data.engaged:
+        st.markdown("Nothing is processed any more, so no sub-processor is engaged.")
+    elif not data.on:
         st.markdown("No optional feature is on, so only core sub-processors are engaged.")
     lines = []
     for feature in data.on:

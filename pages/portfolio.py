@@ -13,6 +13,7 @@ import streamlit as st
 from dpa_core.locale import D3_DAY
 from dpa_core.subjects.features import OUTSIDE
 from dpa_core.views import portfolio, tasks
+from dpa_core.views.data_return import end_in_words
 from dpa_core.views.portfolio import DUE, ORDERS, PAGE, Due, Line, Order, Totals
 from pages.parts import actions, paging, show, words
 from pages.parts.scope import Scope
@@ -118,11 +119,12 @@ def _search(data: Data) -> None:
 
 
 def _table(scope: Scope, data: Data) -> None:
-    lines = data.lines
+    lines, now = data.lines, scope.application.clock.now()
     picked = st.dataframe(
         pd.DataFrame(
             {
                 "Customer": [line.name for line in lines],
+                "Agreement": [end_in_words(x.ends_on, now) if x.ends_on else "In force" for x in lines],
                 "Features on": [len(line.on) for line in lines],
                 "Sub-processors": [line.sub_processors for line in lines],
                 "Days since review": pd.array([line.days_since_review for line in lines], dtype="Int64"),
@@ -135,10 +137,13 @@ def _table(scope: Scope, data: Data) -> None:
         on_select="rerun",
         selection_mode="single-row",
         key=f"portfolio.table.{hash(tuple(line.customer_id for line in lines))}",
-        column_config={"Next due": st.column_config.DateColumn(format="D MMM YYYY")},
+        column_config={
+            "Agreement": st.column_config.TextColumn(width=150),
+            "Next due": st.column_config.DateColumn(format="D MMM YYYY"),
+        },
         placeholder="–",
-        alt="Each customer with features on, sub-processors, days since the last review, next due "
-        "date, open tasks, and places outside the EU and EEA by what happens there",
+        alt="Each customer with how its agreement stands, features on, sub-processors, days since the last "
+        "review, next due date, open tasks, and places outside the EU and EEA by what happens there",
     )
     paging.draw("portfolio", data.found, PAGE, "customer")
     names = {line.customer_id: line.name for line in lines}
@@ -215,13 +220,15 @@ def _exposure(data: Data) -> None:
 
 
 def _due(scope: Scope, data: Data) -> None:
-    st.subheader("What falls due", anchor=False)
+    st.subheader("What is open", anchor=False)
     if not data.due:
-        st.markdown(":material/task_alt: Nothing with a date is open.")
+        st.markdown(":material/task_alt: Nothing is open.")
         return
-    total = sum(data.due_by_day.values())
-    first = f"{words.count(total, 'thing')} due, the first on {words.day(min(data.due_by_day)[0])}"
-    _days(scope, data, first)
+    total, dated = data.totals.open_tasks, sum(data.due_by_day.values())
+    first = f"{words.count(total, 'thing')} open"
+    if dated:
+        first = f"{first}, {dated:,} with a date, the first on {words.day(min(data.due_by_day)[0])}"
+        _days(scope, data, first)
     now = scope.application.clock.now()
     frame = pd.DataFrame(
         {
@@ -230,12 +237,22 @@ def _due(scope: Scope, data: Data) -> None:
             "Customer": [d.customer for d in data.due],
             "Kind": [tasks.kind(d.task) for d in data.due],
             "What": [tasks.what(d.task) for d in data.due],
-            "In": [words.distance(d.last, now) for d in data.due],
+            "In": [words.distance(d.last, now) if d.last else None for d in data.due],
+            "Began": [words.local_day(at) if (at := d.task.opened_at) else None for d in data.due],
         }
     )
-    st.dataframe(frame, hide_index=True, key="due", alt=f"{first}: day and hour, customer, kind and what")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        key="due",
+        placeholder="–",
+        alt=f"{first}: day and hour, customer, kind, what, and when it began",
+    )
     if total > DUE:
-        note("{} listed, what is due first coming first.", words.part(DUE, total, "thing"))
+        note(
+            "{} listed, what is due first coming first; without a date, by when it began.",
+            words.part(DUE, total, "thing"),
+        )
 
 
 def _days(scope: Scope, data: Data, sentence: str) -> None:
@@ -248,7 +265,8 @@ def _days(scope: Scope, data: Data, sentence: str) -> None:
     now = scope.application.clock.now()
     today = words.local_day(now)
     start = alt.DateTime(year=today.year, month=today.month, date=today.day)
-    since = {} if data.due[0].last < now else {"domainMin": start}
+    first = next(d.last for d in data.due if d.last)
+    since = {} if first < now else {"domainMin": start}
     chart = (
         alt.Chart(frame)
         .mark_tick(thickness=3, size=18)

@@ -19,6 +19,7 @@ from dpa_core.subjects import features, retention, reviews
 from dpa_core.subjects.common import SIDES
 from dpa_core.subjects.subject import TURNS, Task
 from dpa_core.views import tasks
+from dpa_core.views.data_return import end_in_words
 from dpa_core.views.snapshots import on_file
 from pages.parts import actions, paging, proposals, show, snapshot, what_if, words
 from pages.parts.drafts import Draft
@@ -214,7 +215,9 @@ def _run(scope: Scope) -> None:
     number = int(_draft(scope).known.content.get(STEP, 0))
     step = STEPS[number]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        note("Review of {} · {}", file.name, words.day(file.now))
+        last = file.context.ends_on
+        end = md(" · :material/event_busy: **{}**", end_in_words(last, file.now)) if last else ""
+        note("Review of {} · {}{}", file.name, words.day(file.now), end)
         st.button("Leave the review", on_click=_leave, type="tertiary", icon=":material/close:")
     st.progress((number + 1) / len(STEPS), text=md("{} of {}: {}", number + 1, len(STEPS), step.title))
     st.title(words.plain(step.title), anchor=False)
@@ -288,7 +291,7 @@ def _changes(scope: Scope) -> None:
 
 def _features(scope: Scope) -> None:
     file, agreement = scope.file, scope.file.agreement
-    engaged = features.engaged(file.context.in_use, agreement)
+    engaged = features.engaged_now(file.context)
     on = [f for f in agreement.features if f.id in file.context.in_use]
     off = [f.name for f in agreement.features if f not in on]
     left, right = st.columns([2, 3], gap="large")

@@ -36,7 +36,7 @@ def certify(file: CustomerFile, order: Order) -> Certificate:
         agreement=model.AgreementVersion(version=a.version, title=a.title, published=a.published),
         order=certificate.Order(
             id=body.order,
-            at=order.at,
+            at=data_return.since(order, a),
             by=who(order.by, order.at).address if order.by else "",
             wish=data_return.WISHES[order.wish],
             reason=order.reason,

@@ -44,6 +44,7 @@ def diff(a: model.Snapshot, b: model.Snapshot) -> list[Change]:
     return [
         *_plain("Agreement", "Version", a.agreement.version, b.agreement.version),
         *_plain("Customer", "Name", a.customer.name, b.customer.name),
+        *_end(a.end, b.end),
         *_features(a, b),
         *_sub_processors(a, b),
         *_transfers(a, b),
@@ -58,6 +59,22 @@ def diff(a: model.Snapshot, b: model.Snapshot) -> list[Change]:
 
 def _plain(part: str, what: str, before: str, after: str) -> list[Change]:
     return [Change(part, what, before, after)] if before != after else []
+
+
+def _end(a: model.End | None, b: model.End | None) -> list[Change]:
+    before, after = _ends(a), _ends(b)
+    if before == after:
+        return []
+    if b is None:
+        return [Change("Agreement", "End", before, after)]
+    return [Change("Agreement", "End", before, after, b.by, b.recorded_at, b.entry)]
+
+
+def _ends(end: model.End | None) -> str:
+    if end is None:
+        return "None recorded"
+    gone = ", all data recorded as deleted" if end.all_deleted else ""
+    return f"{'Ended' if end.over else 'Ends'} on {day(end.last_day)}{gone}"
 
 
 def _pairs(a: Iterable[T], b: Iterable[T], key: Callable[[T], Hashable]) -> list[tuple[T | None, T | None]]:

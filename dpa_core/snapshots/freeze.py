@@ -10,7 +10,7 @@ from dpa_core.agreement.transfers import labelled
 from dpa_core.application import CustomerFile
 from dpa_core.locale import local_day
 from dpa_core.snapshots import model
-from dpa_core.subjects import features, retention
+from dpa_core.subjects import data_return, dates, features, retention
 from dpa_core.subjects.subject import Task
 from dpa_core.views import tasks
 
@@ -24,7 +24,7 @@ def freeze(file: CustomerFile) -> model.Snapshot:
     periods = retention.periods(state.retention, a, file.now)
     named = [s.sequence for s in state.features.switches.values()]
     head, reasons = _entries(file, [*named, *(p.sequence for p in periods if p.sequence)])
-    engaged = features.engaged(file.context.in_use, a)
+    engaged = features.engaged_now(file.context)
     because = {
         s.id: tuple(f.name for f in a.features if f.id in s.features and f.id in file.context.in_use)
         for s in engaged
@@ -40,6 +40,7 @@ def freeze(file: CustomerFile) -> model.Snapshot:
             contact=a.processor.contact,
         ),
         agreement=model.AgreementVersion(version=a.version, title=a.title, published=a.published),
+        end=_end(file),
         ledger=head,
         features=tuple(_feature(f, file, reasons) for f in a.features),
         sub_processors=tuple(_sub_processor(s, a, because[s.id]) for s in engaged),
@@ -57,13 +58,35 @@ def freeze(file: CustomerFile) -> model.Snapshot:
     )
 
 
+def _end(file: CustomerFile) -> model.End | None:
+    end = file.state.data_return.termination
+    if end is None:
+        return None
+    return model.End(
+        last_day=end.on,
+        over=file.context.ended is not None,
+        all_deleted=file.context.all_deleted,
+        side=end.side,
+        recorded_at=end.at,
+        by=file.who(end.by),
+        entry=end.sequence,
+        reason=end.reason,
+        clause=data_return.CLAUSE,
+    )
+
+
 def _feature(f: Feature, file: CustomerFile, reasons: dict[int, str]) -> model.Feature:
-    switch = file.state.features.switches.get(f.id)
+    switch, end = file.state.features.switches.get(f.id), file.state.data_return.termination
+    stamp = _stamp(switch.since, file.who(switch.by), switch.sequence, reasons) if switch else None
+    if switch and switch.on and end and file.context.ended:  # it is off by the end, not by its instruction
+        stamp = model.Stamp(
+            since=dates.end_of(end.on), by=file.who(end.by), instruction=end.sequence, reason=end.reason
+        )
     return model.Feature(
         id=f.id,
         name=f.name,
         on=f.id in file.context.in_use,
-        set=_stamp(switch.since, file.who(switch.by), switch.sequence, reasons) if switch else None,
+        set=stamp,
         data_categories=tuple(file.agreement.data_category(c).name for c in f.data_categories),
         data_categories_basis=f.data_categories_basis,
         clause=f.clause,

@@ -54,6 +54,21 @@ class AgreementVersion(Record):
     published: date
 
 
+class End(Record):
+    """The end of the agreement, where one is recorded. `over`: that day has passed; from then on no feature
+    is on. `all_deleted`: all data is recorded as deleted since, so that no sub-processor is engaged."""
+
+    last_day: date
+    over: bool
+    all_deleted: bool
+    side: Literal["customer", "provider"] = Field(description="Who ended it, or corrected that entry.")
+    recorded_at: Moment
+    by: str
+    entry: int
+    reason: str
+    clause: str
+
+
 class LedgerHead(Record):
     """The last entry of the customer's ledger that counts. The digest fixes all entries before it too."""
 
@@ -221,6 +236,12 @@ class Snapshot(Signed):
     customer: Customer
     provider: Provider
     agreement: AgreementVersion
+    # Absent, so that what was filed before ends were shown comes out the same.
+    end: End | None = Field(
+        default=None,
+        description="Absent where no end of the agreement is recorded.",
+        exclude_if=lambda end: end is None,
+    )
     ledger: LedgerHead
     features: tuple[Feature, ...]
     sub_processors: tuple[SubProcessor, ...]

@@ -15,6 +15,7 @@ from dpa_core.locale import day, day_in_full, deadline, minute, minute_in_full
 from dpa_core.snapshots import charts, model
 from dpa_core.snapshots.certificate import Certificate
 from dpa_core.snapshots.tables import place
+from dpa_core.subjects.common import SIDES
 from dpa_core.subjects.features import OUTSIDE
 
 _WAITS_FOR = {"customer": "Customer", "provider": "Provider", "both": "Either side", None: "Nobody"}
@@ -78,6 +79,18 @@ def _due(i: model.OpenItem) -> str:
     return deadline(i.due_at) if i.waits_for else day(i.due_at)
 
 
+def _end(end: model.End | None) -> list[list[str]]:
+    """That the agreement ends or ended, by whom and why."""
+    if end is None:
+        return []
+    gone = " All data is recorded as deleted." if end.all_deleted else ""
+    text = (
+        f"{'Ended' if end.over else 'Ends'} on {_day(end.last_day)}, recorded {minute(end.recorded_at)} by "
+    )
+    by = f"{end.by} for {SIDES[end.side]} (entry {end.entry}, {end.clause}): {end.reason}"
+    return [["End of the agreement", f"{text}{by}{'' if end.reason.endswith('.') else '.'}{gone}"]]
+
+
 def _view(s: model.Snapshot) -> dict[str, Any]:
     """All that the template prints, as texts."""
     on = [f for f in s.features if f.on]
@@ -94,6 +107,7 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
             ["Customer", f"{s.customer.name} ({s.customer.id}), since {_day(s.customer.since)}"],
             ["Provider", f"{s.provider.name}, registration number {s.provider.registration_number}"],
             ["Agreement", f"{s.agreement.title}, published {_day(s.agreement.published)}"],
+            *_end(s.end),
             ["Shown as at", f"{_day(s.as_at)} (calendar day in Stockholm)"],
             ["Last ledger entry", f"{s.ledger.sequence}, recorded {minute(s.ledger.recorded_at)}"],
         ],

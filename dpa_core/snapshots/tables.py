@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dpa_core.agreement.transfers import at_place
 from dpa_core.locale import local_day
 from dpa_core.snapshots import model
+from dpa_core.subjects.common import SIDES
 from dpa_core.subjects.features import OUTSIDE
 from dpa_core.tabular import Cell
 
@@ -60,12 +61,26 @@ def _summary(s: model.Snapshot) -> Table:
             ("Agreement", s.agreement.title),
             ("Agreement version", s.agreement.version),
             ("Provider", f"{s.provider.name} ({s.provider.registration_number})"),
+            *_end(s.end),
             *((f"{name}: places", len(s.outside[role])) for role, name in OUTSIDE.items()),
+            *_end(s.end),
             ("Last ledger entry", s.ledger.sequence),
             ("Recorded at (UTC)", s.ledger.recorded_at),
             ("Ledger digest", s.ledger.digest),
             ("Verification code (SHA-256)", s.digest),
         ),
+    )
+
+
+def _end(end: model.End | None) -> tuple[tuple[Cell, ...], ...]:
+    if end is None:
+        return ()
+    return (
+        ("Agreement ended on" if end.over else "Agreement ends on", end.last_day),
+        ("End recorded at (UTC)", end.recorded_at),
+        ("End recorded by", f"{end.by}, for {SIDES[end.side]}, entry {end.entry}"),
+        ("Reason of the end", end.reason),
+        ("All data recorded as deleted", "yes" if end.all_deleted else "no"),
     )
 
 

@@ -24,6 +24,7 @@ from dpa_core.subjects.texts import MAX_TITLE, checked_reason, checked_text
 
 CLAUSE = "3.1(xii)"
 SUB_PROCESSOR_CLAUSE = "Sch. 2 1.4"
+DURATION_CLAUSE = "5.1"
 COST_CLAUSE = "3.1(xiii)"
 MAX_DAYS = 10
 """Working days a customer may plan for one audit: the provider's own setting, the agreement names none."""
@@ -717,10 +718,13 @@ def _checked_cause(cause: str, *, needed: bool, year: int) -> str:
 
 
 def consequences(command: RequestAudit, state: State, context: Context) -> Consequences:
-    """What the request would bring about. Raises Refusal where the dates cannot be.
+    """What the request would bring about. Raises Refusal where the dates cannot be, and where nothing is
+    processed any more: the DPA is valid for as long as something is.
 
-    Clause: 3.1(xii)
+    Clause: 3.1(xii), 5.1
     """
+    if context.all_deleted and context.ended:
+        raise refuse("all_deleted", DURATION_CLAUSE, on=context.ended)
     soonest = earliest(context.agreement, context.now)
     _checked_plan(command.first, command.last, soonest, context)
     year = command.first.year

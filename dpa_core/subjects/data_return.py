@@ -6,21 +6,32 @@ Clauses: 3.1(xi) (the customer's choice, 14 days, lawful exceptions), 3.1(xiii) 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from dpa_core.agreement import Agreement
-from dpa_core.locale import Label, Value, last_day, worded
+from dpa_core.locale import Label, Value, worded
 from dpa_core.subjects import dates
-from dpa_core.subjects.common import FileRef, Moment, Record, RecordedEvent, Refusal, Refusals
+from dpa_core.subjects.common import (
+    FileRef,
+    Moment,
+    Record,
+    RecordedEvent,
+    Refusal,
+    Refusals,
+    Side,
+    side_of,
+)
 from dpa_core.subjects.subject import Body, Command, Context, Shelf, Stage, Steps, Subject, Task, Turn, rules
 from dpa_core.subjects.texts import MAX_TITLE, checked_reason, checked_text
 
 CLAUSE = "3.1(xi)"
 COST_CLAUSE = "3.1(xiii)"
 HOLD_CLAUSE = "Sch. 1 2"
+BEGIN_CLAUSE = "1.2"
+CORRECT_CLAUSE = "Art. 5(1)(d) GDPR"
 NAMED_AT_MOST = 5
 """Files that a refusal names; it counts the rest."""
 
@@ -102,18 +113,24 @@ class Order(Record):
     withdrawn: bool = False
     assumed: bool = False
     """Not asked for: assumed by clause 3.1(xi) as nobody asked for a return in time."""
+    assumed_after: date | None = None
+    """The agreement's last day, where the entry of an assumed deletion does not say from when it was."""
     at_end: bool = False
     """Stands at the end of the agreement: no copy stays after a return, Art. 28(3)(g) GDPR."""
 
 
 class Termination(Record):
-    """The end of the agreement, at the end of a day in Stockholm."""
+    """The end of the agreement, at the end of a day in Stockholm, as it was recorded or corrected last."""
 
     sequence: int
     on: date
     at: Moment
     by: str
     reason: str
+    side: Side
+    """Who ended it; after a correction, whoever corrected it."""
+    corrects: date | None = None
+    """The last day that was recorded before, in error."""
     deleted: bool = False
     """The deletion that is assumed after it is carried out."""
 
@@ -149,9 +166,55 @@ def settled(order: Order) -> bool:
     return not STAGES[status(order)].steps
 
 
+def is_over(termination: Termination, now: datetime) -> bool:
+    """Whether the last day of the agreement has passed. Clause: 3.1(xi)"""
+    return now >= dates.end_of(termination.on)
+
+
 def return_until(termination: Termination, agreement: Agreement) -> datetime:
-    """Until when a return can be asked for after the end, in UTC. Clause: 3.1(xi)"""
-    return dates.end_of(termination.on + timedelta(days=agreement.term("return_request").value))
+    """Until when a wish for a return keeps deletion from being assumed after the end, in UTC.
+
+    Clause: 3.1(xi)
+    """
+    return _assumed_from(termination.on, agreement)
+
+
+def _assumed_from(last: date, agreement: Agreement) -> datetime:
+    return dates.end_of(last + timedelta(days=agreement.term("return_request").value))
+
+
+def since(order: Order, agreement: Agreement) -> datetime:
+    """From when an order stands, in UTC: when it was given, or from when a deletion was assumed, however
+    much later it was recorded. Clause: 3.1(xi)"""
+    return _assumed_from(order.assumed_after, agreement) if order.assumed_after else order.at
+
+
+def gone(state: State) -> frozenset[str]:
+    """What is recorded as deleted since the end of the agreement: data types, and in older entries whole
+    categories of which nothing was left under a lawful exception; none while no end is recorded.
+
+    Clause: 3.1(xi)
+    """
+    end = state.termination
+    if end is None:
+        return frozenset()
+    return frozenset(
+        id
+        for id, last in state.deleted.items()
+        if last >= end.on
+        and not any(k.category == id and not k.data_type and last <= k.until for k in state.kept)
+    )
+
+
+def covers(recorded: Collection[str], categories: Sequence[str], agreement: Agreement) -> bool:
+    """Whether what is recorded as deleted (`gone`) is all data of these categories."""
+    away = {id for known in recorded for id in (known, *data_types((known,), agreement))}
+    return away.issuperset(data_types(categories, agreement))
+
+
+def all_deleted(state: State, agreement: Agreement) -> bool:
+    """Whether all data is recorded as deleted since the end. Clause: 3.1(xi), 5.1"""
+    return covers(gone(state), [c.id for c in agreement.data_categories], agreement)
 
 
 def assumed(state: State, agreement: Agreement) -> Order | None:
@@ -413,9 +476,38 @@ class Terminated(Body, kind="data_return.terminated", words="The agreement ends 
 
     def apply(self, state: State, event: RecordedEvent) -> State:
         """Whatever is not settled yet now stands at the end of the agreement."""
-        end = Termination(sequence=event.sequence, at=event.recorded_at, by=event.actor, **self.told())
-        marked = {id: o if settled(o) else o.but(at_end=True) for id, o in state.orders.items()}
-        return state.but(termination=end, orders=marked)
+        return _with_end(state, _recorded_end(event, **self.told()))
+
+
+def _recorded_end(event: RecordedEvent, **told: Any) -> Termination:
+    recorded = {"sequence": event.sequence, "at": event.recorded_at, "by": event.actor}
+    return Termination(**recorded, side=side_of(event), **told)
+
+
+def _with_end(state: State, end: Termination | None) -> State:
+    """The state with another end, or none: what is not settled yet stands at it, or no longer does."""
+    at_end = end is not None
+    marked = {id: o if settled(o) else o.but(at_end=at_end) for id, o in state.orders.items()}
+    return state.but(termination=end, orders=marked)
+
+
+class EndCorrected(
+    Body, kind="data_return.end_corrected", words="Corrected the end of the agreement from {before} to {new}"
+):
+    """The end was recorded in error: it is another day, or (None) the agreement goes on."""
+
+    on: date | None
+    before: date
+    reason: str
+
+    def apply(self, state: State, event: RecordedEvent) -> State:
+        """What was recorded as deleted stays deleted: by this end, the rest waits for its own time."""
+        if self.on is None:
+            return _with_end(state, None)
+        return _with_end(state, _recorded_end(event, on=self.on, reason=self.reason, corrects=self.before))
+
+    def names(self, agreement: Agreement) -> dict[str, Value]:
+        return {"new": self.on or "no end"}
 
 
 class ExceptionRecorded(
@@ -445,15 +537,25 @@ class Deleted(_Step, kind="data_return.deleted", words="Deleted {data} on {on} (
     """What was deleted, by `data_types`; empty in older entries: all of the categories but what was kept."""
     waits: tuple[str, ...] = ()
     """Of the assumed deletion: the data types that are deleted later, as a hold or exception keeps them."""
+    assumed_at: Moment | None = None
+    """From when an assumed deletion was; None: an older entry did not say, and it follows from the end."""
 
     def apply(self, state: State, event: RecordedEvent) -> State:
         """The order is carried out. An assumed deletion becomes an order only now: one of its own number for
         each part, where something of it waits."""
         id = event.sequence if self.waits else self.order
         if self.assumed:
-            told = {"wish": "deletion", "categories": self.categories, "assumed": True}
-            new = Order(id=id, at=event.recorded_at, by="", **told)
-            end = state.termination.but(deleted=not self.waits) if state.termination else None
+            end = state.termination
+            new = Order(
+                id=id,
+                at=self.assumed_at or event.recorded_at,
+                by="",
+                wish="deletion",
+                categories=self.categories,
+                assumed=True,
+                assumed_after=end.on if end and self.assumed_at is None else None,
+            )
+            end = end.but(deleted=not self.waits) if end else None
             state = state.but(orders=state.orders | {id: new}, termination=end)
         done = state.orders[id].but(
             deleted_on=self.on,
@@ -516,9 +618,16 @@ class Deliver(Command, by="provider"):
 
 
 class Terminate(Command, by="provider"):
-    """Record that the agreement ends with a day."""
+    """Record that the agreement ends with a day. Where either side may end it, the effect of its step."""
 
     on: date
+    reason: str
+
+
+class CorrectEnd(Command, by="provider"):
+    """Put an end right that was recorded in error. `on` None: the agreement has not ended, and will not."""
+
+    on: date | None
     reason: str
 
 
@@ -572,7 +681,7 @@ def _obstacle(step: type[Command], order: Order, state: State, context: Context)
 
 
 def _over_since(state: State, context: Context) -> datetime | None:
-    """Since when, in UTC, a return can be asked for no more; None where it still can. Clause: 3.1(xi)"""
+    """Since when, in UTC, deletion is assumed of what nobody asked for; None before. Clause: 3.1(xi)"""
     until = return_until(state.termination, context.agreement) if state.termination else None
     return until if until and context.now >= until else None
 
@@ -623,26 +732,34 @@ class Consequences:
     deletes: bool
     fates: tuple[Fate, ...]
     """What a deletion at this moment would do with each data type."""
+    assumed_since: datetime | None
+    """In UTC, where deletion is assumed already: what nobody has deleted yet can still be returned."""
     clauses: tuple[str, ...]
 
 
-def _in_open_orders(state: State, context: Context) -> set[str]:
-    """The categories of every order that a step still fits."""
+def _in_open_orders(wish: Wish, state: State, context: Context) -> set[str]:
+    """The categories of every order that a step still fits. A wish for a return goes before a deletion that
+    is only assumed."""
     found = orders(state, context.agreement, context.now).values()
-    return {c for o in found if STAGES[status(o)].steps for c in o.categories}
+    standing = (o for o in found if STAGES[status(o)].steps and (wish == "deletion" or not o.assumed))
+    return {c for o in standing for c in o.categories}
 
 
 def consequences(command: OrderData, state: State, context: Context) -> Consequences:
-    """What an order would bring about. Raises Refusal where it cannot be given. Clause: 3.1(xi)"""
+    """What an order would bring about. Raises Refusal where it cannot be given.
+
+    A return is asked for after the 14 days too, while the data is there: the text assumes a wish for
+    deletion and takes no right away (our reading). Clause: 3.1(xi)
+    """
     if command.wish not in WISHES:
         raise refuse("unknown_wish", CLAUSE, "wish", wishes=tuple(WISHES.values()))
     chosen = [c for c in context.agreement.data_categories if c.id in command.categories]
     if not chosen or len(chosen) != len(set(command.categories)):
         raise refuse("no_category", CLAUSE, "categories")
-    over = _over_since(state, context)
-    if over and command.wish != "deletion":
-        raise refuse("too_late", CLAUSE, "wish", last=last_day(over))
-    ordered = _in_open_orders(state, context)
+    away = gone(state)
+    if deleted := tuple(c.name for c in chosen if covers(away, (c.id,), context.agreement)):
+        raise refuse("deleted_already", CLAUSE, "categories", names=deleted)
+    ordered = _in_open_orders(command.wish, state, context)
     if double := tuple(c.name for c in chosen if c.id in ordered):
         raise refuse("ordered_already", CLAUSE, "categories", names=double)
     chosen_ids = tuple(c.id for c in chosen)
@@ -650,6 +767,7 @@ def consequences(command: OrderData, state: State, context: Context) -> Conseque
         categories=tuple(c.name for c in chosen),
         deletes=command.wish != "return" or state.termination is not None,
         fates=fates(chosen_ids, state, context, context.now),
+        assumed_since=_over_since(state, context),
         clauses=(CLAUSE, COST_CLAUSE),
     )
 
@@ -739,14 +857,42 @@ def _checked_items(items: tuple[Item, ...]) -> tuple[Item, ...]:
 
 @decide.register
 def _terminate(command: Terminate, state: State, context: Context) -> list[Body]:
-    """The agreement ends once, and not in the past. Clause: 3.1(xi)"""
-    if state.termination:
-        raise refuse("ended_already", CLAUSE, "on", on=state.termination.on)
-    today = dates.local_day(context.now)
-    if command.on < today:
-        days = context.agreement.term("return_request").value
-        raise refuse("end_past", CLAUSE, "on", on=command.on, days=days, today=today)
+    """The agreement ends once: with a day to come, or one in the past that is recorded late. From that day
+    its 14 days count, whenever it is recorded (our reading: the text counts from the end).
+
+    Either side ends it as the effect of a step of its own; then it may end before a day recorded for later.
+    Clause: 3.1(xi), Sch. 2 1.2
+    """
+    end = state.termination
+    if end and (is_over(end, context.now) or command.on >= end.on):
+        raise refuse("ended_already", CLAUSE, "on", on=end.on)
+    if end and end.side == "customer" and context.side == "provider":
+        raise refuse("end_of_customer", CLAUSE, "on", on=end.on)
+    _check_began(command.on, context)
     return [Terminated(on=command.on, reason=checked_reason(command.reason, required_by=CLAUSE))]
+
+
+def _check_began(on: date, context: Context) -> None:
+    """Refused where the agreement would end before the customer entered it here. Clause: 1.2"""
+    if context.opened_on and on < context.opened_on:
+        raise refuse("end_before_begin", BEGIN_CLAUSE, "on", on=on, began=context.opened_on)
+
+
+@decide.register
+def _correct_end(command: CorrectEnd, state: State, context: Context) -> list[Body]:
+    """An end that the provider recorded in error is corrected with its reason; the entry in error stays on
+    the record. What the customer ended is the customer's. Clause: 3.1(xi), Art. 5(1)(d) GDPR"""
+    end = state.termination
+    if end is None:
+        raise refuse("no_end", CLAUSE, "on")
+    if end.side == "customer":
+        raise refuse("end_of_customer", CLAUSE, "on", on=end.on)
+    if command.on == end.on:
+        raise refuse("same_end", CLAUSE, "on", on=end.on)
+    if command.on:
+        _check_began(command.on, context)
+    reason = checked_reason(command.reason, required_by=CORRECT_CLAUSE)
+    return [EndCorrected(on=command.on, before=end.on, reason=reason)]
 
 
 @decide.register
@@ -789,6 +935,7 @@ def _record_deletion(command: RecordDeletion, state: State, context: Context) ->
             assumed=order.assumed,
             deleted=gone,
             waits=rest if order.assumed else (),
+            assumed_at=order.at if order.assumed else None,
         )
     ]
 
@@ -830,7 +977,7 @@ def tasks(state: State, context: Context) -> Iterator[Task]:
         elif stands == "deletion_due":
             yield from _deletion_tasks(order, state, context)
     if extra and state.termination:
-        yield _end_task(state.termination, extra)
+        yield from _end_tasks(state.termination, extra)
 
 
 def _task(
@@ -874,23 +1021,28 @@ def _deletion_tasks(order: Order, state: State, context: Context) -> Iterator[Ta
         yield _task(order, name, side, at, spans[number][0] if number < len(spans) else None)
 
 
-def _end_task(end: Termination, extra: Order) -> Task:
-    """The customer's time to ask for a return. `extra`: the deletion that is assumed once it is over."""
-    still_to_come = dates.end_of(end.on) > end.at
-    return Task(
+def _end_tasks(end: Termination, extra: Order) -> Iterator[Task]:
+    """The customer's time to ask for a return, before the end and after it. `extra`: the deletion that is
+    assumed once it is over."""
+    over = dates.end_of(end.on)
+    base = Task(
         f"data_return/end-{extra.id}",
         "data_return",
-        "agreement_ends" if still_to_come else "agreement_has_ended",
+        "agreement_has_ended",
         "ask_for_return",
         waits_for="customer",
         clause=CLAUSE,
         due=extra.at,
-        begins=end.at,
+        begins=max(end.at, over),
         ends=extra.at,
         opened_at=end.at,
         by=end.by,
         entry=end.sequence,
     )
+    if end.at < over:
+        yield replace(base, about="agreement_ends", begins=end.at, ends=over)
+    if base.begins and base.begins < extra.at:
+        yield base
 
 
 def touches(step: Body | Command, state: State) -> dict[str, tuple[int, ...]]:
@@ -921,6 +1073,7 @@ DATA_RETURN = Subject(
         MismatchReported,
         Withdrawn,
         Terminated,
+        EndCorrected,
         ExceptionRecorded,
         Deleted,
     ),

@@ -17,6 +17,7 @@ from dpa_core.subjects.texts import checked_reason
 
 CLAUSE = "Sch. 2 2.2"
 TRANSFER_CLAUSE = "3.1(vii)"
+END_CLAUSE = "3.1(xi)"
 OBJECTION_CLAUSE = "Sch. 2 1.2"
 
 
@@ -185,6 +186,21 @@ def engaged(on: Iterable[str], agreement: Agreement) -> tuple[SubProcessor, ...]
     return tuple(s for s in agreement.sub_processors if s.kind == "core" or features & frozenset(s.features))
 
 
+def switched_on(state: State, context: Context) -> frozenset[str]:
+    """Identifiers of the features that are on at the context's moment: none once the agreement is over, as
+    its data is then to be returned or deleted (our reading; nothing switches them off). Clause: 3.1(xi)"""
+    return frozenset() if context.ended else state.on
+
+
+def engaged_now(context: Context) -> tuple[SubProcessor, ...]:
+    """The sub-processors engaged for the customer at the context's moment, in list order: none once all data
+    is recorded as deleted, as nothing is processed any more (our reading of 5.1).
+
+    Clause: Sch. 2 2.1, Sch. 2 2.2
+    """
+    return () if context.all_deleted else engaged(context.in_use, context.agreement)
+
+
 def of_feature(feature: str, agreement: Agreement) -> tuple[SubProcessor, ...]:
     """The sub-processors that a feature engages. Clause: Sch. 2 2.2"""
     return tuple(s for s in agreement.sub_processors if feature in s.features)
@@ -228,13 +244,13 @@ def consequences(command: SetFeatures, state: State, context: Context) -> Conseq
     A sub-processor shared with another feature that stays on is not removed.
     Clause: Sch. 2 2.2, 3.1(vii)
     """
-    _check(command, state, context.agreement)
-    agreement = context.agreement
+    _check(command, state, context)
+    agreement, stands = context.agreement, switched_on(state, context)
     on = {id for id, wanted in command.changes.items() if wanted}
     off = set(command.changes) - on
-    after_on = frozenset((state.on | on) - off)
+    after_on = frozenset((stands | on) - off)
     stopped = context.suspended.keys()
-    before, after = engaged(state.on - stopped, agreement), engaged(after_on - stopped, agreement)
+    before, after = engaged(stands - stopped, agreement), engaged(after_on - stopped, agreement)
     accepts = {change for id in on for change in context.to_accept.get(id, ())}
     added = _without(after, before)
     # Asked for every feature switched on, not only for newly added sub-processors: the feature sends
@@ -249,7 +265,7 @@ def consequences(command: SetFeatures, state: State, context: Context) -> Conseq
         added=added,
         removed=_without(before, after),
         kept=_shared(after, off, agreement, after_on),
-        already=_shared(before, on, agreement, state.on),
+        already=_shared(before, on, agreement, stands),
         transfers=crossing,
         new_third_countries=tuple(p for p in agreement.places if p.id in new_places),
         mechanisms=tuple(m for m in agreement.mechanisms if m.id in used),
@@ -265,8 +281,10 @@ def consequences(command: SetFeatures, state: State, context: Context) -> Conseq
     )
 
 
-def _check(command: SetFeatures, state: State, agreement: Agreement) -> None:
-    """Refuse what is no instruction: nothing to change, an unknown feature, no change at all."""
+def _check(command: SetFeatures, state: State, context: Context) -> None:
+    """Refuse what is no instruction: nothing to change, an unknown feature, no change at all; and to switch
+    anything on once the agreement is over (our reading: its data is then to be returned or deleted)."""
+    agreement, stands = context.agreement, switched_on(state, context)
     if not command.changes:
         raise refuse("nothing_chosen", CLAUSE, "changes")
     known = {f.id: f.name for f in agreement.features}
@@ -275,7 +293,9 @@ def _check(command: SetFeatures, state: State, agreement: Agreement) -> None:
             raise refuse(
                 "unknown", CLAUSE, "changes", id=id, version=agreement.version, known=tuple(known.values())
             )
-        if (id in state.on) == wanted:
+        if wanted and context.ended:
+            raise refuse("ended", END_CLAUSE, "changes", name=known[id], on=context.ended)
+        if (id in stands) == wanted:
             raise refuse("already_on" if wanted else "already_off", CLAUSE, "changes", name=known[id])
 
 

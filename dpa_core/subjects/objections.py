@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # for the type of what a context carries; at run time no subj
 
 NOTICE_CLAUSE = "Sch. 2 1.1"
 CLAUSE = "Sch. 2 1.2"
+DURATION_CLAUSE = "5.1"
 CURE_CLAUSE = "3.1(vi)"
 
 
@@ -464,6 +465,8 @@ STAGES: dict[Standing, Stage] = {
 def _obstacle(step: type[Command], published: Published, state: State, context: Context) -> Refusal | None:
     """Why a step of the right stage does not fit this change all the same."""
     objection, core = state.objections.get(published.id), published.change.core
+    if step is ObjectToChange and context.all_deleted and context.ended:
+        return refuse("all_deleted", DURATION_CLAUSE, "change", on=context.ended)
     if step is AnswerCure and not (objection and objection.cure_waits):
         return refuse("no_cure_waits", CURE_CLAUSE, "change")
     if step is EndFeatures and (core or not _affected(published, context)):
@@ -657,6 +660,8 @@ def _tasks_of(objection: Objection, published: Published, context: Context) -> I
 
 def notices(state: State, context: Context) -> Iterator[Task]:
     """The changes a customer may still object to, and those that will count. Clause: Sch. 2 1.1"""
+    if context.all_deleted:  # nobody processes anything for the customer: no change touches it
+        return
     for published in context.changes.values():
         if not published.changes_list_of(context.agreement):
             continue

@@ -347,6 +347,9 @@ def context_of(
     `bound`: the version that the customer is bound to, as published.
     """
     own = own_list(state, provider, bound, now)
+    end = state.data_return.termination
+    ended = end is not None and data_return.is_over(end, now)
+    on = frozenset[str]() if ended else state.features.on
     return Context(
         agreement=own.agreement,
         now=now,
@@ -354,8 +357,10 @@ def context_of(
         customer_id=customer_id,
         customer_name=state.customer.name,
         sequence=sequence,
-        features_on=state.features.on,
-        in_use=state.features.on - own.suspended.keys(),
+        features_on=on,
+        in_use=on - own.suspended.keys(),
+        ends_on=end.on if end else None,
+        all_deleted=ended and data_return.all_deleted(state.data_return, own.agreement),
         held=retention.held(state.retention, own.agreement),
         changes=own.published,
         opened_at=state.customer.since,

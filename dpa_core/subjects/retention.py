@@ -17,6 +17,8 @@ from dpa_core.subjects.subject import Body, Command, Context, Stage, Steps, Subj
 from dpa_core.subjects.texts import checked_reason
 
 CLAUSE = "Sch. 1 2"
+END_CLAUSE = "3.1(xi)"
+DURATION_CLAUSE = "5.1"
 
 
 # --- state ---------------------------------------------------------------------------------------
@@ -363,6 +365,8 @@ def _misfit(step: type[Command], stands: Period, state: State, context: Context)
 def _obstacle(step: type[Command], stands: Period, state: State, context: Context) -> Refusal | None:
     """Why a step does not fit a data type as it stands; None where it fits."""
     name, pending = stands.data_type.name, stands.pending
+    if step in (SetPeriod, PlaceHold) and context.all_deleted and context.ended:
+        return refuse("all_deleted", DURATION_CLAUSE, name=name, on=context.ended)
     if step is SetPeriod and pending:
         by, sequence = pending.by, str(pending.sequence)
         return refuse("pending", CLAUSE, "days", name=name, days=pending.days, by=by, sequence=sequence)
@@ -413,12 +417,16 @@ class Consequences:
     clauses: tuple[str, ...]
 
 
-def _checked_days(days: int, stands: Period) -> int:
-    """The length of a new period, in days. Refused outside the range, or where nothing would change."""
+def _checked_days(days: int, stands: Period, context: Context) -> int:
+    """The length of a new period, in days. Refused outside the range, where nothing would change, and where
+    data would be kept longer although the agreement is over, as it is then to be returned or deleted (our
+    reading). A hold can be placed, and a period shortened, for as long as there is data."""
     kind, name = stands.data_type, stands.data_type.name
     least, most = kind.minimum_days, kind.maximum_days
     if not least <= days <= most:
         raise refuse("out_of_range", CLAUSE, "days", name=name, days=days, least=least, most=most)
+    if days > stands.days and context.ended:
+        raise refuse("ended", END_CLAUSE, "days", name=name, on=context.ended)
     if days == stands.days:
         raise refuse("same_period", CLAUSE, "days", name=name, days=days)
     return days
@@ -438,7 +446,7 @@ def consequences(
     gone: tuple[MonthlyLoss, ...] = ()
     match command:
         case SetPeriod():
-            days = _checked_days(command.days, stands)
+            days = _checked_days(command.days, stands, context)
             if days < stands.days:
                 effective_at = grace_over
                 if not stands.hold:

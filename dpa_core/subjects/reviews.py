@@ -20,6 +20,7 @@ from dpa_core.subjects.texts import MAX_REASON, checked_reason
 
 CLAUSE = "Art. 28(3)(h) GDPR"
 INSTRUCTION_CLAUSE = "3.1(i)"
+END_CLAUSE = "3.1(xi)"
 MAX_ACTIONS = 30
 """Actions one review may agree on."""
 
@@ -289,8 +290,12 @@ def _obstacle(step: type[Command], item: Review | Proposal, state: State, contex
         return refuse("nothing_to_confirm", CLAUSE, id=item.sequence)
     if issubclass(step, _Mark) and isinstance(item, Review) and not item.open_actions(context.side):
         return refuse("all_done", CLAUSE, "number", id=item.sequence)
-    if step is AcceptProposal and isinstance(item, Proposal) and not item.remaining(context.features_on):
-        return refuse("stands_already", INSTRUCTION_CLAUSE)
+    if step is AcceptProposal and isinstance(item, Proposal):
+        left = item.remaining(context.features_on)
+        if context.ended and any(left.values()):
+            return refuse("ended", END_CLAUSE, "proposal", on=context.ended)
+        if not left:
+            return refuse("stands_already", INSTRUCTION_CLAUSE)
     return None
 
 
@@ -359,7 +364,8 @@ def _mark_done(command: _Mark, state: State, context: Context) -> list[Body]:
 
 @decide.register
 def _propose_changes(command: ProposeChanges, state: State, context: Context) -> list[Body]:
-    """Features of the agreement, at least one of which is not as proposed. Clause: 3.1(i)"""
+    """Features of the agreement, at least one of which is not as proposed; none to be switched on once the
+    agreement is over. Clause: 3.1(i), 3.1(xi)"""
     agreement, on = context.agreement, context.features_on
     known = {f.id: f.name for f in agreement.features}
     if unknown := [id for id in command.changes if id not in known]:
@@ -367,6 +373,8 @@ def _propose_changes(command: ProposeChanges, state: State, context: Context) ->
         raise refuse(
             "unknown_feature", INSTRUCTION_CLAUSE, "changes", id=unknown[0], version=version, names=names
         )
+    if context.ended and any(command.changes.values()):
+        raise refuse("ended", END_CLAUSE, "changes", on=context.ended)
     if not any((id in on) != wanted for id, wanted in command.changes.items()):
         raise refuse("changes_nothing", INSTRUCTION_CLAUSE, "changes")
     return [Saved(changes=dict(sorted(command.changes.items())), reason=checked_reason(command.reason))]
@@ -393,7 +401,9 @@ def _reject_proposal(command: RejectProposal, state: State, context: Context) ->
 
 
 def tasks(state: State, context: Context) -> Iterator[Task]:
-    """Proposals without an answer, and what the last review left to do. Clause: 3.1(i)"""
+    """Proposals without an answer, and what the last review left to do. A proposal waits no longer than the
+    agreement runs: it can still be rejected. Clause: 3.1(i)"""
+    ends = dates.end_of(context.ends_on) if context.ends_on else None
     for proposal in state.open_proposals:
         yield Task(
             f"review/{proposal.sequence}",
@@ -402,6 +412,7 @@ def tasks(state: State, context: Context) -> Iterator[Task]:
             parameters={"proposed": proposed(proposal, context.agreement)},
             waits_for=STAGES[status(proposal)].waits_for,
             clause=INSTRUCTION_CLAUSE,
+            ends=ends,
             opened_at=proposal.saved_at,
             by=proposal.by,
             entry=proposal.sequence,

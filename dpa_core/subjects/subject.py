@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, data
 
 from dpa_core.agreement import Agreement
 from dpa_core.locale import Value, fill, local_day
+from dpa_core.subjects import dates
 from dpa_core.subjects.common import SIDES, FileRef, Record, RecordedEvent, Refusal, Side
 
 if TYPE_CHECKING:  # for the types of what a context carries; at run time no subject knows another
@@ -144,12 +145,16 @@ class Context:
     sequence: int = 0
     """The last entry of the ledger."""
     features_on: frozenset[str] = frozenset()
-    """Identifiers of the customer's features that are switched on."""
+    """Identifiers of the customer's features that are switched on; none from the agreement's end on."""
     in_use: frozenset[str] = frozenset()
     """Those of them that run: what else the agreement and its course take away is left out."""
     held: Mapping[str, datetime | None] = field(default_factory=dict)
     """Data type that is, or last was, under a legal hold -> from when its data may be deleted again, in UTC;
     None while the hold stands."""
+    ends_on: date | None = None
+    """The last day of the agreement in Stockholm, where its end is recorded."""
+    all_deleted: bool = False
+    """The agreement has ended, and all data is recorded as deleted since: nothing is processed any more."""
     changes: Mapping[int, Published] = field(default_factory=dict)
     """Published changes to the list of sub-processors, by identifier."""
     opened_at: datetime | None = None
@@ -165,6 +170,12 @@ class Context:
     existing_customers: frozenset[str] = frozenset()
     """Those of `Command.named_customers` that exist."""
     customer_name: str = ""
+
+    @property
+    def ended(self) -> date | None:
+        """The last day of the agreement, where it is over at `now`; None while the agreement runs."""
+        over = self.ends_on is not None and self.now >= dates.end_of(self.ends_on)
+        return self.ends_on if over else None
 
     @property
     def opened_on(self) -> date | None:

@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from dpa_core.agreement import Agreement, Feature, SubProcessor
 from dpa_core.application import CustomerFile, ProviderFile
 from dpa_core.facts import OBJECTIONS
-from dpa_core.subjects import features, objections, sub_processors
+from dpa_core.ledger.database import utc
+from dpa_core.readers import as_counted
+from dpa_core.subjects import data_return, features, objections, sub_processors
 from dpa_core.subjects.features import Transfer
 from dpa_core.subjects.objections import Objection, Standing
 from dpa_core.subjects.sub_processors import Change, Published
@@ -97,7 +99,7 @@ def notices(file: CustomerFile) -> list[Notice]:
             Notice(
                 published=p,
                 standing=objections.standing(p, state, file.context),
-                effect=effect(p.change, file.state.features.on, before),
+                effect=effect(p.change, file.context.features_on, before),
                 objection=objection,
                 objection_ends=p.objection_ends(agreement, opened_on),
                 counts_at=counts_at,
@@ -129,17 +131,22 @@ def touched(
     file: ProviderFile, change: Change, most: int
 ) -> tuple[int, list[tuple[str, str, tuple[str, ...]]]]:
     """How many customers a change touches, and the first of them by name: identifier, name, and names of
-    their features that it touches. A core sub-processor's touches every customer.
+    their features that it touches. A core sub-processor's touches every customer whose data is there.
     """
     agreement = file.agreement
     ids = change.features_of(agreement)
+    recorded = f"SELECT DISTINCT gone FROM ({as_counted('$1', 'TRUE')}) AS f"  # noqa: S608  # of constants
+    gone = file.ledger.rows(recorded, [utc(file.now)])
+    every = [c.id for c in agreement.data_categories]
+    over = [text for (text,) in gone if text and data_return.covers(text.split(","), every, agreement)]
     sql = (
-        "FROM facts WHERE CAST($1 AS BOOLEAN) "
+        f"FROM ({as_counted('$3', 'TRUE')}) AS f "
+        "WHERE (CAST($1 AS BOOLEAN) AND NOT gone = ANY(CAST($4 AS VARCHAR[]))) "
         "OR CAST(string_to_array(features_on, ',') AS VARCHAR[]) && CAST($2 AS VARCHAR[])"
     )
-    values = [not ids, list(ids)]
+    values = [not ids, list(ids), utc(file.now), over]
     ((number,),) = file.ledger.rows(f"SELECT count(*) {sql}", values)
-    first = f"SELECT customer_id, name, features_on {sql} ORDER BY sort_name, customer_id LIMIT $3"
+    first = f"SELECT customer_id, name, features_on {sql} ORDER BY sort_name, customer_id LIMIT $5"
 
     def touching(on: str) -> tuple[str, ...]:
         return tuple(agreement.feature(f).name for f in ids if f in on.split(","))

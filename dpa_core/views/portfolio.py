@@ -19,9 +19,9 @@ from dpa_core import facts
 from dpa_core.agreement import Role
 from dpa_core.agreement.transfers import ROLES, at_place
 from dpa_core.application import Portfolio
-from dpa_core.locale import local_day
-from dpa_core.readers import Key, Live
-from dpa_core.subjects import features, incidents, objections
+from dpa_core.locale import last_day, local_day
+from dpa_core.readers import Common, Key, Live
+from dpa_core.subjects import data_return, features, incidents, objections
 from dpa_core.subjects.dates import start_of
 from dpa_core.subjects.own_list import OwnList
 from dpa_core.subjects.subject import Context, Task
@@ -52,6 +52,8 @@ class Line:
 
     customer_id: str
     name: str
+    ends_on: date | None
+    """The last day of its agreement, where its end is recorded; nothing is on after it."""
     on: frozenset[str]
     sub_processors: int
     places: tuple[str, ...]
@@ -76,12 +78,12 @@ class Totals:
 
 @dataclass(frozen=True)
 class Due:
-    """Something with a date. `last`: the last moment in time, in UTC."""
+    """Something open. `last`: the last moment in time, in UTC; None: without a date."""
 
     customer_id: str
     customer: str
     task: Task
-    last: datetime
+    last: datetime | None
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,9 @@ class Overview:
             for key, x in self._exposure.items()
         }
         rows = self.file.reader.page(
-            self._live,
+            self._common,
             exposure,
             self.file.now,
-            lately=self._lately,
             text=text.strip().lower(),
             order=order,
             descending=order in _MOST_FIRST,
@@ -127,14 +128,17 @@ class Overview:
         on: str,
         disputes: str,
         opened_on: date | None,
+        gone: str,
+        ends_at: datetime | None,
         reviewed: datetime | None,
         due: datetime | None,
         number: int,
     ) -> Line:
-        x = self._exposure[version, on, disputes, opened_on]
+        x = self._exposure[version, on, disputes, opened_on, gone]
         return Line(
             customer_id=customer_id,
             name=name,
+            ends_on=last_day(_utc(ends_at)) if ends_at else None,
             on=x.on,
             sub_processors=x.sub_processors,
             places=x.places,
@@ -177,18 +181,20 @@ class Overview:
         return counted
 
     def falling_due(self, most: int = DUE) -> list[Due]:
-        """What has a date, over all customers, what comes first coming first."""
+        """What is open over all customers, what is due first coming first; what has no date stands among it
+        by the day it began."""
         reader, now = self.file.reader, self.file.now
-        rows = reader.falling_due(self._live, now, self._lately, most)
+        rows = reader.falling_due(self._common, now, most)
         own = {
             (id, task.key): task
             for id, task in tasks.from_rows(reader.tasks((row[0], row[3]) for row in rows))
-            if task.stands(now) and task.due
+            if task.stands(now)
         }
-        return [
-            Due(id, name, self._task(id, subject, key, place, own), _utc(last))
-            for id, name, subject, key, place, last in rows
-        ]
+        found = []
+        for id, name, subject, key, place, last in rows:
+            task = self._task(id, subject, key, place, own, dated=last is not None)
+            found.append(Due(id, name, task, _utc(last) if last else None))
+        return found
 
     def due_by_day(self) -> Counter[tuple[date, str]]:
         """How much falls due on which day in Stockholm, of which kind."""
@@ -207,6 +213,8 @@ class Overview:
         key: str,
         place: int | None,
         own: Mapping[tuple[str, str], Task],
+        *,
+        dated: bool,
     ) -> Task:
         if place is not None:
             return self._told[place][0]
@@ -215,7 +223,7 @@ class Overview:
         told = incidents.for_customer(self.file.provider.incidents, customer_id)
         context = Context(next(iter(self.file.agreements.values())), self.file.now, incidents=told)
         found = incidents.INCIDENTS.notices(incidents.State(), replace(context, customer_id=customer_id))
-        return next(t for t in found if t.due and t.key.split("/")[1] == key)
+        return next(t for t in found if bool(t.due) == dated and t.key.split("/")[1] == key)
 
     # --- worked out once ---------------------------------------------------------------------------
 
@@ -228,11 +236,14 @@ class Overview:
 
     @cached_property
     def _groups(self) -> dict[Key, int]:
-        return dict(self.file.reader.groups(self._lately))
+        return dict(self.file.reader.groups(self._lately, self.file.now))
 
     @cached_property
     def _exposure(self) -> dict[Key, _Exposure]:
-        return {key: _exposed(self.file.own_list(facts.Group.of(*key))) for key in self._groups}
+        return {
+            key: _exposed(self.file.own_list(facts.Group.of(*key[:4])), self._all_gone(key))
+            for key in self._groups
+        }
 
     @cached_property
     def _told(self) -> list[tuple[Task, Live]]:
@@ -253,16 +264,22 @@ class Overview:
 
     @cached_property
     def _open(self) -> list[tuple[str, str, int | None, datetime | None, int]]:
-        return self.file.reader.open_by_hour(self._live, self.file.now, self._lately)
+        return self.file.reader.open_by_hour(self._common, self.file.now)
 
     @cached_property
-    def _live(self) -> list[Live]:
-        return [live for _, live in self._told]
+    def _common(self) -> Common:
+        over = sorted({f"{key[0]} {key[4]}" for key in self._groups if self._all_gone(key)})
+        return Common([live for _, live in self._told], self._lately, over)
+
+    def _all_gone(self, key: Key) -> bool:
+        """Whether all data of a group is recorded as deleted since the end of the agreement."""
+        agreement, recorded = self.file.agreements[key[0]], key[4].split(",") if key[4] else []
+        return data_return.covers(recorded, [c.id for c in agreement.data_categories], agreement)
 
 
-def _exposed(own: OwnList) -> _Exposure:
+def _exposed(own: OwnList, all_gone: bool) -> _Exposure:
     agreement, on = own.agreement, own.switched_on - own.suspended.keys()
-    engaged = features.engaged(on, agreement)
+    engaged = () if all_gone else features.engaged(on, agreement)
     there = {(x.place, x.role) for s in engaged for x in s.locations}
     places = tuple(
         at_place(p.name, role) for p in agreement.places for role in ROLES if (p.id, role) in there

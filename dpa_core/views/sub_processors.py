@@ -38,7 +38,7 @@ class Engagement:
 def listed(file: CustomerFile) -> list[Listed]:
     """All sub-processors of the customer's agreement, in its order."""
     on = file.context.in_use
-    engaged = {s.id for s in features.engaged(on, file.agreement)}
+    engaged = {s.id for s in features.engaged_now(file.context)}
     return [
         Listed(
             sub_processor=s,
@@ -54,7 +54,7 @@ def engagement(file: CustomerFile, id: str) -> Engagement | None:
     """What engaged an optional sub-processor for the time that still lasts; None where it is not engaged.
     Reads the customer's ledger: features switched since do not move the date.
     """
-    if id not in {s.id for s in features.engaged(file.context.in_use, file.agreement)}:
+    if id not in {s.id for s in features.engaged_now(file.context)}:
         return None
     switched = file.cached("features.instructed", lambda: _instructed(file))
     by_instruction = next(

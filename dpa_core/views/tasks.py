@@ -105,17 +105,19 @@ def open_tasks(file: CustomerFile) -> list[Task]:
             for p in file.changes.values()
         ),
         tuple((i.id, len(i.notices)) for i in file.incidents.values()),
+        file.context.all_deleted,
     )
     found = file.cached(("tasks", told), lambda: list(registry.tasks(file.state, file.context)))
     return in_order(t for t in found if t.stands(file.now))
 
 
 def in_order(tasks: Iterable[Task]) -> list[Task]:
-    """What is due first coming first, undated last. The same tasks always come in the same order."""
+    """What is due first coming first; what has no date stands among it by the moment it began. The same
+    tasks always come in the same order."""
 
-    def place(t: Task) -> tuple[bool, float, int, str, str]:
+    def place(t: Task) -> tuple[float, int, str, str]:
         at = due_at(t) or t.opened_at
-        return t.due is None, at.timestamp() if at else 0.0, t.entry or 0, kind(t), what(t)
+        return at.timestamp() if at else 0.0, t.entry or 0, kind(t), what(t)
 
     return sorted(tasks, key=place)
 
@@ -141,7 +143,7 @@ class Wanted:
 def of_provider(
     file: ProviderFile, wanted: Wanted | None = None, limit: int = 1_000_000, offset: int = 0
 ) -> pa.Table:
-    """What is open over all customers, overdue first, then by due date, undated last: a part of it.
+    """What is open over all customers by due date, the undated among it by when it began: a part of it.
 
     Columns: customer_id, customer, subject, key, title, next_step, waits_for, clause, due (UTC), standing
     (`overdue`, `in_time`, `no_date`).
@@ -150,7 +152,7 @@ def of_provider(
     sql = (
         f"{_worded(file, wanted or Wanted(), bind)} "  # noqa: S608  # of constants, values are bound
         "SELECT customer_id, customer_name AS customer, subject, key, title, next_step, waits_for, clause, "
-        "due, standing FROM found ORDER BY due IS NULL, due, customer_name, key "
+        "due, standing FROM found ORDER BY coalesce(due, opened_at), customer_name, key "
         f"LIMIT {bind(limit)} OFFSET {bind(offset)}"
     )
     return _in_utc(file.ledger.table(sql, bind.values))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dpa_core.agreement import Agreement, Feature
+from dpa_core.agreement import Feature, SubProcessor
 from dpa_core.application import CustomerFile
 from dpa_core.subjects import features
 
@@ -29,10 +29,12 @@ class Trial:
 
 
 def simulate(file: CustomerFile, wanted: Mapping[str, bool]) -> Trial:
-    """Try features on and off. `wanted`: identifier to on; features not named stay as they are."""
-    agreement, state = file.agreement, file.state.features
+    """Try features on and off. `wanted`: identifier to on; features not named stay as they are, and so do
+    all once the agreement is over."""
+    agreement, state, stands = file.agreement, file.state.features, file.context.features_on
     known = {f.id for f in agreement.features}
-    changes = {id: on for id, on in wanted.items() if id in known and on != (id in state.on)}
+    tried = {} if file.context.ended else wanted
+    changes = {id: on for id, on in tried.items() if id in known and on != (id in stands)}
     in_use = file.context.in_use
     on = (in_use | {id for id, to in changes.items() if to}) - {id for id, to in changes.items() if not to}
     command = features.SetFeatures(changes)
@@ -40,8 +42,8 @@ def simulate(file: CustomerFile, wanted: Mapping[str, bool]) -> Trial:
     return Trial(
         changes=changes,
         consequences=features.consequences(command, state, file.context) if changes else None,
-        stands=_outside(in_use, agreement),
-        outside=_outside(on, agreement),
+        stands=_outside(in_use, file),
+        outside=_outside(on, file),
         transfers=now,
         without=tuple(
             (f, left)
@@ -51,10 +53,13 @@ def simulate(file: CustomerFile, wanted: Mapping[str, bool]) -> Trial:
     )
 
 
-def _outside(on: frozenset[str], agreement: Agreement) -> features.Outside:
-    return features.outside_of(features.engaged(on, agreement), agreement)
+def _engaged(on: frozenset[str], file: CustomerFile) -> tuple[SubProcessor, ...]:
+    return features.engaged_now(replace(file.context, in_use=on))
+
+
+def _outside(on: frozenset[str], file: CustomerFile) -> features.Outside:
+    return features.outside_of(_engaged(on, file), file.agreement)
 
 
 def _crossing(on: frozenset[str], file: CustomerFile) -> tuple[features.Transfer, ...]:
-    engaged = features.engaged(on, file.agreement)
-    return features.transfers((s for s in engaged if s.kind == "optional"), file.agreement)
+    return features.transfers((s for s in _engaged(on, file) if s.kind == "optional"), file.agreement)

@@ -35,7 +35,7 @@ from dpa_core.subjects.common import Refusal
 from dpa_core.subjects.registry import CustomerState
 from dpa_core.subjects.subject import Command, Task
 from dpa_core.views import history, tasks
-from pages.parts import connection, words
+from pages.parts import connection, drafts, words
 from pages.parts.drafts import Draft
 from pages.parts.scope import Scope
 from pages.parts.uploads import Chosen
@@ -98,8 +98,15 @@ def reopened(scope: Scope) -> CustomerFile:
     """
     file = attempt(lambda: scope.application.open(scope.file.person, scope.file.customer_id))
     if file is None:
+        _copy_left(scope)
         st.stop()
     return file
+
+
+def _copy_left(scope: Scope) -> None:
+    """What was typed under a role that is taken, to be copied; nothing once the sign-in is over."""
+    with contextlib.suppress(SignInAgain, StoreError):
+        drafts.show_left(scope.application, scope.file.person)
 
 
 # --- what the person had before their eyes -------------------------------------------------------
@@ -142,6 +149,8 @@ def _open_asked(scope: Scope, declared: Mapping[str, Dialog]) -> None:
     asked = st.session_state.pop(_OPEN, None)
     if asked in declared:
         _show(scope, declared[asked])
+    elif asked and scope.application.role_taken(scope.file.person, scope.file.customer_id):
+        st.toast("Your role for this step was taken.", icon=":material/person_off:")
     elif asked:
         st.toast("This step is no longer open: someone else was faster.", icon=":material/sync_problem:")
 

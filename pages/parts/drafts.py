@@ -8,15 +8,15 @@ the very click that finds the sign-in over is kept too.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import streamlit as st
 
-from dpa_core.access import Forbidden, SignInAgain
-from dpa_core.application import StoreError
+from dpa_core.access import Forbidden, Person, SignInAgain
+from dpa_core.application import Application, StoreError
 from dpa_core.drafts import TooLong
 from pages.parts import client, connection, words
 from pages.parts.scope import Scope
@@ -35,6 +35,30 @@ def catch_up() -> None:
     for draft, name, key in on_screen:
         if key in st.session_state and draft.known.content.get(name) != st.session_state[key]:
             draft.touched(name, key)
+
+
+def show_left(application: Application, person: Person) -> None:
+    """What the person typed under a role that was taken, as text to be copied. Draws nothing where there is
+    none."""
+    left = [(x, list(_texts(x.draft.content))) for x in application.left_drafts(person)]
+    left = [(x, texts) for x, texts in left if texts]
+    if not left:
+        return
+    st.subheader("What you typed and did not send", anchor=False)
+    st.markdown("Nothing of it is recorded, and nobody else sees it. Copy what you need.")
+    for x, texts in left:
+        words.note(":material/edit_note: Draft of {}", words.minute(x.draft.saved_at))
+        for text in texts:
+            st.code(text, language=None, wrap_lines=True)
+
+
+def _texts(content: Any) -> Iterator[str]:
+    """The texts of a draft, in the order of its fields."""
+    if isinstance(content, str) and content.strip():
+        yield content
+    elif isinstance(content, Mapping | list):
+        for part in content.values() if isinstance(content, Mapping) else content:
+            yield from _texts(part)
 
 
 @dataclass

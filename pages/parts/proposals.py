@@ -91,19 +91,23 @@ def _answer(proposal: reviews.Proposal) -> actions.Dialog:
         current = actions.attempt(lambda: file.state.reviews.proposal(sequence))
         if current is None:
             return None
-        left = current.remaining(file.state.features.on)
+        left = current.remaining(file.context.features_on)
         acknowledged: frozenset[str] = frozenset()
+        result = None
         if left:
-            result = features.consequences(features.SetFeatures(left), file.state.features, file.context)
-            consequences.card(result, file.agreement)
-            acknowledged = consequences.acknowledgement(result, file.agreement, form.acknowledged())
+            result = actions.attempt(
+                lambda: features.consequences(features.SetFeatures(left), file.state.features, file.context)
+            )
+            if result:
+                consequences.card(result, file.agreement)
+                acknowledged = consequences.acknowledgement(result, file.agreement, form.acknowledged())
         else:
             st.markdown("All that this proposal asks for stands already.")
         reason = st.text_area(
             **form.field("reason", "Reason (required to reject)"), help="The provider reads it."
         )
         form.other("Reject", lambda: reviews.RejectProposal(sequence, reason), ":material/cancel:")
-        return (lambda: reviews.AcceptProposal(sequence, acknowledged, reason)) if left else None
+        return (lambda: reviews.AcceptProposal(sequence, acknowledged, reason)) if result else None
 
     return actions.Dialog(
         "Answer the proposal",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +13,13 @@ from urllib.parse import quote, urlencode, urlsplit
 import streamlit as st
 
 from dpa_core import logs
-from dpa_core.access import Forbidden, Person, SignInAgain, may
+from dpa_core.access import Forbidden, Person, RoleTaken, SignInAgain, may
 from dpa_core.application import PAST_CLAUSE, AgreementMissing, CustomerFile, refuse
 from dpa_core.clock import end_of
 from dpa_core.subjects import registry
 from dpa_core.subjects.common import Refusal
 from dpa_core.subjects.grants import ROLES
+from dpa_core.views.data_return import end_in_words
 from pages import (
     access,
     access_log,
@@ -178,6 +179,9 @@ def _person(site: Site) -> Person:
                 site.leave_for(SIGN_IN_AGAIN.format(next=quote(_here(), safe="")))
         st.stop()
     if not person.grants:
+        if taken := site.application.role_taken(person):
+            _message(site, "Your access was taken away", words.plain(taken.sentence), person)
+            st.stop()
         _message(
             site,
             "You have no access yet",
@@ -198,10 +202,13 @@ def _here() -> str:
     return (urlsplit(str(st.context.url or "")).path or "/") + (f"?{query}" if query else "")
 
 
-def _message(site: Site, title: str, sentence: str) -> None:
+def _message(site: Site, title: str, sentence: str, left_by: Person | None = None) -> None:
+    """`left_by`: whose typed text to show, to be copied."""
     with _narrow():
         st.title(words.plain(title))
         st.markdown(words.plain(sentence))
+        if left_by:
+            drafts.show_left(site.application, left_by)
         if st.button("Sign out", type="primary"):
             site.leave_for(SIGN_OUT)
 
@@ -232,8 +239,11 @@ def _customer(site: Site, person: Person) -> CustomerFile:
         file = site.application.open(person, wanted, _moment(day, site))
     except (Forbidden, Refusal, AgreementMissing) as problem:
         with _narrow():
-            st.title("This cannot be shown")
-            st.error(actions.sentence(problem), icon=":material/error:")
+            taken = isinstance(problem, RoleTaken)
+            st.title("Your access was taken away" if taken else "This cannot be shown")
+            st.error(actions.sentence(problem), icon=":material/person_off:" if taken else ":material/error:")
+            if taken:
+                drafts.show_left(site.application, person)
             st.button("Go to the start page", on_click=_forget)
         st.stop()
     state["customer"], state["as_of"] = wanted, day
@@ -285,20 +295,20 @@ def _side_bar(site: Site, file: CustomerFile) -> None:
 def _customer_choice(site: Site, file: CustomerFile) -> None:
     few = site.application.directory(file.person, limit=FEW + 1)
     if len(few) == 1:
-        say("**{}**", file.name)
+        _named(file)
         return
     if len(few) > FEW:
-        say("**{}**", file.name)
+        _named(file)
         text = st.text_input("Find a customer", key="find_customer", placeholder="Part of its name")
         few = site.application.directory(file.person, text, limit=FOUND + 1) if text else []
         if text and not few:
             st.caption("No customer has that in its name.")
         if len(few) > FOUND:
             words.note("The first {} are listed. Type more of the name.", FOUND)
-        for id, name in few[:FOUND]:
+        for id, name in _with_ends(site, file, few[:FOUND]).items():
             st.button(words.plain(name), key=f"choose_{id}", type="tertiary", on_click=_choose, args=[id])
         return
-    names = dict(few)
+    names = _with_ends(site, file, few)
     st.session_state["customer_choice"] = file.customer_id
     st.selectbox(
         "Customer",
@@ -307,6 +317,20 @@ def _customer_choice(site: Site, file: CustomerFile) -> None:
         key="customer_choice",
         on_change=lambda: _choose(st.session_state["customer_choice"]),
     )
+    if last := file.context.ends_on:  # which the field may cut off
+        note(":material/event_busy: {}", end_in_words(last, file.now))
+
+
+def _named(file: CustomerFile) -> None:
+    """The customer in scope, where it is not chosen from a list."""
+    last = file.context.ends_on
+    say("**{}**{}", file.name, md("  \n{}", end_in_words(last, file.now)) if last else "")
+
+
+def _with_ends(site: Site, file: CustomerFile, listed: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The names of customers by identifier, each with the end of its agreement where one is recorded."""
+    ends, now = site.application.ends(file.person, [id for id, _ in listed]), site.application.clock.now()
+    return {id: f"{name} ({end_in_words(ends[id], now)})" if id in ends else name for id, name in listed}
 
 
 def _demo_clock(site: Site, person: Person) -> None:
@@ -319,7 +343,25 @@ def _demo_clock(site: Site, person: Person) -> None:
                 st.rerun()
 
 
+_TOLD_FOR = timedelta(days=1)
+"""How long a page says that a role for its customer was taken, where nothing typed is left to be copied."""
+
+
+def _role_taken(site: Site, file: CustomerFile) -> None:
+    """That a role for this customer was taken of somebody who may still look; with what was typed then."""
+    if file.acts or file.as_of is not None:
+        return
+    taken = site.application.role_taken(file.person, file.customer_id)
+    if taken is None:
+        return
+    left = any(x.customer_id == file.customer_id for x in site.application.left_drafts(file.person))
+    if left or site.application.clock.now() < taken.at + _TOLD_FOR:
+        st.warning(words.plain(taken.sentence), icon=":material/person_off:")
+        drafts.show_left(site.application, file.person)
+
+
 def _banners(site: Site, file: CustomerFile) -> None:
+    _role_taken(site, file)
     if file.as_of is not None:
         st.warning(
             md(

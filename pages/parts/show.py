@@ -13,6 +13,7 @@ from dpa_core.agreement.transfers import at_place, mechanisms_in_words
 from dpa_core.application import CustomerFile
 from dpa_core.subjects.features import OUTSIDE, Outside
 from dpa_core.subjects.texts import MAX_REASON
+from dpa_core.views.data_return import end_in_words
 from pages.parts import actions, words
 from pages.parts.words import md, note
 
@@ -33,7 +34,9 @@ def header(title: str, sentence: str, file: CustomerFile) -> None:
     """The page's title, what it is for, which customer is shown, and what was just recorded."""
     st.title(words.plain(title), anchor=False)
     moment = md(" · :orange[as it stood on {}]", words.day(file.as_of)) if file.as_of else ""
-    note("{} · Agreement of {}{}", file.name, words.day(file.agreement.published), moment)
+    last = file.context.ends_on
+    end = md(" · :material/event_busy: **{}**", end_in_words(last, file.now)) if last else ""
+    note("{} · Agreement of {}{}{}", file.name, words.day(file.agreement.published), end, moment)
     st.markdown(words.plain(sentence))
     actions.receipt()
 

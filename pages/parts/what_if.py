@@ -37,14 +37,15 @@ def draw(scope: Scope) -> Trial:
     with left:
         st.markdown("**Try features on and off**")
         for feature in file.agreement.features:
-            stands = feature.id in file.state.features.on
+            stands = feature.id in file.context.features_on
             key = f"try_{feature.id}"
-            st.session_state[key] = tried(scope).get(feature.id, stands)
+            st.session_state[key] = stands if file.context.ended else tried(scope).get(feature.id, stands)
             st.toggle(
                 md("{} ({} now)", feature.name, "on" if stands else "off"),
                 key=key,
                 on_change=_try,
                 args=[scope, feature.id],
+                disabled=bool(file.context.ended),
             )
         st.button("Back to what stands", on_click=forget, args=[scope], icon=":material/undo:")
     trial = simulate(file, tried(scope))
@@ -55,7 +56,7 @@ def draw(scope: Scope) -> Trial:
 
 def _try(scope: Scope, id: str) -> None:
     wanted, mine = bool(st.session_state[f"try_{id}"]), tried(scope)
-    if wanted == (id in scope.file.state.features.on):
+    if wanted == (id in scope.file.context.features_on):
         mine.pop(id, None)
     else:
         mine[id] = wanted
@@ -64,7 +65,9 @@ def _try(scope: Scope, id: str) -> None:
 
 def _meaning(trial: Trial, file: CustomerFile) -> None:
     st.markdown("**What that would mean**")
-    if trial.consequences is None:
+    if file.context.ended:
+        st.markdown("The agreement is over: no feature can be switched on any more.")
+    elif trial.consequences is None:
         st.markdown("Nothing differs from what stands. Flip a switch to see what it would change.")
     else:
         consequences.card(trial.consequences, file.agreement)

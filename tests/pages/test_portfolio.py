@@ -41,4 +41,4 @@ def test_requests_count_and_fall_due(application, people):
 
 
 def test_without_anything_due_it_says_so(application, people):
-    assert "Nothing with a date is open" in shown(visit("portfolio", application, people.david, "nordfrakt"))
+    assert "Nothing is open" in shown(visit("portfolio", application, people.david, "nordfrakt"))

@@ -7,11 +7,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from dpa_core import locale
 from dpa_core.subjects import data_return, dates
 from dpa_core.subjects.common import FileRef
 from dpa_core.subjects.data_return import (
     AcknowledgeReturn,
+    CorrectEnd,
+    Deleted,
     Deliver,
     Item,
     OrderData,
@@ -24,7 +25,7 @@ from dpa_core.subjects.data_return import (
     return_until,
     status,
 )
-from tests.conftest import NOW
+from tests.conftest import NOW, recorded
 from tests.subjects.scenario import AGREEMENT, TICK, Scenario
 
 ALL = tuple(c.id for c in AGREEMENT.data_categories)
@@ -354,12 +355,163 @@ def test_each_data_type_has_one_fate():
 # --- the end of the agreement --------------------------------------------------------------------
 
 
-def test_the_end_is_recorded_once_with_a_reason_and_not_in_the_past():
+def test_the_end_is_recorded_once_with_a_reason():
     c = scenario()
-    assert c.refused(Terminate(TODAY - timedelta(days=1), "Notice"), "provider").field == "on"
-    assert c.refused(Terminate(TODAY, ""), "provider").field == "reason"
+    refusal = c.refused(Terminate(TODAY, ""), "provider")
+    assert (refusal.field, refusal.clause) == ("reason", "3.1(xi)")
     c.go(Terminate(TODAY, "Notice"), "provider")
-    assert "recorded already" in c.refused(Terminate(TODAY, "Notice"), "provider").message
+    end = c.state.termination
+    assert (end.on, end.reason, end.by, end.side) == (TODAY, "Notice", "eva", "provider")
+    for day in (TODAY, TODAY + timedelta(days=1)):
+        refusal = c.refused(Terminate(day, "Notice"), "provider")
+        assert (refusal.code, refusal.field) == ("data_return.ended_already", "on")
+    c.until(dates.end_of(TODAY))
+    assert c.refused(Terminate(TODAY - timedelta(days=1), "x"), "provider").code.endswith("ended_already")
+
+
+def test_an_end_in_the_past_is_recorded_late_and_its_days_count_from_it():
+    c = scenario()
+    ended = TODAY - timedelta(days=40)
+    c.go(Terminate(ended, "Notice of 1 October, entered late"), "provider")
+    until = dates.end_of(ended + timedelta(days=14))
+    assert return_until(c.state.termination, AGREEMENT) == until
+    assert (found(c)[1].assumed, found(c)[1].at) == (True, until)
+    assert c.open_tasks() == [("provider", "Delete the data and record it")]
+
+
+@pytest.mark.parametrize(("back", "refused"), [(4, True), (3, False), (2, False)])
+def test_no_agreement_ends_before_the_customer_entered_it(back, refused):
+    c = scenario()
+    c.facts["opened_at"] = NOW - timedelta(days=3)
+    command = Terminate(TODAY - timedelta(days=back), "Notice")
+    if not refused:
+        c.go(command, "provider")
+        return
+    refusal = c.refused(command, "provider")
+    assert (refusal.code, refusal.field, refusal.clause) == ("data_return.end_before_begin", "on", "1.2")
+
+
+@pytest.mark.parametrize("side", ["customer", "provider"])
+def test_either_side_ends_the_agreement_by_an_effect_and_it_says_who_did(side):
+    c = scenario()
+    c.go(Terminate(TODAY, "Unresolved objection to change 3"), side)
+    end = c.state.termination
+    by = {"customer": "anna", "provider": "eva"}[side]
+    assert (end.on, end.side, end.by) == (TODAY, side, by)
+
+
+def test_who_may_end_it_today_does_not_wait_for_a_later_end():
+    c = scenario()
+    later = TODAY + timedelta(days=30)
+    c.go(Terminate(later, "Notice"), "provider")
+    c.go(Terminate(TODAY, "Unresolved objection"), "customer")
+    assert (c.state.termination.on, c.state.termination.side) == (TODAY, "customer")
+    refusal = c.refused(Terminate(TODAY - timedelta(days=1), "Earlier"), "provider")
+    assert (refusal.code, refusal.field) == ("data_return.end_of_customer", "on")
+
+
+def test_an_end_in_error_is_corrected_and_every_day_counts_anew():
+    c = scenario()
+    wrong, right = TODAY - timedelta(days=20), TODAY - timedelta(days=2)
+    c.go(Terminate(wrong, "Notice"), "provider")
+    assert stands(c) == "deletion_due"
+    entry = c.go(CorrectEnd(right, "The notice names another day"), "provider")
+    end = c.state.termination
+    assert (end.on, end.corrects, end.sequence, end.reason) == (
+        right,
+        wrong,
+        entry,
+        "The notice names another day",
+    )
+    assert found(c) == {}
+    assert c.open_tasks() == [("customer", "Ask for a return, or deletion is assumed")]
+    c.until(dates.end_of(right + timedelta(days=14)))
+    assert list(found(c)) == [entry]
+
+
+def test_an_end_that_never_was_is_taken_back():
+    c = scenario()
+    c.go(wish())
+    c.go(Terminate(TODAY, "Notice"), "provider")
+    c.go(Deliver(1, FILES, "By courier"), "provider")
+    c.go(CorrectEnd(None, "Of another customer"), "provider")
+    assert c.state.termination is None
+    c.until(dates.end_of(TODAY + timedelta(days=15)))
+    assert list(found(c)) == [1]
+    # The agreement goes on: the data stays with the provider after the return.
+    c.go(AcknowledgeReturn(1, frozenset({"a.csv", "b.csv"})))
+    assert stands(c) == "returned"
+    c.go(Terminate(TODAY, "Notice"), "provider")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "field"),
+    [
+        (CorrectEnd(TODAY, "x"), "data_return.same_end", "on"),
+        (CorrectEnd(TODAY - timedelta(days=4), "x"), "data_return.end_before_begin", "on"),
+        (CorrectEnd(TODAY - timedelta(days=1), " "), "common.reason_missing", "reason"),
+        (CorrectEnd(None, ""), "common.reason_missing", "reason"),
+    ],
+)
+def test_what_a_correction_of_the_end_must_say(command, code, field):
+    c = scenario()
+    c.facts["opened_at"] = NOW - timedelta(days=3)
+    assert c.refused(CorrectEnd(TODAY, "x"), "provider").code == "data_return.no_end"
+    c.go(Terminate(TODAY, "Notice"), "provider")
+    refusal = c.refused(command, "provider")
+    assert (refusal.code, refusal.field) == (code, field)
+
+
+def test_the_provider_does_not_correct_what_the_customer_ended():
+    c = scenario()
+    c.go(Terminate(TODAY, "Unresolved objection"), "customer")
+    for on in (None, TODAY + timedelta(days=1)):
+        refusal = c.refused(CorrectEnd(on, "x"), "provider")
+        assert (refusal.code, refusal.field) == ("data_return.end_of_customer", "on")
+
+
+def test_what_was_deleted_by_a_wrong_end_is_deleted_again_by_the_right_one():
+    c = scenario()
+    c.go(Terminate(TODAY - timedelta(days=20), "Notice"), "provider")
+    c.go(RecordDeletion(1, TODAY), "provider")
+    assert data_return.all_deleted(c.state, AGREEMENT)
+    entry = c.go(CorrectEnd(TODAY + timedelta(days=5), "Wrong day"), "provider")
+    assert not data_return.all_deleted(c.state, AGREEMENT)
+    c.until(return_until(c.state.termination, AGREEMENT))
+    assert found(c)[entry].categories == ALL
+    assert found(c)[1].deleted_on == TODAY
+
+
+def test_a_deletion_by_a_wrong_end_counts_by_an_earlier_one():
+    c = scenario()
+    c.go(Terminate(TODAY - timedelta(days=20), "Notice"), "provider")
+    c.go(RecordDeletion(1, TODAY), "provider")
+    c.go(CorrectEnd(TODAY - timedelta(days=25), "Wrong day"), "provider")
+    assert data_return.all_deleted(c.state, AGREEMENT)
+    assert list(found(c)) == [1]
+
+
+def test_an_assumed_deletion_keeps_its_moment_when_it_is_recorded():
+    c = scenario()
+    c.go(Terminate(date(2026, 11, 28), "Notice"), "provider")
+    moment = datetime(2026, 12, 12, 23, tzinfo=UTC)  # 13 Dec, 00:00 in Stockholm
+    c.until(moment + timedelta(days=9))
+    c.go(RecordDeletion(1, date(2026, 12, 20)), "provider")
+    order = found(c)[1]
+    assert (order.at, order.assumed_after) == (moment, None)
+    assert data_return.since(order, AGREEMENT) == moment
+
+
+def test_of_an_assumed_deletion_recorded_without_its_moment_it_follows_from_the_end():
+    c = scenario()
+    c.go(Terminate(date(2026, 11, 28), "Notice"), "provider")
+    c.until(datetime(2026, 12, 20, 9, tzinfo=UTC))
+    (body,) = c.decided(RecordDeletion(1, date(2026, 12, 20)), "provider")
+    old = {k: v for k, v in body.model_dump(mode="json").items() if k != "assumed_at"}
+    (event,) = recorded([Deleted.model_validate(old)], c.now, after=1, actor="eva", behalf="processor")
+    order = data_return.DATA_RETURN.evolve(c.state, event).orders[1]
+    assert order.at == c.now
+    assert data_return.since(order, AGREEMENT) == datetime(2026, 12, 12, 23, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -381,9 +533,67 @@ def test_fourteen_days_to_ask_for_a_return_then_deletion_is_assumed(ends, last):
     c.until(dates.end_of(last))
     assumed = found(c)[1]
     assert (assumed.assumed, assumed.categories, status(assumed)) == (True, ALL, "deletion_due")
-    refusal = c.refused(wish())
-    assert refusal.field == "wish"
-    assert locale.day(last) in refusal.message
+    assert c.open_tasks() == [("provider", "Delete the data and record it")]
+
+
+@pytest.mark.parametrize("kind", ["return", "return_then_deletion"])
+def test_a_return_is_asked_for_late_while_the_data_is_there(kind):
+    """The text assumes a wish for deletion after 14 days; it takes no right away."""
+    c = scenario()
+    c.go(Terminate(TODAY, "Notice"), "provider")
+    over = return_until(c.state.termination, AGREEMENT)
+    c.until(over - TICK)
+    assert data_return.consequences(wish(kind), c.state, c.context()).assumed_since is None
+    c.until(over)
+    assert data_return.consequences(wish(kind), c.state, c.context()).assumed_since == over
+    c.until(over + timedelta(days=30))
+    entry = c.go(wish(kind))
+    assert found(c)[1].categories == tuple(id for id in ALL if id != "contact")
+    c.go(RecordDeletion(1, dates.local_day(c.now)), "provider")
+    assert stands(c, entry) == "waits_for_provider"
+    c.go(Deliver(entry, FILES, "By courier"), "provider")
+    c.go(AcknowledgeReturn(entry, frozenset({"a.csv", "b.csv"})))
+    assert stands(c, entry) == "deletion_due"
+    c.go(RecordDeletion(entry, dates.local_day(c.now)), "provider")
+    assert data_return.all_deleted(c.state, AGREEMENT)
+
+
+@pytest.mark.parametrize("kind", ["return", "deletion", "return_then_deletion"])
+def test_what_is_recorded_as_deleted_since_the_end_cannot_be_asked_for(kind):
+    c = scenario()
+    c.go(Terminate(TODAY, "Notice"), "provider")
+    c.until(return_until(c.state.termination, AGREEMENT))
+    c.go(RecordDeletion(1, dates.local_day(c.now)), "provider")
+    refusal = c.refused(wish(kind, ("contact", "voice_audio")))
+    assert (refusal.code, refusal.field, refusal.clause) == (
+        "data_return.deleted_already",
+        "categories",
+        "3.1(xi)",
+    )
+
+
+def test_what_was_deleted_while_the_agreement_ran_may_be_asked_for():
+    c = scenario()
+    c.go(wish("deletion"))
+    c.go(RecordDeletion(1, TODAY), "provider")
+    c.until(NOW + timedelta(days=2))
+    c.go(Terminate(dates.local_day(c.now), "Notice"), "provider")
+    c.go(wish())
+
+
+def test_what_is_lawfully_kept_is_not_recorded_as_deleted():
+    c = scenario()
+    c.go(Terminate(TODAY, "Notice"), "provider")
+    c.go(RecordException("contacts", "law", "Accounting Act 7:2", TODAY + timedelta(days=60)), "provider")
+    c.until(return_until(c.state.termination, AGREEMENT))
+    c.go(RecordDeletion(1, dates.local_day(c.now)), "provider")
+    away = data_return.gone(c.state)
+    assert [id for id in ALL if not data_return.covers(away, (id,), AGREEMENT)] == ["contact"]
+    assert not data_return.all_deleted(c.state, AGREEMENT)
+    c.until(dates.end_of(TODAY + timedelta(days=60)))
+    entry = c.go(wish("deletion"))
+    c.go(RecordDeletion(entry, dates.local_day(c.now)), "provider")
+    assert data_return.all_deleted(c.state, AGREEMENT)
 
 
 def test_the_last_moment_to_ask_is_in_time_and_spares_those_categories():
@@ -522,7 +732,25 @@ def test_the_end_and_the_deletion_assumed_after_it_are_tasks_with_titles():
     c = scenario()
     c.go(Terminate(TODAY, "Notice"), "provider")
     titles = [data_return.DATA_RETURN.title_of(t)[1] for t in data_return.tasks(c.state, c.context())]
-    assert titles == ["Deletion assumed, order 1", "The agreement ends"]
+    assert titles == ["Deletion assumed, order 1", "The agreement ends", "The agreement has ended"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "title"),
+    [
+        (dates.end_of(TODAY) - TICK, "The agreement ends"),
+        (dates.end_of(TODAY), "The agreement has ended"),
+        (dates.end_of(TODAY + timedelta(days=14)) - TICK, "The agreement has ended"),
+        (dates.end_of(TODAY + timedelta(days=14)), "Deletion assumed, order 1"),
+    ],
+)
+def test_the_end_is_a_task_that_says_ends_before_and_ended_after(moment, title):
+    c = scenario()
+    c.go(Terminate(TODAY, "Notice"), "provider")
+    c.until(moment)
+    found = [t for t in data_return.tasks(c.state, c.context()) if t.stands(moment)]
+    assert [data_return.DATA_RETURN.title_of(t)[1] for t in found] == [title]
+    assert [t.waits_for for t in found] == ["provider" if "assumed" in title else "customer"]
 
 
 class Returns(RuleBasedStateMachine):
@@ -542,17 +770,25 @@ class Returns(RuleBasedStateMachine):
         categories=st.lists(st.sampled_from(ALL), max_size=3, unique=True),
     )
     def order(self, kind, categories):
-        end = self.scenario.state.termination
-        late = end and self.scenario.now >= return_until(end, AGREEMENT)
+        away = data_return.gone(self.scenario.state)
         if self.scenario.attempt(wish(kind, tuple(categories))):
-            assert not late or kind == "deletion"
+            assert not any(data_return.covers(away, (c,), AGREEMENT) for c in categories)
 
-    @rule(ahead=st.integers(-2, 30))
-    def terminate(self, ahead):
+    @rule(ahead=st.integers(-20, 30), side=st.sampled_from(["customer", "provider"]))
+    def terminate(self, ahead, side):
         day = dates.local_day(self.scenario.now) + timedelta(days=ahead)
-        before = self.scenario.state.termination
-        if self.scenario.attempt(Terminate(day, "Notice"), "provider"):
-            assert before is None
+        before, now = self.scenario.state.termination, self.scenario.now
+        if self.scenario.attempt(Terminate(day, "Notice"), side):
+            assert before is None or (now < dates.end_of(before.on) and day < before.on)
+
+    @rule(ahead=st.none() | st.integers(-20, 30))
+    def correct(self, ahead):
+        today, before = dates.local_day(self.scenario.now), self.scenario.state.termination
+        day = None if ahead is None else today + timedelta(days=ahead)
+        if self.scenario.attempt(CorrectEnd(day, "In error"), "provider"):
+            assert before.side == "provider"
+            end = self.scenario.state.termination
+            assert (end.on if end else None) == day
 
     @rule(id=st.integers(1, 12), step=st.sampled_from(["deliver", "acknowledge", "mismatch", "withdraw"]))
     def step(self, id, step):

@@ -98,9 +98,9 @@ def test_what_is_due_comes_first_and_the_order_is_always_the_same(application, p
     announce(application, people)
     found = items(application, people.anna)
     assert found == items(application, people.clara)
-    dated = [tasks.due_at(t) for t in found if t.due]
-    assert dated == sorted(dated)
-    assert [t.due for t in found[-1:]] == [None]
+    places = [tasks.due_at(t) or t.opened_at for t in found]
+    assert places == sorted(places)
+    assert None in [t.due for t in found]
 
 
 def test_the_portfolio_counts_what_each_customer_sees(application, people, clock):
@@ -120,11 +120,14 @@ def test_the_portfolio_counts_what_each_customer_sees(application, people, clock
             dated = [(tasks.last_moment(t), t) for t in seen if t.due]
             assert line.open_tasks == len(seen)
             assert line.next_due == min((at for at, _ in dated), default=None)
-            expected += [(at, line.customer_id, t.key, tasks.what(t)) for at, t in dated]
-        due = [(d.last, d.customer_id, d.task.key, tasks.what(d.task)) for d in found.falling_due()]
-        assert sorted(due) == sorted(expected)
-        assert [at for at, *_ in due] == sorted(at for at, *_ in due)
-        by_day = Counter((tasks.last_day_of(d.task), tasks.kind(d.task)) for d in found.falling_due())
+            expected += [(line.customer_id, t.key, tasks.what(t), tasks.last_moment(t)) for t in seen]
+        listed = found.falling_due()
+        due = [(d.customer_id, d.task.key, tasks.what(d.task), d.last) for d in listed]
+        assert sorted(due, key=str) == sorted(expected, key=str)
+        places = [d.last or d.task.opened_at for d in listed]
+        assert places == sorted(places)
+        dated = (d.task for d in listed if d.last)
+        by_day = Counter((tasks.last_day_of(t), tasks.kind(t)) for t in dated)
         assert found.due_by_day() == by_day
         assert found.totals().open_tasks == sum(line.open_tasks for line in found.listed())
 
