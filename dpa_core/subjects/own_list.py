@@ -86,8 +86,13 @@ class OwnList:
         return {p.id for p in waiting if p.changes_list_of(self.bound) and self._on_list_or_coming(p)}
 
     def _on_list_or_coming(self, p: Published) -> bool:
-        ids = {s.id for s in self.agreement.sub_processors}
-        return not self._due(p) or (p.change.entry is not None and p.change.entry.id in ids)
+        if not self._due(p):
+            return True
+        if p.change.feature:
+            return p.change.feature.id in {f.id for f in self.agreement.features}
+        return p.change.entry is not None and p.change.entry.id in {
+            s.id for s in self.agreement.sub_processors
+        }
 
     def _due(self, p: Published) -> bool:
         return p.changes_list_of(self.bound) and p.counts_at(self.bound, self.opened_on) <= self.now

@@ -124,6 +124,11 @@ class Change(Record):
         return frozenset({*self.engages, *({self.replaces} if self.replaces else ())})
 
     @property
+    def builds_on(self) -> frozenset[str]:
+        """Identifiers of the entries and features that have to be there for it to be made."""
+        return self.touches | (frozenset(self.entry.features if self.entry else ()) - self.adds)
+
+    @property
     def title(self) -> str:
         """`Replacement of DeepGram by Talvox`."""
         return fill(_TITLES[self.kind], self.names)
@@ -247,10 +252,11 @@ def in_effect(
     bound, missing = agreement, set[str]()
     for p in _counting(bound, published):
         counts = p.id not in without and p.counts_at(bound, opened_on) <= now
-        if counts and p.change.replaces not in missing:
+        if counts and not p.change.builds_on & missing:
             agreement = applied(p.change, agreement)
-        elif p.change.entry and p.change.entry.id not in {s.id for s in agreement.sub_processors}:
-            missing.add(p.change.entry.id)
+        else:
+            listed = {s.id for s in agreement.sub_processors}
+            missing |= p.change.adds - listed - {f.id for f in agreement.features}
     return agreement
 
 

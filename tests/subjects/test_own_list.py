@@ -284,6 +284,11 @@ def test_what_counted_when_the_customer_came_is_no_notice_to_it():
     assert "Talvox" in w.names()
 
 
+def _where(s):
+    """Who it is and where: what further features it serves changes by other announcements."""
+    return s.id, s.kind, s.locations, s.mechanisms
+
+
 class Authorisation(RuleBasedStateMachine):
     """No course of publication, opening, objection and time engages for a customer a sub-processor that it
     neither had, nor accepted, nor let lapse."""
@@ -300,7 +305,7 @@ class Authorisation(RuleBasedStateMachine):
             self.publish("addition", "deepgram", name, 31)
         self.w.until(self.w.opened_at)
         found = in_effect(AGREEMENT, self.w.p.state.published, self.w.now)
-        self.had = set(found.sub_processors)
+        self.had = {_where(s) for s in found.sub_processors}
         self.accepted, self.objected = set(), set()
 
     @rule(days=st.integers(1, 40))
@@ -308,7 +313,9 @@ class Authorisation(RuleBasedStateMachine):
         self.w.until(self.w.now + timedelta(days=days))
 
     @rule(
-        kind=st.sampled_from(["addition", "replacement", "removal", "change"]),
+        kind=st.sampled_from(
+            ["addition", "replacement", "removal", "change", "core_addition", "new_feature", "extension"]
+        ),
         about=st.sampled_from(["aws", "deepgram", "openai", "s_talvox"]),
         name=st.sampled_from(["Talvox", "Voxbridge"]),
         ahead=st.integers(0, 60),
@@ -317,7 +324,21 @@ class Authorisation(RuleBasedStateMachine):
         p = self.w.p
         where = "usa" if about == "openai" else "eu_eea"
         on = ("voice", "speech_analytics")
-        draft = DraftChange(kind, about, name, "Speech", on, (where,), None, ("scc",), "Why")
+        draft = DraftChange(
+            kind,
+            about,
+            name,
+            "Speech",
+            on if kind != "extension" else ("support_services",),
+            (where,),
+            None,
+            ("scc",) if where == "usa" else (),
+            "Why",
+            feature_name=f"{name} feature",
+            feature_purpose="Something new",
+            data_categories=("contact",),
+            engages=(about,) if ahead % 2 else (),
+        )
         if p.attempt(draft):
             p.attempt(PublishChange(p.sequence, dates.local_day(p.now) + timedelta(days=ahead)))
 
@@ -405,11 +426,11 @@ class Authorisation(RuleBasedStateMachine):
             and self.w.now >= p.objection_ends(AGREEMENT, self.w.context().opened_on)
         }
         allowed = self.had | {
-            p.change.entry
+            _where(p.change.entry)
             for p in self.w.p.state.published.values()
             if p.change.entry and p.id in self.accepted | lapsed
         }
-        assert set(self.w.engaged()) <= allowed
+        assert {_where(s) for s in self.w.engaged()} <= allowed
 
     @invariant()
     def what_runs_is_done_by_somebody(self):
