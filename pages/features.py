@@ -7,10 +7,11 @@ from functools import partial
 
 import streamlit as st
 
-from dpa_core.agreement import Agreement, Feature, SubProcessor
+from dpa_core.agreement import Feature, SubProcessor
 from dpa_core.application import CustomerFile, Receipt
 from dpa_core.subjects import features
-from pages.parts import actions, consequences, show, words
+from dpa_core.views import notices
+from pages.parts import actions, announced, consequences, show, words
 from pages.parts.drafts import Draft
 from pages.parts.scope import Scope
 from pages.parts.words import md, say
@@ -18,8 +19,8 @@ from pages.parts.words import md, say
 STAGED, LAST = "features.staged", "features.last"
 """The draft of what is staged, and in the session state the switch that opened the dialog."""
 REVIEW = "features.review"
-OURS = "What each feature does is our description: the agreement names the features only."
 """The dialog."""
+OURS = "What each feature does is our description: the agreement names the features only."
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Card:
     on: bool
     since: words.Markdown
     sub_processors: tuple[SubProcessor, ...]
+    announced: list[words.Markdown]
+    """What is to change about them, a sentence each."""
 
 
 def page(scope: Scope) -> None:
@@ -41,6 +44,7 @@ def read(scope: Scope) -> list[Card]:
     """The cards, in the agreement's order."""
     file = scope.file
     cards = []
+    ahead = notices.ahead(file)
     for feature in file.agreement.features:
         switch = file.state.features.switches.get(feature.id)
         since = md("")
@@ -58,6 +62,7 @@ def read(scope: Scope) -> list[Card]:
                 feature.id in file.context.features_on,
                 since,
                 features.of_feature(feature.id, file.agreement),
+                announced.of_feature(ahead, feature.id, file),
             )
         )
     return cards
@@ -136,10 +141,10 @@ def _open(toggled: str | None = None) -> None:
 
 def _card(card: Card, scope: Scope, staged: dict[str, bool]) -> None:
     file = scope.file
-    feature, agreement = card.feature, file.agreement
+    feature = card.feature
     with st.container(border=True, key=f"card_{feature.id}"):
-        show.heading(feature.name, _status(card, staged))
-        st.markdown(_described(feature, card.sub_processors, agreement))
+        show.heading(feature.name, _status(card, staged, file))
+        st.markdown(_described(card, file))
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             key = f"switch_{feature.id}"
             # The switch always shows what is staged, or else what stands, whatever was clicked before.
@@ -155,25 +160,37 @@ def _card(card: Card, scope: Scope, staged: dict[str, bool]) -> None:
                 st.caption(words.plain(card.since))
 
 
-def _described(
-    feature: Feature, sub_processors: tuple[SubProcessor, ...], agreement: Agreement
-) -> words.Markdown:
+def _described(card: Card, file: CustomerFile) -> words.Markdown:
     """What the feature is for and whom it engages, as one element: a browser draws every one of a page anew
     each time a step begins or ends."""
+    feature, agreement = card.feature, file.agreement
     parts = [words.plain(feature.purpose)]
-    for s in sub_processors:
+    if not card.sub_processors:
+        parts.append(_by_nobody(file))
+    for s in card.sub_processors:
         icon = words.icon(":material/public:" if show.outside(s, agreement) else ":material/location_on:")
         places, mechanisms = show.places(s, agreement), show.mechanisms(s, agreement)
         parts.append(md("{} **{}** · {} · {}", icon, s.name, places, mechanisms))
+    parts += card.announced
     if feature.source_note:
         parts.append(md(":small[:material/info: {}]", feature.source_note))
     return words.lines(parts, "\n\n")
 
 
-def _status(card: Card, staged: dict[str, bool]) -> show.Status:
+def _by_nobody(file: CustomerFile) -> words.Markdown:
+    """Of a feature that engages no sub-processor on the customer's list. Clause: Sch. 2 1.1"""
+    if any(p.change.taken_over and not p.withdrawn_at for p in file.changes.values()):
+        name = file.agreement.processor.name
+        return md(":material/home_work: Done by {} itself, without a sub-processor", name)
+    return md(":material/pause_circle: Nobody on your list of sub-processors does this now")
+
+
+def _status(card: Card, staged: dict[str, bool], file: CustomerFile) -> show.Status:
     if card.feature.id in staged:
         word = "on" if staged[card.feature.id] else "off"
         return show.Status(f"To be switched {word}", (":material/pending:", "orange"))
+    if card.on and card.feature.id in file.context.suspended:
+        return show.Status("On, suspended", (":material/pause_circle:", "orange"))
     if card.on:
         return show.Status("On", (":material/check_circle:", "green"))
     return show.Status("Off", (":material/circle:", "gray"))
@@ -209,9 +226,11 @@ def _fields(form: actions.Form) -> actions.Make | None:
     if result is None:
         return None
     consequences.card(result, file.agreement)
+    consequences.coming(result, file)
+    accepted = consequences.acceptance(result, form)
     acknowledged = consequences.acknowledgement(result, file.agreement, form.acknowledged())
     reason = show.reason(form, required=False)
-    return lambda: features.SetFeatures(dict(staged), reason, acknowledged)
+    return lambda: features.SetFeatures(dict(staged), reason, acknowledged, accepted)
 
 
 def _dialog(scope: Scope) -> actions.Dialog:

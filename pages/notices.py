@@ -530,11 +530,7 @@ def _own_steps(scope: Scope, provider: ProviderFile, item: Draft | Published) ->
         return
     with st.container(horizontal=True):
         for step in fitting:
-            # To work over a draft there is no dialog: it is discarded and written anew.
-            if step in _OWN_DIALOGS:
-                _own_step(
-                    scope, item.id, step, "primary" if awaited and step is stage.steps[0] else "secondary"
-                )
+            _own_step(scope, item.id, step, "primary" if awaited and step is stage.steps[0] else "secondary")
 
 
 def _own_step(scope: Scope, id: int, step: type[Command], kind: Kind) -> None:
@@ -568,6 +564,32 @@ def _publish(id: int, provider: ProviderFile, form: actions.Form) -> actions.Mak
     return lambda: sub_processors.PublishChange(id, day)
 
 
+def _work_over(id: int, provider: ProviderFile, form: actions.Form) -> actions.Make | None:
+    draft = provider.state.sub_processors.drafts.get(id)
+    if draft is None:
+        st.markdown("This draft is gone: it was published or discarded.")
+        return None
+    base = sub_processors.redrafted(draft.change, provider.agreement, id)
+    return change_form.fields(form, provider.agreement, base)
+
+
+def _correct(id: int, provider: ProviderFile, form: actions.Form) -> actions.Make | None:
+    published = provider.state.sub_processors.published.get(id)
+    if published is None:
+        return None
+    agreement = provider.agreement
+    soonest = sub_processors.earliest(agreement, provider.now, published.change.kind)
+    st.markdown(
+        "Every customer gets the notice again, and the time to object begins anew. "
+        "Objections already made stand."
+    )
+    correction = st.text_area(**form.field("correction", "What was wrong, as customers will read it"))
+    content = change_form.fields(form, agreement, sub_processors.redrafted(published.change, agreement))
+    first = max(soonest, published.effective_on)
+    day = st.date_input(**form.field("effective_on", "Counts from"), value=first, format="YYYY-MM-DD")
+    return lambda: sub_processors.CorrectNotice(id, content(), day, correction)
+
+
 def _discard(id: int, provider: ProviderFile, form: actions.Form) -> actions.Make:
     st.markdown("The draft goes. No customer has seen it.")
     return lambda: sub_processors.DiscardDraft(id)
@@ -586,6 +608,8 @@ _OWN_DIALOGS: dict[type[Command], tuple[str, str, str | None, OwnFields]] = {
         ":material/campaign:",
         _publish,
     ),
+    sub_processors.DraftChange: ("Edit", "Save the draft", None, _work_over),
+    sub_processors.CorrectNotice: ("Correct the notice", "Send it again", None, _correct),
     sub_processors.DiscardDraft: ("Discard", "Discard the draft", None, _discard),
     sub_processors.WithdrawChange: ("Withdraw it", "Withdraw the change", None, _take_back),
 }

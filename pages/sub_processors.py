@@ -17,9 +17,9 @@ from dpa_core.agreement.transfers import (
 )
 from dpa_core.application import CustomerFile
 from dpa_core.subjects import features
-from dpa_core.views import sub_processors
+from dpa_core.views import notices, sub_processors
 from dpa_core.views.sub_processors import Engagement, Listed
-from pages.parts import charts, show, words
+from pages.parts import announced, charts, show, words
 from pages.parts.scope import Scope
 from pages.parts.words import md, note, say
 
@@ -57,10 +57,7 @@ def read(scope: Scope) -> Data:
     """The list, and the instruction behind the one whose details are open."""
     listed = sub_processors.listed(scope.file)
     wanted = st.query_params.get(PARAMETER, "")
-    engaged = any(
-        entry.sub_processor.id == wanted and entry.engaged and entry.sub_processor.kind == "optional"
-        for entry in listed
-    )
+    engaged = any(entry.sub_processor.id == wanted and entry.engaged for entry in listed)
     return Data(listed, wanted, sub_processors.engagement(scope.file, wanted) if engaged else None)
 
 
@@ -75,6 +72,9 @@ def draw(scope: Scope, data: Data) -> None:
         file,
     )
     show.outside_line(features.outside_of(engaged, file.agreement))
+    if sentences := [announced.sentence(n, file) for n in notices.ahead(file)]:
+        words.bullets(":material/campaign: **Announced changes**", sentences)
+        scope.link("notices", "Notices and objections", ":material/arrow_forward:")
     chosen = next((e for e in data.listed if e.sub_processor.id == data.wanted), None)
     if data.wanted and chosen is None:
         _unknown(data.wanted, file)
@@ -291,6 +291,8 @@ def _detail(scope: Scope, entry: Listed, engagement: Engagement | None) -> None:
     _badges(entry, file.agreement)
     if file.as_of is not None:
         note(":material/history: :orange[As it stood on {}.]", words.day(file.as_of))
+    for sentence in announced.of_sub_processor(notices.ahead(file), s.id, file):
+        st.markdown(sentence)
     say("**Purpose:** {}", s.purpose)
     st.markdown(_standing(entry, engagement, file))
     if entry.features:
@@ -403,6 +405,11 @@ def _wording(s: SubProcessor, file: CustomerFile) -> None:
 
 def _standing(entry: Listed, engagement: Engagement | None, file: CustomerFile) -> words.Markdown:
     """Whether it is engaged, since when and by whose instruction, or what would engage it."""
+    if not entry.engaged and file.context.all_deleted:
+        return md("Not engaged any more: all data is recorded as deleted.")
+    if engagement and engagement.change:
+        day = words.day(engagement.since)
+        return md("Engaged since {}, by a change of the list: {}.", day, engagement.change)
     if entry.sub_processor.kind == "core":
         since = md(" since {}", words.day(file.state.customer.since)) if file.state.customer.since else ""
         return md(
@@ -418,6 +425,8 @@ def _standing(entry: Listed, engagement: Engagement | None, file: CustomerFile) 
             words.address(engagement.by),
             engagement.sequence,
         )
+    if suspended := [f.name for f in entry.features if f.id in file.context.suspended]:
+        return md("Not engaged: {} is suspended until an objection is settled.", words.listed(suspended))
     names = words.listed([f.name for f in entry.features], "or")
     return md("Not engaged, so it does not touch your data. Switching on {} would engage it.", names)
 

@@ -151,6 +151,8 @@ def standing(published: Published, state: State, context: Context) -> Standing:
     agreement, opened_on = context.agreement, context.opened_on
     objection = state.objections.get(published.id)
     if objection is None:
+        if published.id in state.unaccepted:  # settled, so that it has left the state
+            return "agreement_ended" if published.change.core else "features_ended"
         if published.withdrawn_at:
             return "withdrawn_by_provider"
         if published.counted_before(agreement, opened_on):

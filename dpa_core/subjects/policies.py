@@ -47,7 +47,10 @@ def _accepted_proposal(command: AcceptProposal, state: CustomerState, context: C
     """What is left of an accepted proposal becomes one instruction. Clause: 3.1(i), Sch. 2 2.2"""
     proposal = next((p for p in state.reviews.open_proposals if p.sequence == command.proposal), None)
     left = proposal.remaining(context.features_on) if proposal else {}
-    return Effects(before=(SetFeatures(left, command.reason, command.acknowledged),) if left else ())
+    if not left:
+        return Effects()
+    switched = SetFeatures(left, command.reason, command.acknowledged, command.accepted)
+    return Effects(before=(*effects_of(switched, state, context).before, switched))
 
 
 @effects_of.register

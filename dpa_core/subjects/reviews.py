@@ -258,6 +258,8 @@ class AcceptProposal(Command, by="customer"):
     acknowledged: frozenset[str] = frozenset()
     """Identifiers of sub-processors in third countries whose transfers the person accepts."""
     reason: str = ""
+    accepted: frozenset[int] = frozenset()
+    """Changes of the list that the person accepts, over which a feature was ended."""
 
 
 class RejectProposal(Command, by="customer"):

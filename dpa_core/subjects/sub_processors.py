@@ -642,6 +642,44 @@ def drafted_change(command: DraftChange, agreement: Agreement, on: date) -> Chan
     )
 
 
+def redrafted(change: Change, agreement: Agreement, draft: int | None = None) -> DraftChange:
+    """The draft that describes a change: what is worked over, or corrected, begins with it.
+
+    `draft`: the draft to be worked over. Clause: Sch. 2 1.1
+    """
+    entry = change.entry
+    ids = tuple(dict.fromkeys(at.place for at in entry.locations)) if entry else ()
+    offered = {p.id for p in (*agreement.places, *places_offered(agreement))}
+    region = next((p for p in change.places if p.id in ids and p.id not in offered), None)
+    record = (entry.recorded if entry else None) or TransferRecord()
+    return DraftChange(
+        kind=change.kind,
+        replaces=change.replaces,
+        name=entry.name if entry else "",
+        purpose=change.further_purpose if change.kind == "extension" else entry.purpose if entry else "",
+        features=change.further_features or (entry.features if entry else ()),
+        places=tuple(id for id in ids if id in offered),
+        new_place=(region.name, region.third_country) if region else None,
+        mechanisms=entry.mechanisms if entry else (),
+        reason=change.reason,
+        draft=draft,
+        uses={
+            NEW_PLACE if region and id == region.id else id: tuple(
+                at.role for at in (entry.locations if entry else ()) if at.place == id
+            )
+            for id in ids
+        },
+        module=record.module,
+        covered=record.covered,
+        derogation=record.derogation or "",
+        feature_name=change.feature.name if change.feature else "",
+        feature_purpose=change.feature.purpose if change.feature else "",
+        data_categories=change.feature.data_categories if change.feature else (),
+        engages=change.engages,
+        taken_over=change.taken_over,
+    )
+
+
 def _described(
     command: DraftChange, old: SubProcessor | None, agreement: Agreement, on: date
 ) -> dict[str, Any]:

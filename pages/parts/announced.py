@@ -39,7 +39,9 @@ def sentence(notice: Notice, file: CustomerFile) -> words.Markdown:
     if notice.held_back:
         day = words.day(notice.counts_at)
         return md(
-            ":material/front_hand: Disputed: {}. It does not count for you ({}).", _what(notice, file), day
+            ":material/front_hand: Disputed: {}. From {} on it counts for others, not for you.",
+            _what(notice, file),
+            day,
         )
     until = md("")
     if notice.standing == "may_object":

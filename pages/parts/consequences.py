@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dpa_core.agreement import Agreement, SubProcessor
+from dpa_core.application import CustomerFile
 from dpa_core.subjects import features
-from pages.parts import show, words
+from dpa_core.views import notices
+from pages.parts import announced, show, words
+from pages.parts.actions import Form
 from pages.parts.words import md, note, say
 
 
@@ -65,6 +68,27 @@ def _added(added: Sequence[SubProcessor], agreement: Agreement) -> None:
     for s in added:
         if any(location.role != "processing" for location in s.locations):
             note(":material/info: {}, in the agreement’s words: {}", s.name, s.location_wording)
+
+
+def coming(result: features.Consequences, file: CustomerFile) -> None:
+    """What is announced for the sub-processors of the features switched on. Clause: Sch. 2 1.1"""
+    ids = [f.id for f in result.switched_on]
+    if sentences := announced.of_features(notices.ahead(file), ids, file):
+        words.bullets(":material/campaign: **Announced for these features**", sentences)
+
+
+def acceptance(result: features.Consequences, form: Form) -> frozenset[int]:
+    """A box to tick where a feature was ended over a change of the list; the changes accepted.
+    Clause: Sch. 2 1.2"""
+    if not result.to_accept:
+        return frozenset()
+    file = form.file
+    titles = words.listed([file.changes[id].change.title for id in result.to_accept])
+    ticked = st.checkbox(
+        md("I accept what we objected to: {}. It can be switched on only together with that.", titles),
+        key=f"{form.acknowledged()}.changes",
+    )
+    return frozenset(result.to_accept) if ticked else frozenset()
 
 
 def acknowledgement(result: features.Consequences, agreement: Agreement, key: str) -> frozenset[str]:

@@ -93,6 +93,7 @@ def _answer(proposal: reviews.Proposal) -> actions.Dialog:
             return None
         left = current.remaining(file.context.features_on)
         acknowledged: frozenset[str] = frozenset()
+        accepted: frozenset[int] = frozenset()
         result = None
         if left:
             result = actions.attempt(
@@ -100,6 +101,8 @@ def _answer(proposal: reviews.Proposal) -> actions.Dialog:
             )
             if result:
                 consequences.card(result, file.agreement)
+                consequences.coming(result, file)
+                accepted = consequences.acceptance(result, form)
                 acknowledged = consequences.acknowledgement(result, file.agreement, form.acknowledged())
         else:
             st.markdown("All that this proposal asks for stands already.")
@@ -107,7 +110,7 @@ def _answer(proposal: reviews.Proposal) -> actions.Dialog:
             **form.field("reason", "Reason (required to reject)"), help="The provider reads it."
         )
         form.other("Reject", lambda: reviews.RejectProposal(sequence, reason), ":material/cancel:")
-        return (lambda: reviews.AcceptProposal(sequence, acknowledged, reason)) if result else None
+        return (lambda: reviews.AcceptProposal(sequence, acknowledged, reason, accepted)) if result else None
 
     return actions.Dialog(
         "Answer the proposal",

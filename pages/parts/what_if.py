@@ -71,6 +71,7 @@ def _meaning(trial: Trial, file: CustomerFile) -> None:
         st.markdown("Nothing differs from what stands. Flip a switch to see what it would change.")
     else:
         consequences.card(trial.consequences, file.agreement)
+        consequences.coming(trial.consequences, file)
     show.outside_counts(trial.outside, trial.stands)
     if not trial.transfers:
         st.markdown(

@@ -25,14 +25,24 @@ def test_each_side_finds_its_own_steps_over_an_objection(
     carry_out(application, people.anna, "nordfrakt", speech_analytics=True)
     change = announce(application, people, ahead=40)
     assert steps(application, people, "anna") == ["Object*"]
-    assert steps(application, people, "eva") == ["Withdraw it"]
+    assert steps(application, people, "eva") == ["Correct the notice", "Withdraw it"]
     act(application, people.anna, objections.ObjectToChange(change, "No assessment", True))
     assert steps(application, people, "anna") == ["Withdraw the objection"]
     others = ["Record a cure as carried out", "Cannot hold it back"]
-    assert steps(application, people, "eva") == ["Propose a cure*", *others, "Withdraw it"]
+    assert steps(application, people, "eva") == [
+        "Propose a cure*",
+        *others,
+        "Correct the notice",
+        "Withdraw it",
+    ]
     act(application, people.eva, objections.ProposeCure(change, "An assessment by March"))
     assert steps(application, people, "anna") == ["Answer the cure*", "Withdraw the objection"]
-    assert steps(application, people, "eva") == ["Propose a cure", *others, "Withdraw it"]
+    assert steps(application, people, "eva") == [
+        "Propose a cure",
+        *others,
+        "Correct the notice",
+        "Withdraw it",
+    ]
     clock.pass_days(61)
     unresolved = ["End the affected features*", "Answer the cure", "Withdraw the objection"]
     assert steps(application, people, "anna") == unresolved
@@ -102,7 +112,7 @@ def test_features_switched_off_meanwhile_are_not_said_to_go(
 
 def test_a_draft_is_published_or_discarded(application: Application, people: People) -> None:
     govern(application, people.eva, TALVOX)
-    assert steps(application, people, "eva") == ["Publish*", "Discard"]
+    assert steps(application, people, "eva") == ["Publish*", "Edit", "Discard"]
 
 
 def test_a_draft_that_clashes_says_why_it_cannot_be_published(
@@ -112,7 +122,7 @@ def test_a_draft_that_clashes_says_why_it_cannot_be_published(
         govern(application, people.eva, TALVOX)
     day = dates.local_day(NOW) + timedelta(days=31)
     govern(application, people.eva, sub_processors.PublishChange(1, day))
-    assert steps(application, people, "eva") == ["Discard", "Withdraw it"]
+    assert steps(application, people, "eva") == ["Edit", "Discard", "Correct the notice", "Withdraw it"]
     at = visit("notices", application, people.eva, "nordfrakt")
     assert "Another published change touches the same sub-processor." in errors(at).replace("\\", "")
 
@@ -121,6 +131,115 @@ def test_a_change_is_withdrawn_before_it_counts_and_not_after(
     application: Application, people: People, clock: SettableClock
 ) -> None:
     announce(application, people)
-    assert steps(application, people, "eva") == ["Withdraw it"]
+    assert steps(application, people, "eva") == ["Correct the notice", "Withdraw it"]
     clock.pass_days(31)
     assert steps(application, people, "eva") == []
+
+
+def test_a_draft_is_worked_over_with_what_it_says_already(application: Application, people: People) -> None:
+    govern(application, people.eva, TALVOX)
+    at = press(visit("notices", application, people.eva, "nordfrakt"), "Edit")
+    assert field(at, "Name of the new sub-processor").value == "Talvox"
+    assert field(at, "Places").value == ["eu_eea"]
+    field(at, "Purpose").set_value("Speech to text")
+    assert not confirm(at, "Save the draft").exception
+    (draft,) = application.open_provider(people.eva).state.sub_processors.drafts.values()
+    assert (draft.id, draft.change.entry and draft.change.entry.purpose) == (1, "Speech to text")
+
+
+def test_a_notice_is_sent_again_with_a_correction(
+    application: Application, people: People, clock: SettableClock
+) -> None:
+    change = announce(application, people)
+    clock.pass_days(5)
+    at = press(visit("notices", application, people.eva, "nordfrakt"), "Correct the notice")
+    field(at, "Purpose").set_value("Speech to text")
+    at = confirm(at, "Send it again")
+    assert "What was wrong" in errors(at)
+    field(at, "What was wrong, as customers will read it").set_value("The purpose was wrong")
+    assert not confirm(at, "Send it again").exception
+    published = application.open_provider(people.eva).state.sub_processors.published[change]
+    assert published.correction == "The purpose was wrong"
+    assert published.told_on() == dates.local_day(clock.now())
+    text = shown(visit("notices", application, people.anna, "nordfrakt"))
+    assert "Sent again with a correction; first sent 24 Nov 2026." in text
+    assert "The purpose was wrong" in text
+
+
+# --- wherever someone decides --------------------------------------------------------------------
+
+AHEAD = "From 25 Dec 2026 DeepGram is replaced by Talvox (EU/EEA); you may object until 24 Dec 2026."
+
+
+def test_what_is_announced_is_said_on_the_card_in_the_dialog_and_in_the_list(
+    application: Application, people: People
+) -> None:
+    announce(application, people)
+    for page in ("features", "sub_processors"):
+        assert AHEAD in shown(visit(page, application, people.anna, "nordfrakt"))
+    at = visit("features", application, people.anna, "nordfrakt")
+    switch = next(t for t in at.toggle if "Speech Analytics" in t.label)
+    switch.set_value(True)
+    at.run()
+    assert "Sub-processors added" in shown(at)
+    assert AHEAD in shown(at)
+
+
+def test_a_disputed_change_counts_for_others_and_what_is_suspended_says_so(
+    application: Application, people: People, clock: SettableClock
+) -> None:
+    carry_out(application, people.anna, "nordfrakt", speech_analytics=True)
+    change = announce(application, people)
+    act(application, people.anna, objections.ObjectToChange(change, "No assessment", True))
+    clock.pass_days(32)
+    text = shown(visit("notices", application, people.anna, "nordfrakt"))
+    assert "not for you, as you object; for others since **25 Dec 2026**" in text
+    assert "for you DeepGram stays" in text
+    listed = shown(visit("sub_processors", application, people.anna, "nordfrakt"))
+    assert "From 25 Dec 2026 on it counts for others, not for you." in listed
+    act(application, people.eva, objections.CannotHoldBack(change, "One list for all"))
+    card = shown(visit("features", application, people.anna, "nordfrakt"))
+    assert "On, suspended" in card
+    text = shown(visit("notices", application, people.anna, "nordfrakt"))
+    assert "do not run until the matter is settled" in text
+
+
+def test_what_was_ended_is_switched_on_together_with_accepting_the_change(
+    application: Application, people: People, clock: SettableClock
+) -> None:
+    carry_out(application, people.anna, "nordfrakt", speech_analytics=True)
+    change = announce(application, people)
+    act(application, people.anna, objections.ObjectToChange(change, "No assessment", True))
+    clock.pass_days(61)
+    act(application, people.anna, objections.EndFeatures(change))
+    text = shown(visit("notices", application, people.anna, "nordfrakt"))
+    assert "**This touched you:** Speech Analytics ended over it." in text
+    assert "Before" in text
+    at = visit("features", application, people.anna, "nordfrakt")
+    next(t for t in at.toggle if "Speech Analytics" in t.label).set_value(True)
+    at.run()
+    (transfer,) = [c for c in at.checkbox if "acknowledge" in c.label]
+    (accept,) = [c for c in at.checkbox if "I accept what we objected to" in c.label]
+    transfer.check()
+    at = confirm(at, "Confirm instruction")
+    assert "can be switched on only together with accepting that" in errors(at)
+    (accept,) = [c for c in at.checkbox if "I accept what we objected to" in c.label]
+    accept.check()
+    at = confirm(at, "Confirm instruction")
+    assert not errors(at)
+    file = application.open(people.anna, "nordfrakt")
+    assert file.context.in_use == {"speech_analytics"}
+    assert file.state.objections.unaccepted == ()
+
+
+def test_a_sub_processor_that_a_change_brought_in_is_engaged_by_it(
+    application: Application, people: People, clock: SettableClock
+) -> None:
+    carry_out(application, people.anna, "nordfrakt", speech_analytics=True)
+    announce(application, people)
+    clock.pass_days(32)
+    at = visit("sub_processors", application, people.anna, "nordfrakt")
+    at.query_params["sub_processor"] = "s_talvox"
+    text = shown(at.run())
+    assert "Engaged since 25 Dec 2026, by a change of the list: Replacement of DeepGram by Talvox." in text
+    assert "does not touch your data" not in text

@@ -225,6 +225,17 @@ def test_what_ended_an_objection_is_kept_as_a_code_beside_the_words(step, code):
     assert "No objection is open here" in c.refused(WithdrawObjection(1)).message
 
 
+def test_what_was_ended_stays_ended_once_the_objection_has_left_the_state():
+    p, _ = published()
+    c = customer(p)
+    c.go(OBJECT)
+    c.until(c.now + timedelta(days=62))
+    c.go(EndFeatures(1))
+    left = c.state.but(objections={})
+    assert standing(p.state.published[1], left, c.context()) == "features_ended"
+    assert objections.steps_open(p.state.published[1], left, c.context()) == (AcceptChange,)
+
+
 def test_what_nobody_uses_cannot_be_ended_and_the_matter_closes():
     p, _ = published()
     c = customer(p, on=frozenset({"voice"}))

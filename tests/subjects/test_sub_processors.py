@@ -764,3 +764,34 @@ class Changes(RuleBasedStateMachine):
 
 TestChanges = Changes.TestCase
 TestChanges.settings = settings(max_examples=40, stateful_step_count=30)
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        TALVOX,
+        MOVE,
+        REMOVAL,
+        replace(TALVOX, kind="addition", replaces=None, features=("voice",)),
+        replace(TALVOX, places=(), new_place=("Oceania", True), uses={"new_place": ("access",)}),
+        DraftChange("extension", "deepgram", features=("voice",), purpose="Voices", reason="Asked for"),
+        DraftChange("removal", "xenialab", reason="Done by us", taken_over=True),
+        DraftChange(
+            "new_feature",
+            feature_name="Translation",
+            feature_purpose="Translates",
+            data_categories=("contact",),
+            engages=("openai",),
+            reason="Asked for",
+        ),
+    ],
+    ids=lambda d: d.kind,
+)
+def test_a_change_is_drafted_again_as_it_is(draft):
+    p = provider()
+    p.go(draft)
+    change = p.state.drafts[1].change
+    again = sub_processors.redrafted(change, AGREEMENT, 1)
+    assert sub_processors.drafted_change(again, AGREEMENT, dates.local_day(NOW)) == change
+    p.go(again)
+    assert p.state.drafts[1].change == change
