@@ -12,7 +12,7 @@ from dpa_core.locale import local_day
 from dpa_core.snapshots import model
 from dpa_core.subjects import data_return, dates, features, retention
 from dpa_core.subjects.subject import Task
-from dpa_core.views import tasks
+from dpa_core.views import notices, tasks
 
 
 def freeze(file: CustomerFile) -> model.Snapshot:
@@ -29,6 +29,11 @@ def freeze(file: CustomerFile) -> model.Snapshot:
         s.id: tuple(f.name for f in a.features if f.id in s.features and f.id in file.context.in_use)
         for s in engaged
     }
+    disputed = {
+        n.effect.before.id: n.published.change.title
+        for n in notices.ahead(file)
+        if n.held_back and n.effect.before and n.counts_at <= file.now
+    }
     began = state.customer.since
     assert began is not None  # noqa: S101  # no customer is opened without an opening entry
     return model.Snapshot(
@@ -43,7 +48,7 @@ def freeze(file: CustomerFile) -> model.Snapshot:
         end=_end(file),
         ledger=head,
         features=tuple(_feature(f, file, reasons) for f in a.features),
-        sub_processors=tuple(_sub_processor(s, a, because[s.id]) for s in engaged),
+        sub_processors=tuple(_sub_processor(s, a, because[s.id], disputed.get(s.id)) for s in engaged),
         transfers=tuple(_transfer(t, because) for t in features.transfers(engaged, a)),
         retention=model.RetentionPart(
             note=a.retention.note,
@@ -82,6 +87,7 @@ def _feature(f: Feature, file: CustomerFile, reasons: dict[int, str]) -> model.F
         stamp = model.Stamp(
             since=dates.end_of(end.on), by=file.who(end.by), instruction=end.sequence, reason=end.reason
         )
+    over = file.context.suspended.get(f.id)
     return model.Feature(
         id=f.id,
         name=f.name,
@@ -90,10 +96,13 @@ def _feature(f: Feature, file: CustomerFile, reasons: dict[int, str]) -> model.F
         data_categories=tuple(file.agreement.data_category(c).name for c in f.data_categories),
         data_categories_basis=f.data_categories_basis,
         clause=f.clause,
+        suspended=file.changes[over].change.title if over else None,
     )
 
 
-def _sub_processor(s: SubProcessor, a: Agreement, because: tuple[str, ...]) -> model.SubProcessor:
+def _sub_processor(
+    s: SubProcessor, a: Agreement, because: tuple[str, ...], disputed: str | None
+) -> model.SubProcessor:
     return model.SubProcessor(
         id=s.id,
         name=s.name,
@@ -113,6 +122,7 @@ def _sub_processor(s: SubProcessor, a: Agreement, because: tuple[str, ...]) -> m
         mechanisms=labelled(s, (a.mechanism(m) for m in s.mechanisms)),
         because=because,
         clause=s.clause,
+        disputed=disputed,
     )
 
 

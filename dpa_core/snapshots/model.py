@@ -87,6 +87,12 @@ class Feature(Record):
     data_categories: tuple[str, ...]
     data_categories_basis: Literal["stated", "inferred"]
     clause: str
+    # Absent, so that what was filed before disputes were shown comes out the same.
+    suspended: str | None = Field(
+        default=None,
+        description="The change of the list over whose dispute a feature that is switched on does not run.",
+        exclude_if=lambda title: title is None,
+    )
 
 
 class Place(Record):
@@ -113,6 +119,11 @@ class SubProcessor(Record):
     mechanisms: tuple[str, ...]
     because: tuple[str, ...]
     clause: str
+    disputed: str | None = Field(
+        default=None,
+        description="The change of this entry that does not count for the customer, as it objects.",
+        exclude_if=lambda title: title is None,
+    )
 
 
 class Transfer(Record):

@@ -14,7 +14,7 @@ from dpa_core.documents import typeset
 from dpa_core.locale import day, day_in_full, deadline, minute, minute_in_full
 from dpa_core.snapshots import charts, model
 from dpa_core.snapshots.certificate import Certificate
-from dpa_core.snapshots.tables import place
+from dpa_core.snapshots.tables import disputed, place, state
 from dpa_core.subjects.common import SIDES
 from dpa_core.subjects.features import OUTSIDE
 
@@ -119,12 +119,12 @@ def _view(s: model.Snapshot) -> dict[str, Any]:
             [str(len(s.open_items)), "open items"],
         ],
         "features": [
-            [f.name, "On" if f.on else "Off", _by(f.set, "Never switched"), ", ".join(f.data_categories),
+            [f.name, state(f), _by(f.set, "Never switched"), ", ".join(f.data_categories),
              f.clause]
             for f in s.features
         ],
         "sub_processors": [
-            [x.name, x.purpose, "; ".join(place(p) for p in x.places),
+            [disputed(x), x.purpose, "; ".join(place(p) for p in x.places),
              s.mechanisms_of(x), ", ".join(x.because) or "Core: always engaged", x.clause]
             for x in s.sub_processors
         ],

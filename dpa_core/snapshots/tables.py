@@ -84,12 +84,24 @@ def _end(end: model.End | None) -> tuple[tuple[Cell, ...], ...]:
     )
 
 
+def state(f: model.Feature) -> str:
+    """How a feature stands, in a table's cell: a suspended one is switched on, and does not run."""
+    if f.suspended:
+        return f"Suspended ({f.suspended})"
+    return "On" if f.on else "Off"
+
+
+def disputed(s: model.SubProcessor) -> str:
+    """A sub-processor's name in a table's cell, with what is disputed about it."""
+    return f"{s.name} (disputed: {s.disputed})" if s.disputed else s.name
+
+
 def _features(s: model.Snapshot) -> Table:
     columns = ("feature", "state", *_STAMP, "data categories", "basis of categories", "clause")
     rows = tuple(
         (
             f.name,
-            "on" if f.on else "off",
+            state(f)[0].lower() + state(f)[1:],
             *_stamp(f.set),
             _joined(f.data_categories),
             f.data_categories_basis,
@@ -106,7 +118,7 @@ def _sub_processors(s: model.Snapshot) -> Table:
         ("sub-processor", "kind", "purpose", "places", "place as worded", "mechanisms", "because of",
          "clause"),
         tuple(
-            (x.name, x.kind, x.purpose, _joined([place(p) for p in x.places]), x.place_wording,
+            (disputed(x), x.kind, x.purpose, _joined([place(p) for p in x.places]), x.place_wording,
              s.mechanisms_of(x), _joined(x.because), x.clause)
             for x in s.sub_processors
         ),
