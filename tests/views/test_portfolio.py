@@ -1,14 +1,17 @@
 """All customers of an account manager, each in a line."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
+from dpa_core import access
 from dpa_core.access import Forbidden
-from dpa_core.subjects import retention, reviews
+from dpa_core.subjects import customers, features, objections, retention, reviews
 from dpa_core.subjects.grants import GrantAccess
 from dpa_core.views import portfolio, tasks
 from tests.conftest import NOW, carry_out, email
+from tests.test_requests import act, announce
 
 
 def overview(application, person):
@@ -107,3 +110,40 @@ def test_no_list_reads_a_folded_state(application, people, monkeypatch):
     assert asked
     # The person's own head is read by its key.
     assert not [sql for sql in asked if "heads" in sql and "customer_id IN ($1)" not in sql]
+
+
+def of_its_own(application, person, customer):
+    """A customer's numbers as its own pages have them."""
+    file = application.open(person, customer)
+    engaged = features.engaged_now(file.context)
+    outside = features.outside_of(engaged, file.agreement)
+    return file.context.in_use, len(engaged), outside, len(tasks.open_tasks(file))
+
+
+@pytest.mark.parametrize("days", [0, 10, 20, 31, 32, 45, 62, 70])
+def test_each_line_has_the_numbers_of_the_customers_own_list(application, people, clock, days):
+    for person, customer in ((people.anna, "nordfrakt"), (people.henrik, "solsidan")):
+        carry_out(application, person, customer, speech_analytics=True)
+    change = announce(application, people)
+    clock.pass_days(5)
+    act(application, people.anna, objections.ObjectToChange(change, "No assessment", True))
+    operator = access.operator(clock.now())
+    application.open_customer(operator, customers.OpenCustomer("late", "Late AB"))
+    application.change_access(operator, GrantAccess(email("henrik"), "customer_admin", "late"))
+    people = replace(people, henrik=application.person(email("henrik")))
+    carry_out(application, people.henrik, "late", speech_analytics=True)
+    clock.pass_days(days)
+    if days == 45:
+        act(application, people.eva, objections.CannotHoldBack(change, "One list for all"))
+    if days == 62:
+        act(application, people.anna, objections.EndFeatures(change))
+    found = {line.customer_id: line for line in lines(application, people.eva)}
+    for person, customer in (
+        (people.anna, "nordfrakt"),
+        (people.henrik, "solsidan"),
+        (people.henrik, "late"),
+    ):
+        line = found[customer]
+        shown = (line.on, line.sub_processors, line.outside, line.open_tasks)
+        assert shown == of_its_own(application, person, customer)
+    assert application.verify() == []
