@@ -17,7 +17,7 @@ from dpa_core.subjects import (
 )
 from dpa_core.subjects.assistance import AnswerFlag, Flagged, FlagInstruction
 from dpa_core.subjects.common import PROCESSOR, Refusal
-from dpa_core.subjects.data_return import OrderData, RecordDeletion
+from dpa_core.subjects.data_return import OrderData, RecordDeletion, Terminate
 from dpa_core.subjects.features import SetFeatures
 from dpa_core.subjects.objections import ObjectToChange
 from dpa_core.subjects.registry import CustomerState, ProviderState
@@ -229,6 +229,18 @@ def test_what_was_switched_off_goes_on_again_with_its_transfers_acknowledged():
     assert (caught.value.field, caught.value.clause) == ("acknowledged", "3.1(vii)")
     customer.go(AnswerFlag(3, False, "So", frozenset({"openai", "deepgram"})))
     assert customer.state.features.on == {"voice", "speech_analytics"}
+
+
+def test_what_was_switched_off_stays_off_once_the_agreement_is_over():
+    customer = Customer()
+    customer.go(SetFeatures({"voice": True}))
+    customer.go(SetFeatures({"voice": False}))
+    customer.go(FlagInstruction(2, "Calls must be recorded", "Act on markets"), "provider")
+    customer.go(Terminate(NOW.date(), "Notice"), "provider")
+    customer.later(1)
+    assert customer.effects(AnswerFlag(3, False, "So")).after == ()
+    customer.go(AnswerFlag(3, False, "So"))
+    assert customer.context().features_on == frozenset()
 
 
 def test_a_feature_that_another_instruction_has_switched_since_stays():
