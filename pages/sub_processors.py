@@ -208,11 +208,11 @@ def _clear() -> None:
 _ENGAGED, _NOT = "✓ Engaged", "○ Not engaged"
 
 _COLUMNS = {
-    "Sub-processor": st.column_config.TextColumn(width=215),
+    "Sub-processor": st.column_config.TextColumn(width=235),
     "Now": st.column_config.MultiselectColumn(width=125, options=[_ENGAGED, _NOT], color=["green", "gray"]),
     "Kind": st.column_config.TextColumn(width=75),
     "Features": st.column_config.TextColumn(
-        width=200, help="Any of them that is on engages it (Sch. 2 2.2)."
+        width=180, help="Any of them that is on engages it (Sch. 2 2.2)."
     ),
     "Places": st.column_config.TextColumn(width=215),
     "Mechanisms": st.column_config.TextColumn(
@@ -292,7 +292,7 @@ def _detail(scope: Scope, entry: Listed, engagement: Engagement | None) -> None:
     if file.as_of is not None:
         note(":material/history: :orange[As it stood on {}.]", words.day(file.as_of))
     for sentence in announced.of_sub_processor(notices.ahead(file), s.id, file):
-        st.markdown(sentence)
+        st.markdown(words.plain(sentence))
     say("**Purpose:** {}", s.purpose)
     st.markdown(_standing(entry, engagement, file))
     if entry.features:
@@ -339,9 +339,8 @@ def _where_and_how(s: SubProcessor, agreement: Agreement) -> None:
         if place.third_country:
             name = md(":material/public: **{}**, outside the EU and EEA", place.name)
         by = _here(s, place, agreement)
-        points.append(
-            md("{}. {}. {} {}", name, HAPPENS[location.role], location.note, f"By {by}." if by else "")
-        )
+        more = " ".join(filter(None, (location.note, f"By {by}." if by else "")))
+        points.append(md("{}. {}. {}", name, HAPPENS[location.role], more))
     words.bullets("**Places**", points)
     found = [agreement.mechanism(id) for id in s.mechanisms]
     nowhere = serving_nowhere(s, agreement)

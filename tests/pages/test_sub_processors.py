@@ -137,6 +137,12 @@ def test_one_that_is_not_engaged_tells_what_would_engage_it(at: AppTest) -> None
     assert "“N/A”" in text.replace("\\", "")
 
 
+def test_a_place_without_a_note_says_only_what_happens_there(at: AppTest) -> None:
+    text = details(at, "deepgram")
+    assert "outside the EU and EEA. Data is processed here. By SCC + TIA." in text.replace("\\", "")
+    assert "None" not in text
+
+
 def test_the_core_one_has_no_feature_and_says_why(at: AppTest, links: list[str]) -> None:
     text = details(at, "aws")
     assert "Engaged since 2 Feb 2026, when you entered the agreement." in text
