@@ -332,10 +332,10 @@ def _card(scope: Scope, request: Request) -> None:
 
 
 _BASIS: dict[assistance.Basis, str] = {
-    "agreed": "The provider, as agreed on this request",
-    "agreement": "The provider, 3.1(ix)",
-    "target": "The provider’s own target",
-    "none": "The provider",
+    "agreed": "The provider’s answer, as agreed on this request",
+    "agreement": "The provider’s answer, 3.1(ix)",
+    "target": "The provider’s answer, its own target",
+    "none": "The provider’s answer",
 }
 
 
@@ -344,13 +344,13 @@ def _times(request: Request, file: CustomerFile) -> None:
     rests_on = assistance.basis(request, file.agreement)
     with st.container(horizontal=True):
         if request.status == "waits_for_provider":
-            st.caption(words.plain(_BASIS[rests_on]))
+            st.caption(words.plain(_BASIS[rests_on]), width="content")
             steps.due(assistance.due(request, file.agreement), file.now)
         elif request.status == "waits_for_customer" and rests_on != "none":
             show.badge(show.Status("The provider’s time stands still", (":material/pause_circle:", "gray")))
             st.caption("Our reading: business days that wait for the customer do not count.")
         if own := assistance.controller_due(request):
-            st.caption("The customer to the data subject, Art. 12(3) GDPR")
+            st.caption("The customer’s answer to the data subject, Art. 12(3) GDPR", width="content")
             steps.due(dates.end_of(own), file.now)
     if extension := request.extension:
         note(

@@ -35,6 +35,7 @@ _LOOKS: dict[audits.Status, show.Look] = {
     "former_refused": (":material/person_off:", "gray"),
 }
 _SIDES: dict[Side, str] = {"customer": "The customer", "provider": "The provider"}
+_OTHER: dict[Side, str] = {"customer": "the provider", "provider": "the customer"}
 _WHO = {"self": "We ourselves", "mandated": "An auditor we mandate"}
 _HOW = {"on_site": "On site", "remote": "Remote"}
 _AUDITS = "audits.audits"
@@ -253,10 +254,10 @@ def _what_stands(audit: Audit, now: datetime) -> None:
         side, days = _SIDES[audit.proposed_by], _days(audit.proposed)
         if audit.open_proposal(now):
             say(
-                ":material/event_repeat: {} proposes **{}** instead. "
-                "Until the other side agrees, the days above stand.",
+                ":material/event_repeat: {} proposes **{}** instead. Until {} agrees, the days above stand.",
                 side,
                 days,
+                _OTHER[audit.proposed_by],
             )
         else:
             say(":material/event_busy: {} proposed {}, which passed without an answer.", side, days)

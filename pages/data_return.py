@@ -138,8 +138,8 @@ def _end(scope: Scope) -> None:
             left = (words.last_day(until) - dates.local_day(file.now)).days
             st.metric("Days left to ask for a return", md("{}", max(left, 0)))
             say(
-                "You can ask for a return until the end of **{}**: "
-                "{} days after the end. Without that request, deletion is assumed to be your wish.",
+                "A return can be asked for until the end of **{}**, {} days after the agreement’s end. "
+                "Without that request, deletion is assumed to be the customer’s wish.",
                 words.deadline_and_distance(until, file.now),
                 days,
             )
@@ -207,8 +207,8 @@ def _consequences(form: actions.Form, wish: data_return.Wish, result: data_retur
             ":material/warning: Deletion is assumed already. A return is possible for what is still there: "
             "the order stops the assumed deletion of these categories (our reading of 3.1(xi))."
         )
-    if file.state.data_return.termination:
-        st.markdown("The agreement ends: no copy stays after a return (Art. 28(3)(g) GDPR).")
+    if file.state.data_return.termination and wish != "deletion":
+        st.markdown("At the end of the agreement no copy stays after a return (Art. 28(3)(g) GDPR).")
     _in_the_way(result.fates, file, md("**The whole order waits:**"))
 
 

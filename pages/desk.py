@@ -23,7 +23,8 @@ from pages.parts import paging, show, steps, usage, words
 from pages.parts.scope import Scope
 from pages.parts.words import md, say
 
-SUBJECTS = {s.name: s.title for s in registry.ON_DESK}
+KINDS = {s.title: tuple(o.name for o in registry.ON_DESK if o.title == s.title) for s in registry.ON_DESK}
+"""The subjects of each kind of task: those that one page shows together are one kind."""
 FIRST = 8  # tasks shown as cards above the table
 PAGE = 50  # rows of the table at once
 _WEEKS = 12
@@ -62,7 +63,7 @@ def read(scope: Scope) -> Data:
     who = state.get("desk.who", "provider")
     wanted = tasks.Wanted(
         waits_for=None if who == "both" else who,
-        subjects=tuple(state.get("desk.kinds", [])),
+        subjects=tuple(name for kind in state.get("desk.kinds", []) for name in KINDS[kind]),
         text=state.get("desk.text", ""),
         overdue_only=state.get("desk.overdue", False),
     )
@@ -102,15 +103,14 @@ def _shown(number: int) -> words.Markdown:
 
 
 def _load(load: pa.Table) -> None:
-    """How much waits for the provider, a figure a subject."""
+    """How much waits for the provider, a figure a kind."""
     by_subject = {row["subject"]: row for row in load.to_pylist()}
-    for column, (subject, title) in zip(st.columns(len(SUBJECTS)), SUBJECTS.items(), strict=True):
-        row = by_subject.get(subject, {"open": 0, "overdue": 0})
-        column.metric(
-            words.plain(title), md("{:,}", row["open"]), border=True, help="Waiting for the provider"
-        )
-        late = md(":material/warning: {:,} overdue", row["overdue"])
-        column.caption(late if row["overdue"] else ":material/check: none overdue")
+    for column, (kind, subjects) in zip(st.columns(len(KINDS)), KINDS.items(), strict=True):
+        rows = [by_subject[name] for name in subjects if name in by_subject]
+        waiting, overdue = (sum(row[what] for row in rows) for what in ("open", "overdue"))
+        column.metric(words.plain(kind), md("{:,}", waiting), border=True, help="Waiting for the provider")
+        late = md(":material/warning: {:,} overdue", overdue)
+        column.caption(late if overdue else ":material/check: none overdue")
 
 
 def _filters() -> None:
@@ -123,9 +123,7 @@ def _filters() -> None:
             key="desk.who",
             required=True,
         )
-        st.multiselect(
-            "Kind", list(SUBJECTS), format_func=lambda name: SUBJECTS[name], key="desk.kinds", width=280
-        )
+        st.multiselect("Kind", list(KINDS), key="desk.kinds", width=280)
         st.text_input("Customer or title", key="desk.text", width=240)
         st.checkbox("Overdue only", key="desk.overdue")
 
@@ -134,7 +132,7 @@ def _first(scope: Scope, data: Data) -> None:
     """The most urgent ones, each with its next step as a button."""
     for number, row in enumerate(data.first.to_pylist()):
         with st.container(border=True, key=f"task_{number}"):
-            left, middle, right = st.columns([2.9, 4.0, 2.4], vertical_alignment="center")
+            left, middle, right = st.columns([3.3, 3.8, 2.3], vertical_alignment="center")
             with left:
                 steps.due(row["due"], data.provider.now)
             who = row["customer"] or "All customers concerned"
@@ -174,7 +172,7 @@ def _timeline(data: Data) -> None:
             y=alt.Y("Open:Q", axis=alt.Axis(tickMinStep=1, title="Open tasks")),
             color=alt.Color(
                 "Kind:N",
-                scale=alt.Scale(domain=list(SUBJECTS.values()), range=_COLORS),
+                scale=alt.Scale(domain=list(KINDS), range=_COLORS),
                 legend=alt.Legend(orient="top", title=None, columns=3),
             ),
             tooltip=["Week", "Kind", "Open"],
@@ -195,7 +193,9 @@ def _weeks(found: pa.Table, provider: ProviderFile) -> pd.DataFrame:
     monday = today - timedelta(days=today.weekday())
     number = ((local - pd.Timestamp(monday)).dt.days // 7).clip(upper=_WEEKS)
     slot = number.where(frame["standing"] != "overdue", -1).where(frame["due"].notna(), 99).astype(int)
-    counted = frame.assign(slot=slot).groupby(["slot", "subject"])["open"].sum().reset_index(name="Open")
+    kinds = frame["subject"].map({name: kind for kind, subjects in KINDS.items() for name in subjects})
+    frame = frame.assign(slot=slot, Kind=kinds)
+    counted = frame.groupby(["slot", "Kind"])["open"].sum().reset_index(name="Open")
 
     def name(slot: int) -> str:
         if slot == -1:
@@ -205,8 +205,7 @@ def _weeks(found: pa.Table, provider: ProviderFile) -> pd.DataFrame:
         text = words.day_of_year(monday + timedelta(days=7 * int(slot)))
         return f"From {text}" if slot >= _WEEKS else text
 
-    kinds = counted["subject"].map(SUBJECTS)
-    return pd.DataFrame({"Week": counted["slot"].map(name), "Kind": kinds, "Open": counted["Open"]})
+    return pd.DataFrame({"Week": counted["slot"].map(name), "Kind": counted["Kind"], "Open": counted["Open"]})
 
 
 def _table(scope: Scope, data: Data) -> None:

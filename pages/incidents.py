@@ -167,10 +167,10 @@ def _as_told(scope: Scope, incident: Incident, key: str, opened: bool = False) -
     """An incident as one customer reads it: on its page, and before a notice goes out. `incident`: with what
     belongs to that customer only; `opened`: whether an update is, so that what is new in it is seen."""
     ((customer_id, aware),) = incident.aware.items()
-    say("{} · the provider learnt of it {}", KIND_NAMES[incident.kind], words.minute(aware))
+    say("{} · the provider learnt of it on {}", KIND_NAMES[incident.kind], words.minute(aware))
     for correction in incident.corrections:
         note(
-            ":material/history: Put right on {}: learnt of {}, not {}.",
+            ":material/history: Put right on {}: learnt of it on {}, not {}.",
             words.minute(correction.at),
             words.minute(correction.aware_at),
             words.minute(correction.before[customer_id]),
@@ -251,7 +251,7 @@ def _clock(scope: Scope, incident: Incident) -> None:
     agreement, now = scope.file.agreement, scope.application.clock.now()
     until = min(incidents.notify_until(incident, c, agreement) for c in incident.waiting)
     waiting = words.count(len(incident.waiting), "customer")
-    say(":material/timer: **{} not notified yet.** Due without undue delay, and at the latest:", waiting)
+    say(":material/timer: **{} not notified yet.** Without undue delay, and at the latest:", waiting)
     steps.due(until, now)
 
 
@@ -261,7 +261,7 @@ def _own(scope: Scope, provider: ProviderFile, incident: Incident, names: dict[s
         show.heading(incident.title, show.Status(incidents.PROVIDER_STATUS[status], _PROVIDER_STATUS[status]))
         first = min(incident.aware.values())
         clause = incidents.clause_of(incident.kind)
-        say("{} · learnt of {} · {}", KIND_NAMES[incident.kind], words.minute(first), clause)
+        say("{} · learnt of it on {} · {}", KIND_NAMES[incident.kind], words.minute(first), clause)
         if status == "to_be_notified":
             _clock(scope, incident)
         if incident.missing and status != "closed":
@@ -289,7 +289,7 @@ def _corrections(scope: Scope, incident: Incident, names: Mapping[str, str]) -> 
     for correction in incident.corrections:
         before = ", ".join(words.minute(at) for at in sorted(set(correction.before.values())))
         note(
-            ":material/history: {}, {}: learnt of {}, not {}, for {}.",
+            ":material/history: Put right on {} by {}: learnt of it on {}, not {}, for {}.",
             words.minute(correction.at),
             words.person(scope.file, correction.by),
             words.minute(correction.aware_at),

@@ -255,7 +255,7 @@ def _where_it_stands(scope: Scope, notice: Notice) -> None:
     file, p, o = scope.file, notice.published, notice.objection
     days = file.agreement.term("objection_resolution").value
     if notice.standing == "may_object":
-        steps.due(notice.objection_ends, file.now)
+        steps.due(notice.objection_ends, file.now, "Objections until")
         st.caption("Silence until then counts as acceptance.")
     if o:
         with st.container(border=True, gap="xsmall"):
@@ -268,11 +268,11 @@ def _where_it_stands(scope: Scope, notice: Notice) -> None:
             steps.files(scope, o.files, f"objection.{p.id}")
         steps.conversation(scope, o.said, f"cure.{p.id}")
     if notice.standing in ("objected", "cure_proposed") and notice.resolution_ends:
-        steps.due(notice.resolution_ends, file.now)
+        steps.due(notice.resolution_ends, file.now, "A way out until")
         note(
-            "Both sides look for a way out for {} days, counted from the objection (our reading: the "
-            "agreement does not say when they begin). That the change does not count for you meanwhile is "
-            "our reading too (Art. 28(2) GDPR, EDPB Guidelines 07/2020).",
+            "Both sides look for a way out for {} days, counted from the objection by the provider’s own "
+            "setting: the agreement does not say when they begin. That the change does not count for you "
+            "meanwhile is our reading (Art. 28(2) GDPR, EDPB Guidelines 07/2020).",
             days,
         )
     if notice.standing == "unresolved":
@@ -325,12 +325,14 @@ def _object(notice: Notice, form: actions.Form) -> actions.Make:
     days = form.file.agreement.term("objection_resolution").value
     say(
         "The provider hears of it at once and may propose a cure. After {} days without a way out, "
-        "either side may end the features concerned.",
+        "either side may end {}. Until the matter is settled, the change does not count for you (our "
+        "reading, Art. 28(2) GDPR).",
         days,
+        "the agreement" if notice.published.change.core else "the features concerned",
     )
     st.caption(
         "That the days count from the objection, and that there is one objection to each change, is the "
-        "provider’s own setting."
+        "provider’s own setting: the agreement says neither."
     )
     grounds = st.text_area(
         **form.field("grounds", "Grounds"), help="Reasonable and documented, relating to data protection."
@@ -354,6 +356,12 @@ def _cure(notice: Notice, form: actions.Form) -> actions.Make:
 def _answer(notice: Notice, form: actions.Form) -> actions.Make:
     if notice.objection and notice.objection.said:
         show.quoted(notice.objection.said[-1].text)
+    say(
+        "If you accept, the matter is settled and the change counts for you{}. If you do not, your objection "
+        "stands; whether to carry the cure out stays at the provider’s discretion ({}).",
+        md(" from {} on", words.day(notice.counts_at)) if notice.counts_at > form.file.now else "",
+        objections.CURE_CLAUSE,
+    )
     accept = st.radio(
         **form.field("accept", "Your answer"), options=list(_ANSWERS), format_func=lambda a: _ANSWERS[a]
     )
@@ -361,7 +369,7 @@ def _answer(notice: Notice, form: actions.Form) -> actions.Make:
     return lambda: objections.AnswerCure(notice.published.id, accept, text)
 
 
-_ANSWERS = {True: "Accept it: resolved", False: "Do not accept"}
+_ANSWERS = {True: "Accept it", False: "Do not accept it"}
 
 
 def _carry_out(notice: Notice, form: actions.Form) -> actions.Make:
@@ -579,10 +587,9 @@ def _correct(id: int, provider: ProviderFile, form: actions.Form) -> actions.Mak
         return None
     agreement = provider.agreement
     soonest = sub_processors.earliest(agreement, provider.now, published.change.kind)
-    st.markdown(
-        "Every customer gets the notice again, and the time to object begins anew. "
-        "Objections already made stand."
-    )
+    say("**{}**", published.change.title)
+    anew = "" if published.change.kind == "removal" else ", and the time to object begins anew"
+    say("Every customer gets the notice again{}. Objections already made stand.", anew)
     correction = st.text_area(**form.field("correction", "What was wrong, as customers will read it"))
     content = change_form.fields(form, agreement, sub_processors.redrafted(published.change, agreement))
     first = max(soonest, published.effective_on)
@@ -591,11 +598,15 @@ def _correct(id: int, provider: ProviderFile, form: actions.Form) -> actions.Mak
 
 
 def _discard(id: int, provider: ProviderFile, form: actions.Form) -> actions.Make:
+    if draft := provider.state.sub_processors.drafts.get(id):
+        say("**{}**", draft.change.title)
     st.markdown("The draft goes. No customer has seen it.")
     return lambda: sub_processors.DiscardDraft(id)
 
 
 def _take_back(id: int, provider: ProviderFile, form: actions.Form) -> actions.Make:
+    if published := provider.state.sub_processors.published.get(id):
+        say("**{}**", published.change.title)
     st.markdown("The list stays as it is. Customers see that the change was withdrawn, and why.")
     reason = st.text_area(**form.field("reason", "Reason"))
     return lambda: sub_processors.WithdrawChange(id, reason)

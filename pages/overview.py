@@ -162,13 +162,14 @@ def draw(scope: Scope, data: Data) -> None:
     )
     three.metric("Legal holds", md("{}", data.holds), border=True)
     show.outside_counts(data.outside)
-    left, right = st.columns([3, 2], gap="large")
+    # What waits stands first: on a phone the columns follow each other.
+    left, right = st.columns([2, 3], gap="large")
     with left:
-        _places(scope, data)
-        _features(scope, data)
-    with right:
         _waits(scope, data)
         _latest(scope, data)
+    with right:
+        _places(scope, data)
+        _features(scope, data)
     show.clauses((features.CLAUSE, features.TRANSFER_CLAUSE, retention.CLAUSE), agreement)
 
 
@@ -192,7 +193,7 @@ def _ended(scope: Scope) -> None:
 
 def _places(scope: Scope, data: Data) -> None:
     agreement = scope.file.agreement
-    st.subheader("Where your data is processed", anchor=False)
+    st.subheader("Where your data is processed, delivered from, or may be reached", anchor=False)
     for place, there in data.places:
         name = place.name[0].upper() + place.name[1:]
         head = md(":material/location_on: **{}**", name)
@@ -223,7 +224,8 @@ def _features(scope: Scope, data: Data) -> None:
         brings = words.listed([s.name for s in data.engaged if feature.id in s.features])
         lines.append(md(":material/check_circle: **{}** · {}", feature.name, brings))
     st.markdown(words.lines(lines, "  \n"))
-    scope.link("features", "Switch features", ":material/arrow_forward:")
+    label = "All features" if scope.file.context.ended else "Switch features"
+    scope.link("features", label, ":material/arrow_forward:")
 
 
 def _waits(scope: Scope, data: Data) -> None:

@@ -73,7 +73,7 @@ def draw(scope: Scope, data: Data) -> None:
     one, two, three, four = st.columns(4)
     one.metric("Customers", md("{:,}", totals.customers), border=True)
     two.metric(
-        "With processing outside EU/EEA",
+        words.plain(OUTSIDE["processing"]),
         md("{:,} of {:,}", totals.outside["processing"], totals.customers),
         border=True,
         help=words.lines(
@@ -138,7 +138,7 @@ def _table(scope: Scope, data: Data) -> None:
         selection_mode="single-row",
         key=f"portfolio.table.{hash(tuple(line.customer_id for line in lines))}",
         column_config={
-            "Agreement": st.column_config.TextColumn(width=150),
+            "Agreement": st.column_config.TextColumn(width=165),
             "Next due": st.column_config.DateColumn(format="D MMM YYYY"),
         },
         placeholder="–",
@@ -245,6 +245,12 @@ def _due(scope: Scope, data: Data) -> None:
         frame,
         hide_index=True,
         key="due",
+        column_config={
+            "Due": st.column_config.DateColumn(format="D MMM YYYY", width=95),
+            "Until": st.column_config.TextColumn(width=75),
+            "What": st.column_config.TextColumn(width=340),
+            "Began": st.column_config.DateColumn(format="D MMM YYYY", width=95),
+        },
         placeholder="–",
         alt=f"{first}: day and hour, customer, kind, what, and when it began",
     )

@@ -51,11 +51,14 @@ def draw(scope: Scope, groups: list[Group]) -> None:
         "Retention",
         f"How long each of {words.count(len(periods), 'data type')} is kept before it is deleted. "
         f"A shorter period takes effect after {words.count(settings.grace_days, 'day')}, in which it can be "
-        "cancelled; a longer one at once, with a reason. Both are the provider’s own settings.",
+        "cancelled; a longer one at once, with a reason.",
         file,
     )
     show.read_only(file)
-    say(":material/info: {}", settings.note)
+    say(
+        ":material/info: {} So are the days before a shorter period and the reason for a longer one.",
+        settings.note,
+    )
     _coming(periods, file)
     for group in groups:
         name, summary = words.plain(group.category.name), words.plain(group.category.summary)

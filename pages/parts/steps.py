@@ -99,8 +99,11 @@ def conversation(scope: Scope, said: Sequence[Message], key: str) -> None:
             files(scope, message.files, f"{key}.{number}")
 
 
-def due(at: datetime | None, now: datetime) -> None:
-    """Until when, and whether that is over: word, icon and colour. `at`: the first moment too late."""
+def due(at: datetime | None, now: datetime, before: str = "Due") -> None:
+    """Until when, and whether that is over: word, icon and colour. `at`: the first moment too late.
+
+    `before`: what stands before the day, where nobody owes anything by then.
+    """
     if at is None:
         show.badge(show.Status("No date in the agreement", (":material/event:", "gray")))
         return
@@ -115,4 +118,4 @@ def due(at: datetime | None, now: datetime) -> None:
         when = md("{} ({} h {:02d} min left)", words.deadline(at), whole, minutes)
     soon = left < timedelta(days=3)
     look: show.Look = (":material/alarm:", "orange") if soon else (":material/schedule:", "blue")
-    show.badge(show.Status(f"Due {when}", look))
+    show.badge(show.Status(f"{before} {when}", look))

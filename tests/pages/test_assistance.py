@@ -198,7 +198,7 @@ def test_another_date_is_proposed_and_agreed(application: Application, people: P
     page = confirm(press(page, "Answer the date"), "Agree")
     assert "Agreed to the date" in receipt(page)
     said = shown(visit("assistance", application, people.anna, "nordfrakt"))
-    assert "The provider, as agreed on this request" in said
+    assert "The provider’s answer, as agreed on this request" in said
     assert "Due 18 Dec 2026" in said
 
 

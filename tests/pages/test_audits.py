@@ -65,6 +65,8 @@ def test_every_reason_is_read_by_the_other_side(
 ) -> None:
     first = act(application, people.anna, MANDATED)
     act(application, people.eva, audits.ProposeDates(first, LATER, LATER, "Staff away"))
+    waiting = shown(visit("audits", application, getattr(people, reader), "nordfrakt"))
+    assert "Until the customer agrees, the days above stand." in waiting
     act(application, people.anna, audits.KeepDates(first, "We are booked"))
     act(application, people.eva, audits.RefuseAuditor(first, "A competitor"))
     second = act(application, people.anna, replace(AUDIT, first=LATER, last=LATER))

@@ -70,7 +70,7 @@ def test_the_hours_are_never_said_without_undue_delay(
     assert said
     assert all("without undue delay" in line for line in said)
     if who == "eva":
-        assert "**1 customer not notified yet.** Due without undue delay, and at the latest:" in text
+        assert "**1 customer not notified yet.** Without undue delay, and at the latest:" in text
 
 
 def test_five_items_are_said_to_hold_four_points(application: Application, people: People) -> None:
@@ -195,7 +195,7 @@ def test_a_moment_put_right_is_shown_with_the_one_before_and_the_reason(
     assert receipt(confirm(at, "Put the moment right"))
     for who in ("anna", "eva"):
         text = as_read(shown(visit("incidents", application, getattr(people, who), "nordfrakt")))
-        assert "learnt of 20 Nov 2026, 15:00" in text
+        assert "learnt of it on 20 Nov 2026, 15:00" in text
         assert "not 24 Nov 2026, 15:00" in text
         assert "The first mail was overlooked" in text
     mine = as_read(shown(visit("incidents", application, people.anna, "nordfrakt")))

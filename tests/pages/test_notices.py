@@ -59,6 +59,29 @@ def test_features_are_not_ended_where_none_is_on(
     assert steps(application, people, "eva") == []
 
 
+def test_the_last_day_to_object_is_no_duty_and_the_answer_to_a_cure_says_what_it_brings(
+    application: Application, people: People
+) -> None:
+    change = announce(application, people, ahead=40)
+    text = shown(visit("notices", application, people.anna, "nordfrakt"))
+    assert "Objections until 24 Dec 2026" in text
+    assert "Due " not in text
+    act(application, people.anna, objections.ObjectToChange(change, "No assessment", True))
+    act(application, people.eva, objections.ProposeCure(change, "An assessment by March"))
+    at = visit("notices", application, people.anna, "nordfrakt")
+    assert "A way out until 23 Jan 2027" in shown(at)
+    text = shown(press(at, "Answer the cure"))
+    assert "the change counts for you from 3 Jan 2027 on" in text
+    assert "at the provider’s discretion" in text
+
+
+def test_a_step_over_a_published_change_names_it(application: Application, people: People) -> None:
+    announce(application, people)
+    for step in ("Correct the notice", "Withdraw it"):
+        dialog = press(visit("notices", application, people.eva, "nordfrakt"), step)
+        assert "**Replacement of DeepGram by Talvox**\n" in shown(dialog)
+
+
 def test_a_cure_is_declined_with_a_reason(application: Application, people: People) -> None:
     change = announce(application, people)
     act(application, people.anna, objections.ObjectToChange(change, "No assessment", True))

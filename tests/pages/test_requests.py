@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dpa_core.access import Forbidden
 from dpa_core.application import Application
-from dpa_core.subjects import assistance, audits, data_return, dates, incidents, objections
+from dpa_core.subjects import assistance, audits, data_return, dates, incidents, legal_duties, objections
 from pages.parts import uploads
 from tests.conftest import NOW, People, SettableClock
 from tests.pages import alone, as_read, confirm, labels, shown, visit
@@ -235,6 +235,23 @@ def test_the_desk_lists_what_is_open_and_filters_it(
     at.checkbox[0].set_value(False)
     at = field(at, "Customer or title").set_value("solsidan").run()
     assert labels(at) == ["Be ready for the audit"]
+
+
+def test_the_desk_has_each_kind_once_though_several_subjects_share_a_page(
+    application: Application, people: People
+) -> None:
+    act(application, people.anna, HELP)
+    act(application, people.eva, legal_duties.TellLegalDuty("An Act", "Traffic data is kept"))
+    at = visit("desk", application, people.eva, "nordfrakt")
+    kinds = [metric.label for metric in at.metric]
+    assert kinds.count("Assistance") == 1
+    assert len(kinds) == len(set(kinds))
+    at.button_group(key="desk.who").set_value("both")
+    at = field(at, "Kind").set_value(["Assistance"]).run()
+    assert "**2 open tasks**" in shown(at)
+    (weeks,) = [f.value for f in at.dataframe if "Week" in f.value]
+    assert list(weeks["Kind"]) == ["Assistance"] * len(weeks)
+    assert sum(weeks["Open"]) == 2
 
 
 def test_an_empty_desk_says_so(application: Application, people: People) -> None:
