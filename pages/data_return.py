@@ -415,9 +415,11 @@ def _terminate(form: actions.Form) -> actions.Make:
 def _last_day(form: actions.Form) -> date:
     """A field for the last day of the agreement, and what follows from it."""
     file = form.file
-    today = dates.local_day(file.now)
+    end = file.state.data_return.termination
+    # A correction begins with what is recorded, so that a careless press changes nothing.
+    stands = end.on if end else dates.local_day(file.now)
     on = st.date_input(
-        **form.field("on", "Last day"), value=today, min_value=file.context.opened_on, format="YYYY-MM-DD"
+        **form.field("on", "Last day"), value=stands, min_value=file.context.opened_on, format="YYYY-MM-DD"
     )
     days = file.agreement.term("return_request").value
     assumed = on + timedelta(days=days)
@@ -427,7 +429,7 @@ def _last_day(form: actions.Form) -> date:
         words.day(assumed),
         days,
     )
-    if assumed < today:
+    if assumed < dates.local_day(file.now):
         st.markdown(
             ":material/warning: That is over already, so **deletion is assumed at once**. The customer can "
             "still ask for what you have not recorded as deleted. Tell it of this end."

@@ -571,7 +571,17 @@ class Deleted(_Step, kind="data_return.deleted", words="Deleted {data} on {on} (
 
     def names(self, agreement: Agreement) -> dict[str, Value]:
         why = "assumed after the end" if self.assumed else f"order {self.order}"
-        return {"data": _names(self.categories, agreement), "why": why}
+        return {"data": self._data(agreement), "why": why}
+
+    def _data(self, agreement: Agreement) -> str:
+        """What went: whole categories by their names, of others the data types. An older entry says no more
+        than the categories."""
+        if not self.deleted:
+            return _names(self.categories, agreement)
+        gone = set(self.deleted)
+        whole = [c for c in self.categories if gone.issuperset(data_types((c,), agreement))]
+        single = [id for id in self.deleted if category_of(id, agreement) not in whole]
+        return ", ".join(name_of(id, agreement) for id in (*whole, *single))
 
 
 # --- commands ------------------------------------------------------------------------------------

@@ -581,6 +581,19 @@ def test_what_was_deleted_while_the_agreement_ran_may_be_asked_for():
     c.go(wish())
 
 
+def test_the_record_of_a_deletion_names_what_went_and_not_what_stays():
+    c = scenario()
+    c.go(wish("deletion", ("contact", "voice_audio")))
+    kept = RecordException("call_recordings", "law", "Act on markets", TODAY + timedelta(days=60))
+    c.go(kept, "provider")
+    (body,) = c.decided(RecordDeletion(1, TODAY), "provider")
+    data = body.names(AGREEMENT)["data"]
+    assert "Contact Data" in data
+    assert "Voicebot recordings" in data
+    assert "Call recordings" not in data
+    assert "Voice and Audio Data" not in data
+
+
 def test_what_is_lawfully_kept_is_not_recorded_as_deleted():
     c = scenario()
     c.go(Terminate(TODAY, "Notice"), "provider")
