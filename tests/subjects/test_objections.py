@@ -116,12 +116,11 @@ def test_silence_for_thirty_days_is_acceptance(at):
 def test_an_objection_needs_grounds_that_relate_to_data_protection():
     p, _ = published()
     c = customer(p)
-    for command, field in (
-        (ObjectToChange(1, "  ", True), "grounds"),
-        (ObjectToChange(1, "Too dear", False), "relates_to_data_protection"),
+    for command, code, field in (
+        (ObjectToChange(1, "  ", True), "grounds_missing", "grounds"),
+        (ObjectToChange(1, "Too dear", False), "grounds_not_confirmed", "relates_to_data_protection"),
     ):
-        refusal = c.refused(command)
-        assert (refusal.field, refusal.clause) == (field, "Sch. 2 1.2")
+        assert told(c.refused(command)) == (code, "Sch. 2 1.2", field)
     c.go(OBJECT)
     assert "objected already" in c.refused(ObjectToChange(1, "Again", True)).message
 
