@@ -533,14 +533,15 @@ def test_a_customer_opened_when_the_change_counts_is_told_nothing_and_the_day_be
 )
 def test_an_objection_waits_for_one_side_until_its_time_is_over_and_then_for_both(draft, end):
     p, _ = published(draft=draft)
-    c = customer(p)
+    at = NOW + timedelta(days=2)
+    c = customer(p, at)
     c.go(OBJECT)
-    until = dates.end_of(dates.local_day(NOW) + timedelta(days=60))
+    until = dates.end_of(dates.local_day(at) + timedelta(days=60))
     for step, side in (("propose_cure", "provider"), ("answer_cure", "customer")):
         way_out, ending = objections.tasks(c.state, c.context())
         for task in (way_out, ending):
             assert (task.key, task.clause, task.due) == ("notices/1", "Sch. 2 1.2", until)
-            assert (task.opened_at, task.by) == (NOW, "anna")
+            assert (task.opened_at, task.by) == (at, "anna")
         assert (way_out.step, way_out.waits_for, way_out.begins, way_out.ends) == (step, side, None, until)
         assert (ending.step, ending.waits_for, ending.begins, ending.ends) == (end, "both", until, None)
         if side == "provider":
