@@ -21,6 +21,7 @@ from dpa_core.subjects.sub_processors import (
     in_effect,
     status,
 )
+from dpa_core.subjects.texts import MAX_TITLE
 from tests.conftest import NOW
 from tests.subjects.scenario import AGREEMENT, TICK, Scenario
 
@@ -409,6 +410,39 @@ def test_the_purpose_of_a_core_one_can_grow():
 def test_what_a_draft_of_a_further_kind_must_say(draft, field):
     refusal = provider().refused(draft)
     assert (refusal.field, refusal.clause) == (field, "Sch. 2 1.1")
+
+
+@pytest.mark.parametrize(
+    ("draft", "field"),
+    [
+        (TALVOX, "name"),
+        (TALVOX, "purpose"),
+        (TRANSLATION, "feature_name"),
+        (TRANSLATION, "feature_purpose"),
+        (replace(TALVOX, mechanisms=("derogation",)), "derogation"),
+    ],
+)
+def test_what_is_typed_is_no_longer_than_a_title(draft, field):
+    longest = "x" * MAX_TITLE
+    assert provider().decided(replace(draft, **{field: longest}))
+    refusal = provider().refused(replace(draft, **{field: longest + "x"}))
+    assert refusal.field == field
+    place = replace(TALVOX, new_place=(longest + "x", True))
+    assert provider().refused(place).field == "new_place"
+
+
+def test_an_entry_names_the_places_of_its_own_and_the_list_it_is_on():
+    assert (drafted().places, drafted().entry.clause) == ((), AGREEMENT.sub_processor("deepgram").clause)
+    addition = drafted(kind="addition", replaces=None, features=("voice",), places=("country_ch",))
+    assert addition.entry.clause == "Sch. 2 2.2"
+    mixed = drafted(places=("eu_eea",), new_place=("South America", True))
+    assert [p.name for p in mixed.places] == ["South America"]
+
+
+def test_a_change_of_place_keeps_the_agreements_own_words_for_the_features():
+    worded = next(s for s in AGREEMENT.sub_processors if s.features_wording)
+    entry = provider().decided(replace(MOVE, replaces=worded.id))[0].change.entry
+    assert (entry.features, entry.features_wording) == (worded.features, worded.features_wording)
 
 
 def test_a_new_feature_comes_with_whom_it_engages():
