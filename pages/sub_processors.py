@@ -291,8 +291,8 @@ def _detail(scope: Scope, entry: Listed, engagement: Engagement | None) -> None:
     _badges(entry, file.agreement)
     if file.as_of is not None:
         note(":material/history: :orange[As it stood on {}.]", words.day(file.as_of))
-    for sentence in announced.of_sub_processor(notices.ahead(file), s.id, file):
-        st.markdown(sentence)
+    if sentences := announced.of_sub_processor(notices.ahead(file), s.id, file):
+        st.markdown(words.lines(sentences, "\n\n"))
     say("**Purpose:** {}", s.purpose)
     st.markdown(_standing(entry, engagement, file))
     if entry.features:

@@ -126,13 +126,15 @@ def _taken_back(body: Body, back: _Back) -> tuple[Command, ...]:
 
 @_taken_back.register
 def _switched(body: features.Instructed, back: _Back) -> tuple[Command, ...]:
-    """What it switched on goes off, and what it switched off goes on again. Clause: Sch. 2 2.2"""
+    """What it switched on goes off. What it switched off goes on again, unless a change of the list has to be
+    accepted for it. Once the agreement is over nothing is on. Clause: Sch. 2 2.2, Sch. 2 1.2"""
     known = {f.id for f in back.context.agreement.features}
     switches = back.state.features.switches
     changes = {
         c.feature: not c.on
         for c in body.changes
         if c.feature in known and switches[c.feature].sequence == back.sequence
+        if not back.context.ended and (c.on or c.feature not in back.context.to_accept)
     }
     return (SetFeatures(changes, back.reason, back.command.acknowledged),) if changes else ()
 

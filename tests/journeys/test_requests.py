@@ -216,7 +216,21 @@ def test_a_change_is_announced_objected_to_and_ends_a_feature(sign_in: SignIn, n
     write(anna, "Why (needed where you do not accept)", "March is late")
     confirm(anna, "Answer")
 
-    move_clock(anna, newest.term("objection_resolution").value + 1)
+    # On its day the change counts for others, not for whoever objects.
+    day = newest.term("objection_period").value + 1
+    move_clock(anna, day)
+    anna.open("/notices")
+    anna.sees("not for you, as you object; for others since")
+    anna.sees("for you Tele2 stays")
+    anna.open("/sub_processors")
+    anna.sees("it counts for others, not for you")
+    eva.open("/notices?customer=nordfrakt")
+    press(eva, "Cannot hold it back")
+    write(eva, "Why it cannot be held back, as the customer will read it", "One network for all")
+    confirm(eva, "Record it")
+    anna.open("/features")
+    expect(anna.page.locator(".st-key-card_voice")).to_contain_text("On, suspended")
+    move_clock(anna, newest.term("objection_resolution").value + 1 - day)
     anna.open("/notices")
     anna.sees("Unresolved")
     press(anna, "End the affected features")
@@ -273,7 +287,12 @@ def test_data_is_returned_checked_off_deleted_and_certified(sign_in: SignIn, tmp
     confirm(eva, "Record and certify")
     anna.open("/data_return")
     anna.sees("Deleted on")
-    assert fetch(anna, "Certificate of deletion (PDF)").startswith(b"%PDF-")
+    certificate = tmp_path / "certificate.pdf"
+    certificate.write_bytes(fetch(anna, "Certificate of deletion (PDF)"))
+    anna.open("/snapshots")
+    anna.page.get_by_role("tab", name="Verify a file").click()
+    anna.page.locator("input[type=file]").set_input_files(certificate)
+    anna.sees("Genuine: the certificate of")
 
 
 def test_after_the_end_the_days_count_down_and_deletion_is_assumed(

@@ -53,7 +53,7 @@ def test_the_portfolio_shows_how_an_agreement_stands_and_counts_nothing_after_it
     end = application.open(people.eva, "nordfrakt").state.data_return.termination
     act(application, people.eva, data_return.RecordDeletion(end.sequence, dates.local_day(clock.now())))
     line = portfolio_line(application, people)
-    assert (line["Sub-processors"], line["Third countries"]) == (0, 0)
+    assert (line["Sub-processors"], line["Delivery from outside EU/EEA"]) == (0, 0)
     at = visit("portfolio", application, people.eva, "nordfrakt")
     others = at.dataframe[0].value.set_index("Customer").loc["Solsidan AB"]
     assert (others["Agreement"], others["Sub-processors"]) == ("In force", 1)
@@ -93,6 +93,7 @@ def test_a_proposal_left_over_can_only_be_rejected(application, people, clock, e
     assert not at.exception
     assert "Voicebot cannot be switched on any more" in at.error[0].value
     assert [b.disabled for b in at.button if b.label == "Accept as an instruction"] == [True]
+    field(at, "Reason (required to reject)").set_value("It is over")
     confirm(at, "Reject")
     [proposal] = application.open(people.anna, "nordfrakt").closed.page(
         "reviews.proposals", reviews.Proposal, 5

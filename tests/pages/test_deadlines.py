@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,13 +11,12 @@ import pytest
 from dpa_core import ROOT
 from dpa_core.snapshots import pdf, tables
 from dpa_core.snapshots.freeze import freeze
-from dpa_core.subjects import data_return, incidents, retention, reviews
-from dpa_core.subjects.common import Refusal
+from dpa_core.subjects import data_return, dates, incidents, retention, reviews
 from pages import review
 from tests.conftest import carry_out
 from tests.pages import receipt, shown, visit
 from tests.pages.test_requests import field
-from tests.test_requests import BREACH, HELP, ORDER, act, govern
+from tests.test_requests import BREACH, HELP, act, govern
 
 MIDNIGHT = re.compile(r"(?:, |\b)(?:00:00|23:59)\b|(?:9 Dec|2026-12-09)")
 """How the end of 8 December must not read."""
@@ -109,7 +108,7 @@ def test_snapshots_print_the_day_that_the_pages_show(application, people):
 
 def test_a_shortening_can_be_cancelled_until_the_end_of_a_day_or_a_minute(application, people):
     carry_out(application, people.anna, "nordfrakt", retention.SetPeriod("chats", 60))
-    assert "It can be cancelled until 1 Dec 2026, 15:00." in shown(
+    assert "It can be cancelled until 1 Dec 2026, 15:00;" in shown(
         visit("retention", application, people.anna, "nordfrakt")
     )
 
@@ -119,9 +118,11 @@ def test_the_end_of_the_agreement_leaves_time_to_the_same_day(application, peopl
     last = "15 Dec 2026"
     for page, who in (("data_return", people.anna), ("overview", people.anna)):
         assert last in printed(visit(page, application, who, "nordfrakt")), page
-    clock.pass_days(60)
-    with pytest.raises(Refusal, match=f"until the end of {last}"):
-        carry_out(application, people.anna, "nordfrakt", ORDER)
+    over = dates.end_of(date(2026, 12, 15))
+    for at, assumed in ((over - timedelta(microseconds=1), False), (over, True)):
+        clock.at = at
+        page = printed(visit("data_return", application, people.anna, "nordfrakt"))
+        assert ("Deletion is assumed" in page) is assumed
 
 
 @pytest.mark.parametrize(("tasks", "said"), [(8, None), (12, "8 of 12 open tasks")])

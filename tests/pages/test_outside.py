@@ -37,7 +37,7 @@ def test_whatever_is_on_the_counts_are_those_of_the_list():
         counted = features.outside_of(features.engaged(on, AGREEMENT), AGREEMENT)
         assert {role: set(names) for role, names in counted.items()} == expected
         assert all(len(names) == len(set(names)) for names in counted.values())
-        assert _exposed(OwnList(AGREEMENT, {}, NOW, switched_on=on)).outside == counted
+        assert _exposed(OwnList(AGREEMENT, {}, NOW, switched_on=on), False).outside == counted
 
 
 def test_a_place_counts_once_for_each_thing_that_happens_there():

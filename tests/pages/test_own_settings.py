@@ -31,10 +31,10 @@ def test_it_is_in_a_review_too(application: Application, people: People) -> None
 
 def test_how_long_an_audit_may_be_is_the_providers_own(application: Application, people: People) -> None:
     at = visit("audits", application, people.anna, "nordfrakt")
-    (last,) = [d for d in at.date_input if d.label == "Last day"]
-    assert last.help == "10 working days at the most: the provider’s own limit, the agreement names none."
+    assert "The provider’s own settings, as the agreement names none" in shown(at)
+    assert "10 of them at the most" in shown(at)
     said = refuse_audit("too_long", "3.1(xii)", "last", days=11, limit=10)
-    assert said.remedy.endswith("the limit is the provider’s own, the agreement names none.")
+    assert said.message.endswith("its own setting, as the agreement names no number.")
 
 
 def test_when_the_days_of_an_objection_begin_is_our_reading(application: Application, people: People) -> None:

@@ -98,7 +98,7 @@ def test_optional_sub_processors_go_with_the_end_and_core_ones_with_the_data():
 
 def test_core_ones_stay_for_what_is_lawfully_kept():
     c = customer()
-    kept = RecordException("contact", "law", "Accounting Act 7:2", LAST + timedelta(days=400))
+    kept = RecordException("contacts", "law", "Accounting Act 7:2", LAST + timedelta(days=400))
     c.go(kept, "provider")
     deleted(c)
     assert not c.context().all_deleted
@@ -136,7 +136,7 @@ def test_a_proposal_lapses_with_the_end_and_can_still_be_rejected():
     assert refusal(c, accept) == ("reviews.ended", "proposal", "3.1(xi)")
     proposal = c.state.reviews.proposals[number]
     assert reviews.steps_open(proposal, c.state.reviews, c.context()) == (RejectProposal,)
-    c.go(RejectProposal(number))
+    c.go(RejectProposal(number, "It is over"))
 
 
 def test_after_the_end_no_feature_is_proposed():
@@ -148,7 +148,7 @@ def test_after_the_end_no_feature_is_proposed():
 
 def test_an_instruction_in_doubt_can_be_withdrawn_after_the_end():
     c = customer(SetFeatures({"voice": True}, acknowledged=frozenset({"twilio"})))
-    c.go(FlagInstruction(2, "Recording without consent"), "provider")
+    c.go(FlagInstruction(2, "Recording without consent", "Art. 6 GDPR"), "provider")
     flag = len(c.events)
     c.now = OVER
     new = c.go(AnswerFlag(flag, False, "We withdraw it"))

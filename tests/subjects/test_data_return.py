@@ -591,8 +591,7 @@ def test_what_is_lawfully_kept_is_not_recorded_as_deleted():
     assert [id for id in ALL if not data_return.covers(away, (id,), AGREEMENT)] == ["contact"]
     assert not data_return.all_deleted(c.state, AGREEMENT)
     c.until(dates.end_of(TODAY + timedelta(days=60)))
-    entry = c.go(wish("deletion"))
-    c.go(RecordDeletion(entry, dates.local_day(c.now)), "provider")
+    c.go(RecordDeletion(1, dates.local_day(c.now)), "provider")
     assert data_return.all_deleted(c.state, AGREEMENT)
 
 

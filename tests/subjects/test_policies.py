@@ -238,6 +238,18 @@ def test_what_was_switched_off_goes_on_again_with_its_transfers_acknowledged():
     assert customer.state.features.on == {"voice", "speech_analytics"}
 
 
+def test_what_was_switched_off_stays_off_once_the_agreement_is_over():
+    customer = Customer()
+    customer.go(SetFeatures({"voice": True}))
+    customer.go(SetFeatures({"voice": False}))
+    customer.go(FlagInstruction(2, "Calls must be recorded", "Act on markets"), "provider")
+    customer.go(Terminate(NOW.date(), "Notice"), "provider")
+    customer.later(1)
+    assert customer.effects(AnswerFlag(3, False, "So")).after == ()
+    customer.go(AnswerFlag(3, False, "So"))
+    assert customer.context().features_on == frozenset()
+
+
 def test_a_feature_that_another_instruction_has_switched_since_stays():
     customer = Customer()
     customer.go(SetFeatures({"voice": True}))
