@@ -327,6 +327,18 @@ def test_features_ended_over_a_change_go_off_and_come_back_with_accepting_it():
     assert kinds(customer.go(on)) == ["sub_processors.change_accepted", "features.instructed"]
 
 
+def test_a_proposal_of_what_was_ended_is_accepted_together_with_the_change():
+    customer = _over("voice")
+    customer.go(EndFeatures(7))
+    first, second = (
+        customer.go(ProposeChanges({id: True}), "provider")[0].sequence for id in ("text_messages", "voice")
+    )
+    accept = AcceptProposal(second, reason="Needed", accepted=frozenset({7}))
+    switched = SetFeatures({"voice": True}, "Needed", accepted=frozenset({7}))
+    assert customer.effects(accept).before == (AcceptChange(7, "Needed"), switched)
+    assert customer.effects(AcceptProposal(first)).before == (SetFeatures({"text_messages": True}),)
+
+
 def test_nothing_goes_off_over_a_change_that_touches_nothing_or_is_none():
     assert _over("text_messages").effects(EndFeatures(7)) == policies.Effects()
     assert _over("voice").effects(EndFeatures(8)) == policies.Effects()
