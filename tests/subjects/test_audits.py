@@ -309,6 +309,13 @@ def test_each_task_stands_for_its_time():
     assert _open(c) == [("audits/1/1", "close_finding", "provider", None, None, None)]
 
 
+def test_once_all_data_is_deleted_no_audit_is_asked_for():
+    c = scenario()
+    c.facts.update(all_deleted=True, ends_on=dates.local_day(NOW) - timedelta(days=1))
+    refusal = c.refused(asked())
+    assert (refusal.code, refusal.clause) == ("audits.all_deleted", "5.1")
+
+
 def test_an_audit_names_itself_in_each_of_its_steps():
     c = scenario()
     c.go(asked())
