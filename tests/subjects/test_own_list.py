@@ -297,6 +297,19 @@ def test_what_counted_when_the_customer_came_is_no_notice_to_it():
     assert "Talvox" in w.names()
 
 
+def test_a_change_is_marked_as_disputed_from_its_day_and_only_while_it_is_held_back():
+    change = world("speech_analytics").p.state.published[1]
+    day, began = change.counts_at(AGREEMENT), dates.local_day(NOW)
+    for held_back, now, found in (
+        (True, day - TICK, ()),
+        (True, day, (change,)),
+        (False, day, ()),
+        (False, day - TICK, ()),
+    ):
+        disputes = (Dispute(1, began, held_back),)
+        assert OwnList(AGREEMENT, {1: change}, now, disputes=disputes).disputed == found
+
+
 def test_features_ended_over_a_change_leave_the_list_as_everybody_else_has_it():
     w = world("speech_analytics")
     w.go(OBJECT)
