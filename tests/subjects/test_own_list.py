@@ -378,6 +378,7 @@ def test_a_new_feature_that_was_objected_to_is_switched_on_with_its_change_only(
     w = world(draft=NEW_FEATURE)
     (id,) = w.p.state.published[1].change.serves
     w.go(OBJECT)
+    assert w.context().to_accept == {}
     w.after(60)
     assert w.context().to_accept == {}
     w.after(1)
