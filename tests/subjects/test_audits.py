@@ -275,6 +275,56 @@ def due(c, key="audits/1"):
     return [(t.waits_for, t.step, t.due, t.clause) for t in found]
 
 
+def _open(c):
+    """Every task of one audit by its key, checked for what all of them have in common."""
+    found = list(audits.tasks(c.state, c.context()))
+    for task in found:
+        assert (task.subject, task.opened_at, task.by, task.entry) == ("audits", NOW, "anna", the(c).id)
+        assert (task.clause, task.parameters["id"]) == ("3.1(xii)", str(the(c).id))
+        assert task.parameters["audited"]
+    return [(t.key, t.step, t.waits_for, t.due, t.begins, t.ends) for t in found]
+
+
+def test_each_task_stands_for_its_time():
+    c = scenario()
+    c.go(asked(auditor="Nordrevision AB"))
+    c.until(NOW + timedelta(days=1))
+    start, over = dates.start_of(FIRST), dates.end_of(FIRST)
+    assert _open(c) == [("audits/1", "accept_auditor", "provider", start, None, None)]
+    c.go(RefuseAuditor(1, "A competitor"))
+    assert _open(c) == [("audits/1", "name_another_auditor", "customer", None, None, None)]
+    c.go(NameAuditor(1, "Sydrevision AB"))
+    c.go(AcceptAudit(1))
+    held = [
+        ("audits/1", "be_ready", "provider", start, None, start),
+        ("audits/1", "file_report", "customer", over, start, None),
+    ]
+    assert _open(c) == held
+    c.go(ProposeDates(1, LATER, LATER, "Moving house"), "provider")
+    lapses = dates.start_of(LATER)
+    assert _open(c) == [*held, ("audits/1/days", "answer_dates", "customer", lapses, None, lapses)]
+    c.go(AgreeDates(1))
+    c.until(dates.start_of(LATER))
+    c.go(FileReport(1, REPORT, (NewFinding(title="Logs"),)))
+    assert _open(c) == [("audits/1/1", "close_finding", "provider", None, None, None)]
+
+
+def test_once_all_data_is_deleted_no_audit_is_asked_for():
+    c = scenario()
+    c.facts.update(all_deleted=True, ends_on=dates.local_day(NOW) - timedelta(days=1))
+    refusal = c.refused(asked())
+    assert (refusal.code, refusal.clause) == ("audits.all_deleted", "5.1")
+
+
+def test_an_audit_names_itself_in_each_of_its_steps():
+    c = scenario()
+    c.go(asked())
+    assert audits.touches(WithdrawAudit(1), c.state) == {"audits": (1,)}
+    (withdrawn,) = c.decided(WithdrawAudit(1))
+    assert audits.touches(withdrawn, c.state) == {"audits": (1,)}
+    assert audits.touches(asked(), c.state) == {}
+
+
 def test_each_task_has_its_day_and_its_clause():
     first, last = date(2027, 1, 25), date(2027, 1, 26)
     c = scenario()

@@ -10,12 +10,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from dpa_core.locale import day
 from dpa_core.subjects import dates, objections
-from dpa_core.subjects.common import MESSAGE_STEPS, FileRef
+from dpa_core.subjects.common import MESSAGE_STEPS, FileRef, Refusal
 from dpa_core.subjects.objections import (
     AcceptChange,
     AnswerCure,
     CannotHoldBack,
     CarryOutCure,
+    Dispute,
     EndAgreement,
     EndFeatures,
     ObjectToChange,
@@ -27,7 +28,7 @@ from dpa_core.subjects.objections import (
 )
 from dpa_core.subjects.own_list import OwnList
 from dpa_core.subjects.sub_processors import DraftChange, PublishChange, WithdrawChange
-from tests.conftest import NOW
+from tests.conftest import NOW, recorded
 from tests.subjects.scenario import AGREEMENT, TICK, Scenario
 from tests.subjects.test_sub_processors import MOVE, REMOVAL, TALVOX, provider, published
 
@@ -115,12 +116,11 @@ def test_silence_for_thirty_days_is_acceptance(at):
 def test_an_objection_needs_grounds_that_relate_to_data_protection():
     p, _ = published()
     c = customer(p)
-    for command, field in (
-        (ObjectToChange(1, "  ", True), "grounds"),
-        (ObjectToChange(1, "Too dear", False), "relates_to_data_protection"),
+    for command, code, field in (
+        (ObjectToChange(1, "  ", True), "grounds_missing", "grounds"),
+        (ObjectToChange(1, "Too dear", False), "grounds_not_confirmed", "relates_to_data_protection"),
     ):
-        refusal = c.refused(command)
-        assert (refusal.field, refusal.clause) == (field, "Sch. 2 1.2")
+        assert told(c.refused(command)) == (code, "Sch. 2 1.2", field)
     c.go(OBJECT)
     assert "objected already" in c.refused(ObjectToChange(1, "Again", True)).message
 
@@ -328,6 +328,264 @@ def test_a_coming_change_is_dated_by_the_day_it_counts_from():
     *_, coming = objections.notices(c.state, c.context())
     assert (coming.due, coming.opened_at, coming.waits_for) == (change.counts_at(AGREEMENT), NOW, None)
     assert coming.clause == "Sch. 2 1.1"
+
+
+CORE = DraftChange("replacement", "aws", "Nordcloud", "Cloud", places=("eu_eea",), reason="Closer")
+
+
+def objection(c, id=1):
+    return c.state.objections[id]
+
+
+def told(refusal):
+    """What a refusal says beside its words: its code, the clause it rests on and the field it is about."""
+    return refusal.code.removeprefix("objections."), refusal.clause, refusal.field
+
+
+def test_a_cure_carried_out_settles_the_objection_without_the_customer():
+    p, _ = published()
+    c = customer(p)
+    c.go(replace(OBJECT, files=(NOTE,)))
+    c.go(ProposeCure(1, "An assessment"))
+    c.until(NOW + timedelta(days=3))
+    c.go(CarryOutCure(1, " Assessed ", (NOTE,)))
+    found = objection(c)
+    assert (found.cure_waits, found.cured_at, found.resolved_at) == (False, c.now, None)
+    assert (found.said[-1].step, found.said[-1].text) == ("cure_carried_out", "Assessed")
+    assert found.said[-1].files == (NOTE,)
+    assert "cure_carried_out" in MESSAGE_STEPS
+    assert list(objections.files(c.state)) == [NOTE, NOTE]
+    c.until(NOW + timedelta(days=100))
+    assert stands(c) == "cured"
+    assert c.state.disputes == ()
+    assert c.open_tasks() == []
+    assert told(c.refused(CarryOutCure(1, "Again"))) == ("no_objection_open", "Sch. 2 1.2", "change")
+
+
+@pytest.mark.parametrize("settle", [CarryOutCure(1, "Assessed"), AnswerCure(1, True)])
+def test_a_reopened_objection_has_its_sixty_days_anew(settle):
+    p, _ = published()
+    c = customer(p)
+    c.go(OBJECT)
+    assert told(c.refused(ReopenObjection(1, "Why"))) == ("nothing_to_reopen", "3.1(vi)", "change")
+    c.go(ProposeCure(1, "An assessment"))
+    c.go(settle)
+    c.until(NOW + timedelta(days=20))
+    refusal = c.refused(ReopenObjection(1, " "))
+    assert (refusal.clause, refusal.field) == ("3.1(vi)", "reason")
+    c.go(ReopenObjection(1, "It does not hold"))
+    found = objection(c)
+    assert (found.at, found.reopened_at, found.resolved_at, found.cured_at) == (NOW, c.now, None, None)
+    assert (found.said[-1].step, found.said[-1].text) == ("objection_reopened", "It does not hold")
+    assert "objection_reopened" in MESSAGE_STEPS
+    began = dates.local_day(c.now)
+    assert c.state.disputes == (Dispute(1, began),)
+    end = dates.end_of(began + timedelta(days=60))
+    assert resolution_ends(found, AGREEMENT) == end
+    c.until(end - TICK)
+    assert stands(c) == "objected"
+    c.until(end)
+    assert stands(c) == "unresolved"
+
+
+def test_what_the_provider_cannot_hold_back_is_on_the_objection_with_its_reason():
+    p, _ = published()
+    c = customer(p)
+    c.go(OBJECT)
+    assert c.state.disputes == (Dispute(1, dates.local_day(NOW), held_back=True),)
+    refusal = c.refused(CannotHoldBack(1, ""))
+    assert (refusal.clause, refusal.field) == ("Sch. 2 1.2", "reason")
+    c.go(CannotHoldBack(1, "One list for all"))
+    assert objection(c).not_held_back == "One list for all"
+    message = objection(c).said[-1]
+    assert (message.step, message.text) == ("not_held_back", "One list for all")
+    assert "not_held_back" in MESSAGE_STEPS
+    assert c.state.disputes == (Dispute(1, dates.local_day(NOW), held_back=False),)
+    assert stands(c) == "objected"
+    again = c.refused(CannotHoldBack(1, "Again"))
+    assert told(again) == ("not_held_back_already", "Sch. 2 1.2", "change")
+
+
+def test_what_is_asked_of_the_wrong_change_is_refused_on_its_own_clause():
+    p, _ = published()
+    c = customer(p)
+    assert told(c.refused(AcceptChange(1))) == ("nothing_to_accept", "Sch. 2 1.2", "change")
+    assert told(c.refused(AnswerCure(1, True))) == ("no_cure_waits", "3.1(vi)", "change")
+    assert told(c.refused(EndFeatures(1))) == ("no_objection_open", "Sch. 2 1.2", "change")
+    assert told(c.refused(replace(OBJECT, change=7))) == ("unknown", "Sch. 2 1.1", "change")
+    c.go(OBJECT)
+    assert told(c.refused(OBJECT)) == ("objected_already", "Sch. 2 1.1", "change")
+    for step in (ProposeCure(1, " "), CarryOutCure(1, " ")):
+        refusal = c.refused(step)
+        assert (refusal.clause, refusal.field) == ("3.1(vi)", "text")
+    for step in (EndFeatures(1), EndAgreement(1, "Why")):
+        assert told(c.refused(step)) == ("too_early_to_end", "Sch. 2 1.2", "change")
+    c.go(ProposeCure(1, "An assessment"))
+    assert told(c.refused(EndFeatures(1))) == ("too_early_to_end", "Sch. 2 1.2", "change")
+    refusal = c.refused(AnswerCure(1, False, " "))
+    assert (refusal.clause, refusal.field) == ("Sch. 2 1.2", "reason")
+    c.until(resolution_ends(objection(c), AGREEMENT))
+    assert told(c.refused(EndAgreement(1, "Why"))) == ("features_not_agreement", "Sch. 2 1.2", "change")
+    off = customer(p, c.now, on=frozenset({"voice"}))
+    off.state = c.state
+    assert told(off.refused(EndFeatures(1))) == ("no_objection_open", "Sch. 2 1.2", "change")
+
+
+def test_over_a_core_sub_processor_it_is_the_agreement_that_ends():
+    p, change = published(draft=CORE)
+    for side in ("customer", "provider"):
+        c = customer(p)
+        c.go(OBJECT)
+        assert told(c.refused(CannotHoldBack(1, "One"))) == (
+            "core_cannot_be_suspended",
+            "Sch. 2 1.2",
+            "change",
+        )
+        c.until(resolution_ends(objection(c), AGREEMENT))
+        assert requests(c) == [("both", "Decide whether to end the agreement")]
+        assert told(c.refused(EndFeatures(1), side)) == ("core_not_features", "Sch. 2 1.2", "change")
+        refusal = c.refused(EndAgreement(1, ""), side)
+        assert (refusal.clause, refusal.field) == ("Sch. 2 1.2", "reason")
+        c.go(EndAgreement(1, "Too far"), side)
+        found = objection(c)
+        assert (found.agreement_ended_at, found.ended_by, found.cure_waits) == (c.now, side, False)
+        assert (found.said[-1].step, found.said[-1].text) == ("agreement_ended", "Too far")
+        assert (stands(c), c.state.unaccepted, requests(c)) == ("agreement_ended", (1,), [])
+        assert standing(change, c.state.but(objections={}), c.context()) == "agreement_ended"
+
+
+def test_a_change_accepted_after_its_features_were_ended_is_no_longer_missing():
+    p, _ = published()
+    c = customer(p)
+    c.go(OBJECT)
+    c.go(ProposeCure(1, "An assessment"))
+    c.until(resolution_ends(objection(c), AGREEMENT))
+    c.go(EndFeatures(1, "Enough"))
+    ended = objection(c)
+    assert (ended.ended_at, ended.cure_waits, c.state.unaccepted) == (c.now, False, (1,))
+    c.go(AcceptChange(1, "Needed after all"))
+    found = objection(c)
+    assert (found.said[-1].step, found.said[-1].text) == ("change_accepted", "Needed after all")
+    assert (found.withdrawn_at, c.state.unaccepted, stands(c)) == (None, (), "features_ended")
+    assert told(c.refused(AcceptChange(1))) == ("accepted_already", "Sch. 2 1.2", "change")
+
+
+def test_a_withdrawn_objection_is_dated_and_waits_for_no_cure():
+    p, _ = published()
+    c = customer(p)
+    c.go(OBJECT)
+    c.go(ProposeCure(1, "An assessment"))
+    c.go(WithdrawObjection(1))
+    assert (objection(c).withdrawn_at, objection(c).cure_waits) == (NOW, False)
+    assert (stands(c), c.state.disputes, requests(c)) == ("objection_withdrawn", (), [])
+
+
+def test_a_change_taken_back_is_neither_accepted_nor_reopened():
+    p, _ = published(ahead=90)
+    c = customer(p)
+    c.go(OBJECT)
+    c.go(CarryOutCure(1, "Assessed"))
+    p.go(WithdrawChange(1, "Sold"))
+    assert told(c.refused(ReopenObjection(1, "Why"))) == ("taken_back", "Sch. 2 1.1", "change")
+    assert told(customer(p).refused(OBJECT)) == ("taken_back", "Sch. 2 1.1", "change")
+
+
+def test_once_all_data_is_deleted_nothing_is_announced_or_objected_to():
+    p, _ = published()
+    c = customer(p)
+    context = replace(c.context(), all_deleted=True, ends_on=dates.local_day(NOW) - timedelta(days=1))
+    assert not list(objections.notices(c.state, context))
+    with pytest.raises(Refusal) as caught:
+        objections.decide(OBJECT, c.state, context)
+    assert told(caught.value) == ("all_deleted", "5.1", "change")
+
+
+@pytest.mark.parametrize("late", [0, 10])
+def test_a_notice_runs_from_where_it_reached_the_customer(late):
+    p, change = published()
+    opened = NOW + timedelta(days=late)
+    c = customer(p, opened, opened_at=opened)
+    notice, coming = objections.notices(c.state, c.context())
+    end = dates.end_of(dates.local_day(opened) + timedelta(days=30))
+    assert (notice.begins, notice.ends, notice.due, notice.opened_at) == (opened, end, end, opened)
+    assert (notice.key, notice.subject, notice.waits_for) == ("notices/1", "objections", "customer")
+    assert (notice.step, notice.clause) == ("object_or_accept", "Sch. 2 1.1")
+    counts = change.counts_at(AGREEMENT, dates.local_day(opened))
+    assert counts == end
+    assert (coming.key, coming.due, coming.ends) == ("notices/1/coming", counts, counts)
+    assert (coming.opened_at, coming.waits_for) == (opened, None)
+
+
+def test_a_customer_opened_when_the_change_counts_is_told_nothing_and_the_day_before_it_is():
+    p, change = published()
+    counts = change.counts_at(AGREEMENT)
+    before = customer(p, counts - TICK, opened_at=counts - TICK)
+    assert stands(before) == "may_object"
+    assert len(list(objections.notices(before.state, before.context()))) == 2
+    after = customer(p, counts, opened_at=counts)
+    assert stands(after) == "on_the_list_before"
+    assert not list(objections.notices(after.state, after.context()))
+    assert told(after.refused(OBJECT)) == ("counted_before", "Sch. 2 1.1", "change")
+
+
+@pytest.mark.parametrize(
+    ("draft", "end"), [(TALVOX, "end_features"), (CORE, "end_agreement"), (ADDITION, "end_features")]
+)
+def test_an_objection_waits_for_one_side_until_its_time_is_over_and_then_for_both(draft, end):
+    p, _ = published(draft=draft)
+    at = NOW + timedelta(days=2)
+    c = customer(p, at)
+    c.go(OBJECT)
+    until = dates.end_of(dates.local_day(at) + timedelta(days=60))
+    for step, side in (("propose_cure", "provider"), ("answer_cure", "customer")):
+        way_out, ending = objections.tasks(c.state, c.context())
+        for task in (way_out, ending):
+            assert (task.key, task.clause, task.due) == ("notices/1", "Sch. 2 1.2", until)
+            assert (task.opened_at, task.by) == (at, "anna")
+        assert (way_out.step, way_out.waits_for, way_out.begins, way_out.ends) == (step, side, None, until)
+        assert (ending.step, ending.waits_for, ending.begins, ending.ends) == (end, "both", until, None)
+        if side == "provider":
+            c.go(ProposeCure(1, "An assessment"))
+
+
+def test_a_step_names_its_objection_and_a_new_one_asks_for_those_in_its_way():
+    p, change = published()
+    c = customer(p)
+    assert objections.touches(ProposeCure(1, "So"), c.state) == {"objections": (1,)}
+    (objected,) = c.decided(OBJECT)
+    assert objections.touches(objected, c.state) == {}
+    c.go(OBJECT)
+    (proposed,) = c.decided(ProposeCure(1, "So"))
+    assert objections.touches(proposed, c.state) == {"objections": (1,)}
+    end = change.objection_ends(AGREEMENT)
+    assert objections.asks(c.state, replace(c.context(), now=end - TICK)) == {"objections": (1,)}
+    assert objections.asks(c.state, replace(c.context(), now=end)) == {"objections": ()}
+    late = replace(c.context(), now=end, opened_at=end)
+    assert objections.asks(c.state, late) == {"objections": (1,)}
+
+
+def test_nothing_is_left_to_end_only_once_the_time_is_over_and_what_is_touched_is_off():
+    dispute = Dispute(1, dates.local_day(NOW))
+    over = dates.end_of(dispute.began_on + timedelta(days=60))
+    for draft, on, at, closed in (
+        (TALVOX, frozenset(), over - TICK, False),
+        (TALVOX, frozenset(), over, True),
+        (TALVOX, frozenset({"voice"}), over, True),
+        (TALVOX, ON, over, False),
+        (CORE, frozenset(), over, False),
+    ):
+        _, change = published(draft=draft)
+        assert objections.nothing_to_end(dispute, change, on, AGREEMENT, at) is closed
+
+
+@pytest.mark.parametrize(("accept", "words"), [(True, "Accepted"), (False, "Did not accept")])
+def test_the_ledger_says_whether_a_cure_was_taken(accept, words):
+    p, _ = published()
+    c = customer(p)
+    c.go(OBJECT)
+    c.go(ProposeCure(1, "An assessment"))
+    (event,) = recorded(c.decided(AnswerCure(1, accept, "Why")))
+    assert c.subject.describe(event, AGREEMENT) == f"{words} the cure for change 1"
 
 
 STEPS = {

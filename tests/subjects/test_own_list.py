@@ -1,7 +1,7 @@
 """The list that counts for one customer. Clause: Sch. 2 1.1, Sch. 2 1.2, 3.1(v)"""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import settings
@@ -17,6 +17,7 @@ from dpa_core.subjects.objections import (
     AnswerCure,
     CannotHoldBack,
     CarryOutCure,
+    Dispute,
     EndAgreement,
     EndFeatures,
     ObjectToChange,
@@ -25,6 +26,7 @@ from dpa_core.subjects.objections import (
     WithdrawObjection,
     standing,
 )
+from dpa_core.subjects.own_list import OwnList
 from dpa_core.subjects.registry import CustomerState, ProviderState
 from dpa_core.subjects.sub_processors import (
     CorrectNotice,
@@ -46,6 +48,17 @@ ADDITION = replace(
     mechanisms=(),
 )
 CORE = DraftChange("replacement", "aws", "Nordcloud", "Cloud", places=("eu_eea",), reason="Closer")
+NEW_FEATURE = DraftChange(
+    "new_feature",
+    None,
+    "Talvox",
+    "Speech",
+    places=("eu_eea",),
+    reason="Asked for",
+    feature_name="Live coaching",
+    feature_purpose="Hints to agents",
+    data_categories=("contact",),
+)
 OBJECT = ObjectToChange(1, "No assessment", True)
 
 
@@ -118,12 +131,12 @@ class World:
         return standing(self.p.state.published[id], self.customer.objections, self.context())
 
 
-def world(*on, draft=TALVOX, **at):
+def world(*on, draft=TALVOX, ahead=31, **at):
     w = World(**at)
     if on:
         transfers = frozenset(s.id for s in AGREEMENT.sub_processors)
         w.go(SetFeatures(dict.fromkeys(on, True), acknowledged=transfers))
-    w.publish(draft)
+    w.publish(draft, ahead)
     return w
 
 
@@ -282,6 +295,109 @@ def test_what_counted_when_the_customer_came_is_no_notice_to_it():
     assert not [t for t in registry.tasks(w.customer, w.context()) if t.stands(w.now)]
     assert w.refused(OBJECT).code == "objections.counted_before"
     assert "Talvox" in w.names()
+
+
+def test_a_change_is_marked_as_disputed_from_its_day_and_only_while_it_is_held_back():
+    change = world("speech_analytics").p.state.published[1]
+    day, began = change.counts_at(AGREEMENT), dates.local_day(NOW)
+    for held_back, now, found in (
+        (True, day - TICK, ()),
+        (True, day, (change,)),
+        (False, day, ()),
+        (False, day - TICK, ()),
+    ):
+        disputes = (Dispute(1, began, held_back),)
+        assert OwnList(AGREEMENT, {1: change}, now, disputes=disputes).disputed == found
+
+
+def test_features_ended_over_a_change_leave_the_list_as_everybody_else_has_it():
+    w = world("speech_analytics")
+    w.go(OBJECT)
+    w.after(61)
+    w.go(EndFeatures(1))
+    listed = {s.name for s in w.context().agreement.sub_processors}
+    assert {"Talvox", "DeepGram"} & listed == {"Talvox"}
+
+
+def test_a_change_that_is_no_longer_published_holds_nothing_back():
+    w = world("speech_analytics")
+    own = OwnList(AGREEMENT, w.p.state.published, w.now, disputes=(Dispute(99, date(2026, 1, 1)),))
+    for unaccepted in ((99,), (99, 1)):
+        found = replace(own, unaccepted=unaccepted)
+        assert (found.agreement, found.disputed, found.suspended) == (AGREEMENT, (), {})
+        assert {id for ids in found.to_accept.values() for id in ids} == set(unaccepted) - {99}
+
+
+def test_while_an_objection_is_held_back_the_former_list_is_switched_on_without_accepting_anything():
+    w = world("speech_analytics")
+    w.go(OBJECT)
+    for days in (31, 29):
+        w.after(days)
+        assert w.stands() == "objected"
+        assert w.context().to_accept == {}
+    w.go(SetFeatures({"speech_analytics": False}))
+    assert w.context().to_accept == {}
+
+
+def test_what_was_ended_is_accepted_to_come_back_before_the_change_counts_and_after():
+    w = world("speech_analytics", draft=replace(ADDITION, features=("speech_analytics",)), ahead=90)
+    w.go(OBJECT)
+    w.after(61)
+    w.go(EndFeatures(1))
+    change = w.p.state.published[1]
+    counts = dates.start_of(change.effective_on)
+    for at in (w.now, counts - TICK, counts):
+        w.until(at)
+        assert w.context().to_accept == {"speech_analytics": (1,)}
+
+
+def test_what_was_ended_over_a_change_that_is_taken_back_comes_back_without_it():
+    w = world("speech_analytics", ahead=90)
+    w.go(OBJECT)
+    w.after(61)
+    w.go(EndFeatures(1))
+    assert w.context().to_accept == {"speech_analytics": (1,)}
+    w.p.go(WithdrawChange(1, "Sold"))
+    assert w.context().to_accept == {}
+
+
+def test_what_was_ended_over_an_entry_that_has_left_the_list_comes_back_without_it():
+    w = world("speech_analytics", draft=replace(ADDITION, features=("speech_analytics",)))
+    w.go(OBJECT)
+    w.after(61)
+    w.go(EndFeatures(1))
+    assert w.context().to_accept == {"speech_analytics": (1,)}
+    w.publish(replace(REMOVAL, replaces="s_talvox"), ahead=5)
+    w.after(4)
+    assert w.context().to_accept == {"speech_analytics": (1,)}
+    w.after(1)
+    assert w.context().to_accept == {}
+
+
+def test_a_new_feature_that_was_objected_to_is_switched_on_with_its_change_only():
+    w = world(draft=NEW_FEATURE)
+    (id,) = w.p.state.published[1].change.serves
+    w.go(OBJECT)
+    assert w.context().to_accept == {}
+    w.after(60)
+    assert w.context().to_accept == {}
+    w.after(1)
+    assert w.stands() == "nothing_to_end"
+    assert w.context().to_accept == {id: (1,)}
+
+
+def test_what_cannot_be_held_back_is_suspended_from_the_day_the_change_counts_for_this_customer():
+    late = NOW + timedelta(days=10)
+    w = world("speech_analytics", opened_at=late)
+    w.until(late)
+    w.go(OBJECT)
+    w.go(CannotHoldBack(1, "One list for all"))
+    own_day = dates.start_of(dates.local_day(late) + timedelta(days=31))
+    for at in (w.p.state.published[1].counts_at(AGREEMENT), own_day - TICK):
+        w.until(at)
+        assert w.context().suspended == {}
+    w.until(own_day)
+    assert w.context().suspended == {"speech_analytics": 1}
 
 
 def _where(s):

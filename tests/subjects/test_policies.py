@@ -1,7 +1,7 @@
 """What a command in one subject brings about in others, decided and shown beforehand by the same code."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -19,7 +19,14 @@ from dpa_core.subjects.assistance import AnswerFlag, Flagged, FlagInstruction
 from dpa_core.subjects.common import PROCESSOR, Refusal
 from dpa_core.subjects.data_return import OrderData, RecordDeletion, Terminate
 from dpa_core.subjects.features import SetFeatures
-from dpa_core.subjects.objections import ObjectToChange
+from dpa_core.subjects.objections import (
+    AcceptChange,
+    CannotHoldBack,
+    EndAgreement,
+    EndFeatures,
+    ObjectToChange,
+    WithdrawObjection,
+)
 from dpa_core.subjects.registry import CustomerState, ProviderState
 from dpa_core.subjects.retention import CancelShortening, PlaceHold, ReleaseHold, SetPeriod
 from dpa_core.subjects.reviews import AcceptProposal, ProposeChanges
@@ -292,3 +299,95 @@ def test_a_confirmed_instruction_takes_nothing_along():
     customer.go(SetFeatures({"voice": True}))
     customer.go(FlagInstruction(1, "Against the law", "Art. 9 GDPR"), "provider")
     assert customer.effects(AnswerFlag(2, True, "It is lawful")) == policies.Effects()
+
+
+# --- over a change of sub-processors -------------------------------------------------------------
+
+
+def _over(*on):
+    """A customer that objected to change 7, with these features on, when the 60 days are over."""
+    customer = Customer()
+    if on:
+        customer.go(SetFeatures(dict.fromkeys(on, True)))
+    customer.go(ObjectToChange(7, "No report was shown", True))
+    customer.later(61)
+    return customer
+
+
+def test_features_ended_over_a_change_go_off_and_come_back_with_accepting_it():
+    customer = _over("voice", "text_messages")
+    end = EndFeatures(7, "No way out")
+    assert customer.effects(end) == policies.Effects(after=(SetFeatures({"voice": False}, "No way out"),))
+    assert kinds(customer.go(end)) == ["sub_processors.features_ended", "features.instructed"]
+    assert customer.state.features.on == {"text_messages"}
+    on = SetFeatures({"voice": True}, "Needed", accepted=frozenset({7}))
+    assert customer.effects(on) == policies.Effects(before=(AcceptChange(7, "Needed"),))
+    assert customer.effects(replace(on, accepted=frozenset())) == policies.Effects()
+    assert customer.effects(replace(on, changes={"voice": False})) == policies.Effects()
+    assert kinds(customer.go(on)) == ["sub_processors.change_accepted", "features.instructed"]
+
+
+def test_a_proposal_of_what_was_ended_is_accepted_together_with_the_change():
+    customer = _over("voice")
+    customer.go(EndFeatures(7))
+    first, second = (
+        customer.go(ProposeChanges({id: True}), "provider")[0].sequence for id in ("text_messages", "voice")
+    )
+    accept = AcceptProposal(second, reason="Needed", accepted=frozenset({7}))
+    switched = SetFeatures({"voice": True}, "Needed", accepted=frozenset({7}))
+    assert customer.effects(accept).before == (AcceptChange(7, "Needed"), switched)
+    assert customer.effects(AcceptProposal(first)).before == (SetFeatures({"text_messages": True}),)
+
+
+def test_nothing_goes_off_over_a_change_that_touches_nothing_or_is_none():
+    assert _over("text_messages").effects(EndFeatures(7)) == policies.Effects()
+    assert _over("voice").effects(EndFeatures(8)) == policies.Effects()
+
+
+def test_switching_on_over_an_objection_that_is_open_withdraws_it():
+    customer = Customer()
+    customer.go(ObjectToChange(7, "No report was shown", True))
+    customer.go(CannotHoldBack(7, "One list for all"), "provider")
+    on = SetFeatures({"voice": True}, "Needed", accepted=frozenset({7}))
+    assert customer.effects(on) == policies.Effects(before=(WithdrawObjection(7, "Needed"),))
+    assert kinds(customer.go(on)) == ["sub_processors.objection_withdrawn", "features.instructed"]
+
+
+def test_an_agreement_ended_over_a_change_ends_today_in_stockholm():
+    customer = Customer()
+    customer.now = datetime(2027, 2, 1, 23, 30, tzinfo=UTC)
+    effects = customer.effects(EndAgreement(7, "Too far"))
+    assert effects == policies.Effects(after=(Terminate(date(2027, 2, 2), "Too far"),))
+
+
+# --- a period goes back as far as the agreement lets it ------------------------------------------
+
+
+def _taken_back(customer):
+    """What withdrawing the last instruction brings about."""
+    instruction = len(customer.events)
+    customer.go(FlagInstruction(instruction, "Against the law", "Art. 5 GDPR"), "provider")
+    return customer.effects(AnswerFlag(len(customer.events), False, "So")).after
+
+
+def test_a_period_goes_back_to_the_longest_and_to_the_shortest_allowed():
+    chats = Customer().period("chats").data_type
+    grace = AGREEMENT.retention.grace_days
+    shortened = Customer()
+    shortened.go(SetPeriod("chats", chats.maximum_days, "Audit"))
+    shortened.go(SetPeriod("chats", chats.maximum_days - 1))
+    shortened.later(grace)
+    assert _taken_back(shortened) == (SetPeriod("chats", chats.maximum_days, "So"),)
+    lengthened = Customer()
+    lengthened.go(SetPeriod("chats", chats.minimum_days))
+    lengthened.later(grace)
+    lengthened.go(SetPeriod("chats", chats.minimum_days + 1, "Audit"))
+    assert _taken_back(lengthened) == (SetPeriod("chats", chats.minimum_days, "So"),)
+
+
+def test_a_cancelled_shortening_to_the_shortest_allowed_is_given_again():
+    shortest = Customer().period("chats").data_type.minimum_days
+    customer = Customer()
+    customer.go(SetPeriod("chats", shortest))
+    customer.go(CancelShortening("chats"))
+    assert _taken_back(customer) == (SetPeriod("chats", shortest, "So"),)

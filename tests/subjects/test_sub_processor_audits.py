@@ -1,5 +1,6 @@
 """Audits of a sub-processor, which the provider conducts or confirms. Clause: Sch. 2 1.4"""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from dpa_core.subjects.sub_processor_audits import (
     WithdrawRequest,
     status,
 )
+from dpa_core.subjects.subject import Task
 from tests.conftest import NOW
 from tests.subjects.scenario import TICK, Scenario
 
@@ -89,7 +91,8 @@ def test_the_provider_says_which_and_files_the_result(how):
     c = scenario(ASKED, UndertakeAudit(1, how, date(2026, 11, 24), "By our auditor"))
     assert (the(c).how, status(the(c))) == (how, "under_way")
     assert waiting(c) == [("provider", "file_result", dates.end_of(date(2026, 11, 24)), CLAUSE)]
-    assert c.refused(FileResult(1, ())).field == "files"
+    refusal = c.refused(FileResult(1, ()))
+    assert (refusal.field, refusal.clause) == ("files", CLAUSE)
     c.go(FileResult(1, (REPORT,), "No findings"))
     audit = the(c)
     assert (status(audit), waiting(c)) == ("result_filed", [])
@@ -133,8 +136,49 @@ def test_a_decline_is_on_the_record_and_the_customers_answer_has_it_looked_at_ag
 )
 def test_the_customer_does_without_it_until_the_result_is_filed(before):
     c = scenario(ASKED, *before, WithdrawRequest(1, "We changed our mind"))
-    assert (status(the(c)), waiting(c), the(c).said[-1].text) == ("withdrawn", [], "We changed our mind")
+    assert (status(the(c)), waiting(c)) == ("withdrawn", [])
+    said = the(c).said[-1]
+    assert (said.step, said.text) == ("request_withdrawn", "We changed our mind")
     assert "withdrawn" in c.refused(UndertakeAudit(1, "conduct")).message
+
+
+def test_what_is_open_names_the_request_who_made_it_and_when():
+    asked = Task(
+        "audits/1",
+        "sub_processor_audits",
+        "audit",
+        "conduct_or_confirm",
+        {"id": "1", "name": "OpenAI"},
+        waits_for="provider",
+        clause=CLAUSE,
+        opened_at=NOW,
+        by="anna",
+        entry=1,
+    )
+    c = scenario(ASKED)
+    c.until(NOW + timedelta(days=2))
+    assert list(audits.tasks(c.state, c.context())) == [asked]
+    day = dates.local_day(c.now)
+    c.go(UndertakeAudit(1, "conduct", day))
+    under_way = replace(asked, step="file_result", due=dates.end_of(day))
+    assert list(audits.tasks(c.state, c.context())) == [under_way]
+
+
+def test_a_decline_forgets_no_day_and_an_answer_no_way():
+    c = scenario(ASKED, DeclineAudit(1, "Of this year", True))
+    assert (the(c).declined, the(c).how, the(c).requested_at) == (True, None, NOW)
+    c.go(AnswerDecline(1, "It does not cover deletion"))
+    assert (the(c).declined, status(the(c))) == (False, "requested")
+    c.go(UndertakeAudit(1, "confirm", date(2026, 12, 1)))
+    assert (the(c).declined, the(c).expected) == (False, date(2026, 12, 1))
+
+
+def test_a_step_names_the_request_that_it_is_about():
+    c = scenario(ASKED)
+    assert audits.touches(WithdrawRequest(1), c.state) == {"audits": (1,)}
+    (withdrawn,) = c.decided(WithdrawRequest(1))
+    assert audits.touches(withdrawn, c.state) == {"audits": (1,)}
+    assert audits.touches(ASKED, c.state) == {}
 
 
 class SubProcessorAudits(RuleBasedStateMachine):

@@ -21,6 +21,7 @@ from dpa_core.subjects.sub_processors import (
     in_effect,
     status,
 )
+from dpa_core.subjects.texts import MAX_TITLE
 from tests.conftest import NOW
 from tests.subjects.scenario import AGREEMENT, TICK, Scenario
 
@@ -372,6 +373,14 @@ def test_a_further_purpose_touches_all_who_use_it():
     assert change.change.features_of(AGREEMENT) == ("speech_analytics", "voicebot")
 
 
+def test_the_agreements_own_words_for_the_features_stay_while_the_features_do():
+    worded = next(s for s in AGREEMENT.sub_processors if s.features_wording)
+    further = replace(FURTHER, replaces=worded.id, features=(), purpose="More")
+    assert provider().decided(further)[0].change.entry.features_wording == worded.features_wording
+    further = replace(further, features=("text_messages",))
+    assert provider().decided(further)[0].change.entry.features_wording is None
+
+
 def test_the_purpose_of_a_core_one_can_grow():
     p, change = published(draft=replace(FURTHER, replaces="aws", features=(), purpose="Archive"))
     entry = in_effect(AGREEMENT, p.state.published, change.counts_at(AGREEMENT)).sub_processor("aws")
@@ -401,6 +410,39 @@ def test_the_purpose_of_a_core_one_can_grow():
 def test_what_a_draft_of_a_further_kind_must_say(draft, field):
     refusal = provider().refused(draft)
     assert (refusal.field, refusal.clause) == (field, "Sch. 2 1.1")
+
+
+@pytest.mark.parametrize(
+    ("draft", "field"),
+    [
+        (TALVOX, "name"),
+        (TALVOX, "purpose"),
+        (TRANSLATION, "feature_name"),
+        (TRANSLATION, "feature_purpose"),
+        (replace(TALVOX, mechanisms=("derogation",)), "derogation"),
+    ],
+)
+def test_what_is_typed_is_no_longer_than_a_title(draft, field):
+    longest = "x" * MAX_TITLE
+    assert provider().decided(replace(draft, **{field: longest}))
+    refusal = provider().refused(replace(draft, **{field: longest + "x"}))
+    assert refusal.field == field
+    place = replace(TALVOX, new_place=(longest + "x", True))
+    assert provider().refused(place).field == "new_place"
+
+
+def test_an_entry_names_the_places_of_its_own_and_the_list_it_is_on():
+    assert (drafted().places, drafted().entry.clause) == ((), AGREEMENT.sub_processor("deepgram").clause)
+    addition = drafted(kind="addition", replaces=None, features=("voice",), places=("country_ch",))
+    assert addition.entry.clause == "Sch. 2 2.2"
+    mixed = drafted(places=("eu_eea",), new_place=("South America", True))
+    assert [p.name for p in mixed.places] == ["South America"]
+
+
+def test_a_change_of_place_keeps_the_agreements_own_words_for_the_features():
+    worded = next(s for s in AGREEMENT.sub_processors if s.features_wording)
+    entry = provider().decided(replace(MOVE, replaces=worded.id))[0].change.entry
+    assert (entry.features, entry.features_wording) == (worded.features, worded.features_wording)
 
 
 def test_a_new_feature_comes_with_whom_it_engages():
@@ -439,6 +481,114 @@ def test_what_an_entry_serves_by_then_goes_on_though_the_change_was_drafted_befo
     p.go(PublishChange(3, first.effective_on + timedelta(days=1)))
     after = in_effect(AGREEMENT, p.state.published, p.state.published[3].counts_at(AGREEMENT))
     assert after.sub_processor("s_talvox").features == ("speech_analytics", "voicebot")
+
+
+@pytest.mark.parametrize(
+    ("draft", "serves", "core", "named"),
+    [
+        (TALVOX, {"speech_analytics"}, False, ("DeepGram", "Talvox")),
+        (CORE, set(), True, ("", "Talvox")),
+        (AWS_MOVES, set(), True, (AWS.name, AWS.name)),
+        (REMOVAL, set(), False, ("DeepGram", "")),
+        (FURTHER, {"voicebot"}, False, ("DeepGram", "DeepGram")),
+        (replace(FURTHER, purpose="More"), {"speech_analytics", "voicebot"}, False, ("DeepGram", "DeepGram")),
+        (
+            replace(FURTHER, features=(), purpose="More"),
+            {"speech_analytics"},
+            False,
+            ("DeepGram", "DeepGram"),
+        ),
+        (TRANSLATION, {"f_translation"}, False, ("", "Translation")),
+    ],
+)
+def test_a_change_says_which_features_it_serves_and_whether_it_is_of_the_core(draft, serves, core, named):
+    _, published_change = published(draft=draft)
+    change = published_change.change
+    assert (change.serves, change.core) == (serves, core)
+    assert (change.names["old"], change.names["new"]) == named
+    touched = {"speech_analytics"} if draft is REMOVAL else serves
+    assert set(change.features_of(AGREEMENT)) == touched
+
+
+def test_a_new_feature_that_engages_nobody_new_does_not_touch_the_core():
+    _, change = published(draft=TRANSLATION)
+    assert (change.change.entry, change.change.builds_on) == (None, frozenset({"openai"}))
+
+
+def test_a_version_published_on_the_day_of_the_notice_does_not_hold_the_change_yet():
+    _, change = published()
+    day = dates.local_day(NOW)
+    for since, changes in ((day, True), (day + timedelta(days=1), False)):
+        newer = AGREEMENT.model_copy(update={"published": since})
+        assert change.changes_list_of(newer) is changes
+
+
+def test_a_change_of_another_entry_does_not_wait_for_one_that_is_coming():
+    p, first = published(ahead=60)
+    p.go(replace(FURTHER, replaces="openai", features=("text_messages",)))
+    soon = dates.local_day(p.now) + timedelta(days=31)
+    assert soon < first.effective_on
+    p.go(PublishChange(3, soon))
+    assert p.state.published[3].counts_at(AGREEMENT) == dates.start_of(soon)
+
+
+@pytest.mark.parametrize(("covered", "accepted"), [(True, True), (False, False)])
+def test_the_framework_carries_a_published_change_for_a_receiver_that_is_covered(covered, accepted):
+    p = provider()
+    p.go(replace(TALVOX, mechanisms=("dpf",), covered=True))
+    old = p.state.drafts[1]
+    recorded = old.change.entry.recorded.model_copy(update={"covered": covered})
+    entry = old.change.entry.model_copy(update={"recorded": recorded})
+    p.state = p.state.but(drafts={1: old.but(change=old.change.but(entry=entry))})
+    assert (PublishChange in steps(p, p.state.drafts[1])) is accepted
+    if not accepted:
+        refusal = p.refused(PublishChange(1, date(2027, 3, 1)))
+        assert (refusal.code, refusal.field, refusal.clause) == (
+            "sub_processors.unlawful_then",
+            "effective_on",
+            "3.1(vii)",
+        )
+
+
+def test_what_was_done_to_a_notice_is_kept_with_who_did_it_and_why():
+    p, _ = published()
+    p.until(NOW + timedelta(days=1))
+    again = dates.local_day(p.now) + timedelta(days=31)
+    p.go(CorrectNotice(1, TALVOX, again, " The day was wrong "))
+    new = p.state.published[1]
+    assert (new.by, new.correction, new.first_at, new.effective_on) == (
+        "eva",
+        "The day was wrong",
+        NOW,
+        again,
+    )
+    p.until(NOW + timedelta(days=2))
+    p.go(WithdrawChange(1, " Sold "))
+    taken = p.state.published[1]
+    assert (taken.withdrawn_at, taken.withdrawal) == (p.now, "Sold")
+    for command in (WithdrawChange(1, "Again"), WithdrawChange(9, "None")):
+        refusal = p.refused(command)
+        assert (refusal.code, refusal.field, refusal.clause) == (
+            "sub_processors.not_published",
+            "change",
+            "Sch. 2 1.1",
+        )
+    late, change = published()
+    late.until(change.counts_at(AGREEMENT))
+    refusal = late.refused(WithdrawChange(1, "Too late"))
+    assert (refusal.code, refusal.field, refusal.clause) == (
+        "sub_processors.counts_already",
+        "change",
+        "Sch. 2 1.1",
+    )
+
+
+def test_the_places_of_the_agreement_come_first_and_the_others_by_their_names():
+    offered = sub_processors.places_offered(AGREEMENT)
+    own = [p.id for p in AGREEMENT.places]
+    assert [p.id for p in offered][: len(own)] == own
+    others = [p.name.casefold() for p in offered[len(own) :]]
+    assert others == sorted(others)
 
 
 # --- the notice of 30 days -----------------------------------------------------------------------
@@ -774,6 +924,9 @@ TestChanges.settings = settings(max_examples=40, stateful_step_count=30)
         REMOVAL,
         replace(TALVOX, kind="addition", replaces=None, features=("voice",)),
         replace(TALVOX, places=(), new_place=("Oceania", True), uses={"new_place": ("access",)}),
+        replace(TALVOX, module=2),
+        replace(TALVOX, mechanisms=("dpf",), covered=True),
+        replace(TALVOX, mechanisms=("derogation",), derogation="Explicit consent"),
         DraftChange("extension", "deepgram", features=("voice",), purpose="Voices", reason="Asked for"),
         DraftChange("removal", "xenialab", reason="Done by us", taken_over=True),
         DraftChange(
@@ -792,6 +945,7 @@ def test_a_change_is_drafted_again_as_it_is(draft):
     p.go(draft)
     change = p.state.drafts[1].change
     again = sub_processors.redrafted(change, AGREEMENT, 1)
+    assert (again.draft, sub_processors.redrafted(change, AGREEMENT).draft) == (1, None)
     assert sub_processors.drafted_change(again, AGREEMENT, dates.local_day(NOW)) == change
     p.go(again)
-    assert p.state.drafts[1].change == change
+    assert p.state.drafts == {1: p.state.drafts[1].but(change=change)}
