@@ -708,7 +708,7 @@ def _check_removable(old: SubProcessor | None, command: DraftChange, agreement: 
     if orphans := [f for f in old.features if f not in served]:
         name = agreement.feature(orphans[0]).name
         raise refuse("feature_left_alone", CLAUSE, "replaces", feature=name)
-    if old.kind == "core":
+    if old.kind == "core" and all(s.kind != "core" for s in agreement.sub_processors if s != old):
         raise refuse("core_left_alone", CLAUSE, "replaces")
 
 

@@ -124,8 +124,10 @@ def test_an_end_in_the_past_is_recorded_and_a_wrong_one_corrected(application, p
     assert application.open(people.eva, "nordfrakt").context.ended == past
     at = press(visit("data_return", application, people.eva, "nordfrakt"), "Correct the end of the agreement")
     at = confirm(at, "Correct the end")
-    assert "reason is missing" in at.error[0].value.lower()
+    assert "is the last day that is recorded" in at.error[0].value
     at = alone(at, at.checkbox[0].check())
+    at = confirm(at, "Correct the end")
+    assert "reason is missing" in at.error[0].value.lower()
     field(at, "Reason").set_value("Of another customer")
     confirm(at, "Correct the end")
     assert application.open(people.eva, "nordfrakt").context.ends_on is None

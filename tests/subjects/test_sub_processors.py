@@ -675,6 +675,21 @@ def test_what_others_rely_on_is_not_taken_back():
     p.go(WithdrawChange(ids[0], "Sold"))
 
 
+def test_a_core_sub_processor_is_removed_where_another_one_stays():
+    p = provider()
+    core = DraftChange("core_addition", None, "Nordcloud", "Cloud", places=("eu_eea",), reason="Closer")
+    p.go(core)
+    p.go(PublishChange(1, dates.local_day(NOW) + timedelta(days=31)))
+    p.until(p.state.published[1].counts_at(AGREEMENT))
+    id = p.go(DraftChange("removal", "aws", reason="Breached"))
+    p.go(PublishChange(id, dates.local_day(p.now)))
+    after = in_effect(AGREEMENT, p.state.published, p.now)
+    assert [s.name for s in after.sub_processors if s.kind == "core"] == ["Nordcloud"]
+    assert p.refused(DraftChange("removal", "s_nordcloud", reason="Why")).code == (
+        "sub_processors.core_left_alone"
+    )
+
+
 def test_the_provider_may_take_over_what_a_removal_leaves_alone():
     p = provider()
     removal = DraftChange("removal", "xenialab", reason="Done by ourselves")
