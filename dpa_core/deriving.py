@@ -12,7 +12,7 @@ import logging
 import os
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ TaskRow = tuple[str | int | datetime | None, ...]
 """An open task in the order of the columns of `replace_tasks`."""
 
 _TIME, _TEXT, _NUMBER = pa.timestamp("us"), pa.string(), pa.int64()
-_FACTS = pa.schema(
+FACTS = pa.schema(
     {
         "customer_id": _TEXT,
         "name": _TEXT,
@@ -64,6 +64,7 @@ _FACTS = pa.schema(
         "disputes": _TEXT,
     }
 )
+"""The columns of the table of facts."""
 _ANSWERS = pa.schema(
     {"customer_id": _TEXT, "subject": _TEXT, "about": _NUMBER, "seen": pa.int32(), "decided": pa.bool_()}
 )
@@ -173,15 +174,16 @@ def put(tx: Transaction, found: Sequence[Derived]) -> None:
     mine = [one for one in found if one.customer_id in written]
     for table in ("tasks", "closed", "folds"):
         tx.execute(f"DELETE FROM {table} WHERE customer_id = ANY(CAST($1 AS VARCHAR[]))", [written])  # noqa: S608  # of constants
-    tx.insert("tasks", _table(_TASKS, (row for one in mine for row in one.tasks)))
-    tx.insert("closed", _table(_CLOSED, (row for one in mine for row in one.closed)))
-    tx.insert("folds", _table(_FOLDS, (row for one in mine for row in one.folds)))
-    tx.replace("facts", ("customer_id",), _table(_FACTS, (one.facts for one in mine)))
+    tx.insert("tasks", table(_TASKS, (row for one in mine for row in one.tasks)))
+    tx.insert("closed", table(_CLOSED, (row for one in mine for row in one.closed)))
+    tx.insert("folds", table(_FOLDS, (row for one in mine for row in one.folds)))
+    tx.replace("facts", ("customer_id",), table(FACTS, (one.facts for one in mine)))
     key = ("customer_id", "subject", "about")
-    tx.replace("answers", key, _table(_ANSWERS, (row for one in mine for row in one.answers)))
+    tx.replace("answers", key, table(_ANSWERS, (row for one in mine for row in one.answers)))
 
 
-def _table(schema: pa.Schema, rows: Iterator[Row]) -> pa.Table:
+def table(schema: pa.Schema, rows: Iterable[Row]) -> pa.Table:
+    """Rows as an Arrow table of that schema."""
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.Table.from_arrays(arrays, schema=schema)

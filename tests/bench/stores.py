@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from dpa_core import access, demo
+from dpa_core import access, demo, deriving
 from dpa_core.agreement import Agreement
 from dpa_core.application import Application
 from dpa_core.clock import Clock
@@ -23,7 +23,6 @@ from tests.frozen import VERSION, frozen_agreements
 BEGAN = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 _EVENTS = tuple(f.name for f in fields(Event))
 _HEADS = tuple(f.name for f in fields(Head) if f.compare)
-_FACTS = ("customer_id", "name", "sort_name", "agreement_version", "features_on", "features")
 
 
 def drafts(agreement: Agreement, number: int) -> list[tuple[str, dict]]:
@@ -132,8 +131,7 @@ def write(ledger: Ledger, rows: list[Event], heads: list[Head]) -> None:
     columns["body"] = [canonical(row.body) for row in rows]
     states = ((h.customer_id, CustomerState.model_validate_json(h.state)) for h in heads)
     listed = [[id, *Facts.of(state).row()] for id, state in states]
-    listed = [row[:-1] for row in listed]  # none of them has had a review
     with ledger.transaction() as tx:
         tx.insert("events", pa.table(columns))
         tx.insert("heads", pa.table({name: [getattr(h, name) for h in heads] for name in _HEADS}))
-        tx.insert("facts", pa.table(dict(zip(_FACTS, zip(*listed, strict=True), strict=True))))
+        tx.insert("facts", deriving.table(deriving.FACTS, listed))
