@@ -174,15 +174,15 @@ def put(tx: Transaction, found: Sequence[Derived]) -> None:
     mine = [one for one in found if one.customer_id in written]
     for table in ("tasks", "closed", "folds"):
         tx.execute(f"DELETE FROM {table} WHERE customer_id = ANY(CAST($1 AS VARCHAR[]))", [written])  # noqa: S608  # of constants
-    tx.insert("tasks", table(_TASKS, (row for one in mine for row in one.tasks)))
-    tx.insert("closed", table(_CLOSED, (row for one in mine for row in one.closed)))
-    tx.insert("folds", table(_FOLDS, (row for one in mine for row in one.folds)))
-    tx.replace("facts", ("customer_id",), table(FACTS, (one.facts for one in mine)))
+    tx.insert("tasks", as_table(_TASKS, (row for one in mine for row in one.tasks)))
+    tx.insert("closed", as_table(_CLOSED, (row for one in mine for row in one.closed)))
+    tx.insert("folds", as_table(_FOLDS, (row for one in mine for row in one.folds)))
+    tx.replace("facts", ("customer_id",), as_table(FACTS, (one.facts for one in mine)))
     key = ("customer_id", "subject", "about")
-    tx.replace("answers", key, table(_ANSWERS, (row for one in mine for row in one.answers)))
+    tx.replace("answers", key, as_table(_ANSWERS, (row for one in mine for row in one.answers)))
 
 
-def table(schema: pa.Schema, rows: Iterable[Row]) -> pa.Table:
+def as_table(schema: pa.Schema, rows: Iterable[Row]) -> pa.Table:
     """Rows as an Arrow table of that schema."""
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]

@@ -134,4 +134,4 @@ def write(ledger: Ledger, rows: list[Event], heads: list[Head]) -> None:
     with ledger.transaction() as tx:
         tx.insert("events", pa.table(columns))
         tx.insert("heads", pa.table({name: [getattr(h, name) for h in heads] for name in _HEADS}))
-        tx.insert("facts", deriving.table(deriving.FACTS, listed))
+        tx.insert("facts", deriving.as_table(deriving.FACTS, listed))
