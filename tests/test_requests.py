@@ -306,15 +306,16 @@ def rows(application, people, **filters):
 def test_the_desk_holds_everything_overdue_first(application, people, clock):
     busy(application, people)
     assert rows(application, people) == [
+        # Without a date, it stands by the day it began.
+        ("Solsidan AB", "data_return", "Deliver the data with its manifest", "No date"),
         ("", "incidents", "Notify the customers concerned (2) without undue delay", "In time"),
         ("Nordfrakt Logistik AB", "assistance", "Answer", "In time"),
         ("Nordfrakt Logistik AB", "objections", "Propose a cure", "In time"),
         ("Nordfrakt Logistik AB", "audits", "Be ready for the audit", "In time"),
-        ("Solsidan AB", "data_return", "Deliver the data with its manifest", "No date"),
     ]
     clock.pass_days(20)
     assert [r[1] for r in rows(application, people, overdue_only=True)] == ["incidents", "assistance"]
-    assert [r[3] for r in rows(application, people)][:2] == ["Overdue", "Overdue"]
+    assert [r[3] for r in rows(application, people)][:3] == ["No date", "Overdue", "Overdue"]
     assert [r[0] for r in rows(application, people, text="solsi")] == ["Solsidan AB"]
     assert [r[1] for r in rows(application, people, subjects=["audits"])] == ["audits"]
     load = tasks.load(application.open_provider(people.eva)).to_pylist()
@@ -343,9 +344,9 @@ def test_the_customers_own_list_has_notices_as_well(application, people):
     busy(application, people)
     waiting = tasks.open_tasks(application.open(people.henrik, "solsidan"))
     assert [(t.subject, t.waits_for) for t in waiting] == [
+        ("data_return", "provider"),
         ("objections", "customer"),
         ("objections", None),
-        ("data_return", "provider"),
     ]
 
 

@@ -67,7 +67,7 @@ def test_a_proposal_is_accepted_as_one_instruction(sign_in: SignIn) -> None:
     david = sign_in(DAVID)
     david.open("/what_if?customer=nordfrakt")
     david.page.get_by_text("Voicebot (off now)").click()
-    david.sees("Without Voicebot there would be none.")
+    david.sees("Without Voicebot: none.")
     david.click("Save proposal")
     david.sees("Recorded as entry")
 

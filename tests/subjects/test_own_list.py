@@ -556,4 +556,4 @@ class Authorisation(RuleBasedStateMachine):
 
 
 TestAuthorisation = Authorisation.TestCase
-TestAuthorisation.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAuthorisation.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
