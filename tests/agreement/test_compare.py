@@ -61,7 +61,9 @@ def test_text_and_data_say_the_same(text):
 
 @every_text
 def test_each_changed_word_is_found(text):
-    for start, end in [*table_words(text), *term_words(text)]:
+    # Every word in one layout; in the others, which the same code reads, every fourth.
+    step = 1 if text == TEXTS["spaces"] else 4
+    for start, end in [*table_words(text), *term_words(text)][::step]:
         for other in ("Qx", ""):
             changed = text[:start] + other + text[end:]
             assert finds(changed), text[start - 30 : end + 30]
