@@ -1,6 +1,5 @@
 """Which customer, and which moment, a person looks at."""
 
-import pytest
 from playwright.sync_api import expect
 
 from dpa_core.agreement import Agreement
@@ -64,12 +63,13 @@ def test_the_past_cannot_be_changed(sign_in: SignIn, newest: Agreement):
         expect(switch).to_be_disabled()
 
 
-@pytest.mark.parametrize("day", ["2020-01-01", "2999-01-01", "yesterday", "2026-02-31"])
-def test_a_day_that_cannot_be_shown_is_said_plainly(sign_in: SignIn, day: str):
-    anna = sign_in(ANNA, f"/?as_of={day}")
-    anna.sees("This cannot be shown")
-    anna.click("Go to the start page")
-    anna.sees("Where your data is processed")
+def test_a_day_that_cannot_be_shown_is_said_plainly(sign_in: SignIn):
+    anna = sign_in(ANNA)
+    for day in ("2020-01-01", "2999-01-01", "yesterday", "2026-02-31"):
+        anna.open(f"/?as_of={day}")
+        anna.sees("This cannot be shown")
+        anna.click("Go to the start page")
+        anna.sees("Where your data is processed")
 
 
 def test_a_customer_checks_its_own_record(sign_in: SignIn):
