@@ -62,7 +62,7 @@ def read(scope: Scope) -> list[Card]:
                 feature.id in file.context.features_on,
                 since,
                 features.of_feature(feature.id, file.agreement),
-                announced.of_feature(ahead, feature.id, file),
+                announced.of_feature(ahead, feature.id),
             )
         )
     return cards

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Literal
 
@@ -122,10 +122,8 @@ def _notice(scope: Scope, notice: Notice) -> None:
             say(":material/edit: Sent again with a correction; first sent {}.", words.day(p.first_at or p.at))
             show.quoted(p.correction)
         st.markdown(_for_you(notice, file))
-        before = file.version(file.agreement.version, notice.counts_at - timedelta(microseconds=1))
-        after = sub_processors.applied(p.change, before)
-        _entries(notice.effect, after, _labels(notice, file))
-        _new_feature(p.change, after)
+        _entries(notice.effect, _labels(notice, file))
+        _new_feature(p.change, notice.effect.then)
         if p.change.taken_over:
             say(":material/home_work: {} does this work itself from then on.", file.agreement.processor.name)
         if p.change.reason:
@@ -172,7 +170,7 @@ def _for_you(notice: Notice, file: CustomerFile) -> words.Markdown:
     if not effect.features:
         return md(":material/task_alt: **Nothing changes for you:** you use none of the features it serves.")
     names_on = words.listed([f.name for f in effect.features])
-    if notice.standing in notices.HELD_BACK and objection and objection.not_held_back:
+    if notice.standing in objections.OPEN and objection and objection.not_held_back:
         stops = "do not run" if notice.counts_at <= file.now else "will not run from that day"
         return md(
             ":material/pause_circle: **This touches you:** {} {} until the matter is settled, as the "
@@ -222,14 +220,14 @@ def _new_feature(change: Change, agreement: Agreement) -> None:
     st.caption("The categories are the provider’s reading: the agreement does not name any for a feature.")
 
 
-def _entries(effect: Effect, agreement: Agreement, labels: tuple[str, str] = ("Now", "Then")) -> None:
+def _entries(effect: Effect, labels: tuple[str, str] = ("Now", "Then")) -> None:
     if effect.before is None and effect.after is None:
         return
     left, right = st.columns(2)
     with left:
-        _entry(labels[0], effect.before, agreement)
+        _entry(labels[0], effect.before, effect.then)
     with right:
-        _entry(labels[1], effect.after, agreement)
+        _entry(labels[1], effect.after, effect.then)
     if effect.transfers:
         places = words.listed([t.place.name for t in effect.transfers])
         say(":material/public: Transfers outside the EU and EEA: {}.", places)
@@ -499,9 +497,9 @@ def _published(scope: Scope, provider: ProviderFile, p: Published) -> None:
 def _draft(scope: Scope, provider: ProviderFile, draft: Draft) -> None:
     with st.container(border=True, key=f"draft_{draft.id}"):
         say("**{}**", draft.change.title)
-        after = sub_processors.applied(draft.change, provider.agreement)
-        _entries(notices.effect(draft.change, frozenset(), provider.agreement), after)
-        _new_feature(draft.change, after)
+        effect = notices.effect(draft.change, frozenset(), provider.agreement)
+        _entries(effect)
+        _new_feature(draft.change, effect.then)
         _touched(provider, draft.change, f"draft_{draft.id}")
         # Where nothing can be published as things stand, the rule itself says why.
         soonest = sub_processors.earliest(provider.agreement, provider.now, draft.change.kind)

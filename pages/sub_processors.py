@@ -18,6 +18,7 @@ from dpa_core.agreement.transfers import (
 from dpa_core.application import CustomerFile
 from dpa_core.subjects import features
 from dpa_core.views import notices, sub_processors
+from dpa_core.views.notices import Notice
 from dpa_core.views.sub_processors import Engagement, Listed
 from pages.parts import announced, charts, show, words
 from pages.parts.scope import Scope
@@ -46,6 +47,8 @@ class Data:
     """What the address names, known or not; empty where it names none."""
     engagement: Engagement | None
     """What engaged the one named."""
+    ahead: list[Notice]
+    """What is announced for the list."""
 
 
 def page(scope: Scope) -> None:
@@ -58,7 +61,8 @@ def read(scope: Scope) -> Data:
     listed = sub_processors.listed(scope.file)
     wanted = st.query_params.get(PARAMETER, "")
     engaged = any(entry.sub_processor.id == wanted and entry.engaged for entry in listed)
-    return Data(listed, wanted, sub_processors.engagement(scope.file, wanted) if engaged else None)
+    engagement = sub_processors.engagement(scope.file, wanted) if engaged else None
+    return Data(listed, wanted, engagement, notices.ahead(scope.file))
 
 
 def draw(scope: Scope, data: Data) -> None:
@@ -72,7 +76,7 @@ def draw(scope: Scope, data: Data) -> None:
         file,
     )
     show.outside_line(features.outside_of(engaged, file.agreement))
-    if sentences := [announced.sentence(n, file) for n in notices.ahead(file)]:
+    if sentences := [announced.sentence(n) for n in data.ahead]:
         words.bullets(":material/campaign: **Announced changes**", sentences)
         scope.link("notices", "Notices and objections", ":material/arrow_forward:")
     chosen = next((e for e in data.listed if e.sub_processor.id == data.wanted), None)
@@ -87,7 +91,7 @@ def draw(scope: Scope, data: Data) -> None:
         ("3.1(v)", features.TRANSFER_CLAUSE, "Sch. 2 2", CORE_CLAUSE, features.CLAUSE), file.agreement
     )
     if chosen:
-        _details(scope, chosen, data.engagement)
+        _details(scope, chosen, data)
 
 
 def _unknown(wanted: str, file: CustomerFile) -> None:
@@ -276,25 +280,25 @@ def _why_core(agreement: Agreement) -> None:
 # --- details -------------------------------------------------------------------------------------
 
 
-def _details(scope: Scope, entry: Listed, engagement: Engagement | None) -> None:
+def _details(scope: Scope, entry: Listed, data: Data) -> None:
     name = words.plain(entry.sub_processor.name)
 
     @st.dialog(name, width="medium", icon=":material/account_tree:", on_dismiss=_close)
     def dialog() -> None:
-        _detail(scope, entry, engagement)
+        _detail(scope, entry, data)
 
     dialog()
 
 
-def _detail(scope: Scope, entry: Listed, engagement: Engagement | None) -> None:
+def _detail(scope: Scope, entry: Listed, data: Data) -> None:
     file, s = scope.file, entry.sub_processor
     _badges(entry, file.agreement)
     if file.as_of is not None:
         note(":material/history: :orange[As it stood on {}.]", words.day(file.as_of))
-    if sentences := announced.of_sub_processor(notices.ahead(file), s.id, file):
+    if sentences := announced.of_sub_processor(data.ahead, s.id):
         st.markdown(words.lines(sentences, "\n\n"))
     say("**Purpose:** {}", s.purpose)
-    st.markdown(_standing(entry, engagement, file))
+    st.markdown(_standing(entry, data.engagement, file))
     if entry.features:
         points = (
             md(":material/check_circle: {}: **on**", f.name)

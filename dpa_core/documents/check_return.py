@@ -8,6 +8,7 @@ It needs Python 3.8 or newer and nothing else, reads the folder only, and sends 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import sys
@@ -63,7 +64,9 @@ def differences(folder: Path) -> list[str]:
 
 def main() -> int:
     """Tell what differs. Exit code: 0 where the folder matches, 1 where it does not, 2 for a wrong call."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    # A terminal of another encoding shows what it lacks by number, too.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
         print("Name the folder to check: python3 check-return.py FOLDER")
         return 2

@@ -12,7 +12,7 @@ from dpa_core.locale import local_day
 from dpa_core.snapshots import model
 from dpa_core.subjects import data_return, dates, features, retention
 from dpa_core.subjects.subject import Task
-from dpa_core.views import notices, tasks
+from dpa_core.views import tasks
 
 
 def freeze(file: CustomerFile) -> model.Snapshot:
@@ -29,11 +29,7 @@ def freeze(file: CustomerFile) -> model.Snapshot:
         s.id: tuple(f.name for f in a.features if f.id in s.features and f.id in file.context.in_use)
         for s in engaged
     }
-    disputed = {
-        n.effect.before.id: n.published.change.title
-        for n in notices.ahead(file)
-        if n.held_back and n.effect.before and n.counts_at <= file.now
-    }
+    disputed = {p.change.replaces: p.change.title for p in file.context.disputed}
     began = state.customer.since
     assert began is not None  # noqa: S101  # no customer is opened without an opening entry
     return model.Snapshot(

@@ -212,9 +212,14 @@ def covers(recorded: Collection[str], categories: Sequence[str], agreement: Agre
     return away.issuperset(data_types(categories, agreement))
 
 
+def covers_all(recorded: Collection[str], agreement: Agreement) -> bool:
+    """Whether what is recorded as deleted (`gone`) is all data. Clause: 3.1(xi), 5.1"""
+    return covers(recorded, [c.id for c in agreement.data_categories], agreement)
+
+
 def all_deleted(state: State, agreement: Agreement) -> bool:
     """Whether all data is recorded as deleted since the end. Clause: 3.1(xi), 5.1"""
-    return covers(gone(state), [c.id for c in agreement.data_categories], agreement)
+    return covers_all(gone(state), agreement)
 
 
 def assumed(state: State, agreement: Agreement) -> Order | None:

@@ -463,6 +463,9 @@ STAGES: dict[Standing, Stage] = {
     "on_the_list_before": Stage(),
 }
 
+OPEN: frozenset[Standing] = frozenset(s for s, stage in STAGES.items() if WithdrawObjection in stage.steps)
+"""While an objection stands open."""
+
 
 def _obstacle(step: type[Command], published: Published, state: State, context: Context) -> Refusal | None:
     """Why a step of the right stage does not fit this change all the same."""
@@ -471,8 +474,8 @@ def _obstacle(step: type[Command], published: Published, state: State, context: 
         return refuse("all_deleted", DURATION_CLAUSE, "change", on=context.ended)
     if step is AnswerCure and not (objection and objection.cure_waits):
         return refuse("no_cure_waits", CURE_CLAUSE, "change")
-    if step is EndFeatures and (core or not _affected(published, context)):
-        return refuse("core_not_features" if core else "no_feature_to_end", CLAUSE, "change")
+    if step is EndFeatures and core:
+        return refuse("core_not_features", CLAUSE, "change")
     if step is EndAgreement and not core:
         return refuse("features_not_agreement", CLAUSE, "change")
     if step is CannotHoldBack and core:
@@ -694,7 +697,6 @@ def _about(what: Literal["objection", "notice", "coming"], published: Published)
         f"{what}_{published.change.kind}",
         parameters=published.change.names,
         clause=NOTICE_CLAUSE,
-        opened_at=published.at,
     )
 
 

@@ -44,15 +44,20 @@ class OwnList:
     @cached_property
     def agreement(self) -> Agreement:
         """The agreement with the list that counts for the customer. Clause: Sch. 2 1.1"""
+        return in_effect(self.bound, self.published, self.now, self.opened_on, self.held_back)
+
+    @cached_property
+    def held_back(self) -> frozenset[int]:
+        """The changes that do not count for this customer, now or later, as it objects."""
         held = {p.id for d, p in self._open() if d.held_back}
         # Over which the agreement itself was ended: until the data is gone, its own list stays.
         held |= {id for id in self.unaccepted if id in self.published and self.published[id].change.core}
-        return in_effect(self.bound, self.published, self.now, self.opened_on, held)
+        return frozenset(id for id in held if self.published[id].withdrawn_at is None)
 
     @property
     def disputed(self) -> tuple[Published, ...]:
-        """The changes that would count by now, and are held back for this customer as it objects."""
-        return tuple(p for d, p in self._open() if d.held_back and self._due(p))
+        """Those of them that would count by now."""
+        return tuple(p for id, p in self.published.items() if id in self.held_back and self._due(p))
 
     @cached_property
     def suspended(self) -> Mapping[str, int]:

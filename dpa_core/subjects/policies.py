@@ -61,8 +61,8 @@ def _accepted_changes(command: SetFeatures, state: CustomerState, context: Conte
     accepting: list[Command] = []
     for id in sorted(wanted & command.accepted):
         stands = objections.standing(context.changes[id], state.objections, context)
-        still_open = WithdrawObjection in objections.STAGES[stands].steps
-        accepting.append((WithdrawObjection if still_open else AcceptChange)(id, command.reason))
+        step = WithdrawObjection if stands in objections.OPEN else AcceptChange
+        accepting.append(step(id, command.reason))
     return Effects(before=tuple(accepting))
 
 

@@ -364,6 +364,8 @@ def context_of(
         held=retention.held(state.retention, own.agreement),
         changes=own.published,
         opened_at=state.customer.since,
+        held_back=own.held_back,
+        disputed=own.disputed,
         suspended=own.suspended,
         to_accept=own.to_accept,
         incidents=incidents.for_customer(provider.incidents, customer_id),

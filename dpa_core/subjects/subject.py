@@ -159,6 +159,10 @@ class Context:
     """Published changes to the list of sub-processors, by identifier."""
     opened_at: datetime | None = None
     """When the customer was opened, in UTC; None: before all that was published."""
+    held_back: frozenset[int] = frozenset()
+    """The changes that do not count for the customer, now or later, as it objects."""
+    disputed: tuple[Published, ...] = ()
+    """Those of them that would count at `now`."""
     suspended: Mapping[str, int] = field(default_factory=dict)
     """Features that are switched on and do not run, each with the change that is objected to."""
     to_accept: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

@@ -5,6 +5,7 @@ Clauses: Sch. 2 1.1, 3.1(v), 3.1(vii)
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,6 +33,8 @@ class Effect:
     after: SubProcessor | None
     transfers: tuple[Transfer, ...]
     """Transfers outside the EU and EEA of the entry as it will be."""
+    then: Agreement
+    """With the change made to the list as it stands before."""
 
 
 @dataclass(frozen=True)
@@ -47,24 +50,16 @@ class Notice:
     """When it counts for this customer unless it objects, in UTC."""
     told_at: datetime
     """When the notice reached this customer, in UTC."""
+    held_back: bool
+    """It does not count for this customer, as it objects, or ended the agreement over it. Sch. 2 1.2"""
     resolution_ends: datetime | None
     steps: tuple[type[Command], ...]
     """The steps that whoever looks may take about it, by side; not yet whether by role."""
-
-    @property
-    def held_back(self) -> bool:
-        """Whether the change does not count for this customer, as it objects, or ended the agreement over it.
-        Clause: Sch. 2 1.2"""
-        return self.standing in HELD_BACK and self.objection is not None and not self.objection.not_held_back
 
     def concerns(self, feature: str) -> bool:
         """Whether a feature is served by the entry before the change, or after it."""
         entries = (s for s in (self.effect.before, self.effect.after) if s)
         return any(feature in s.features for s in entries)
-
-
-HELD_BACK: frozenset[Standing] = frozenset({"objected", "cure_proposed", "unresolved", "agreement_ended"})
-"""Where a change may be held back for the customer that objects."""
 
 
 def effect(change: Change, on: frozenset[str], before: Agreement) -> Effect:
@@ -74,7 +69,7 @@ def effect(change: Change, on: frozenset[str], before: Agreement) -> Effect:
     """
     old = {s.id: s for s in before.sub_processors}.get(change.replaces or "")
     new = change.entry
-    after = sub_processors.applied(change, before)
+    then = sub_processors.applied(change, before)
     touched = change.features_of(before)
     return Effect(
         features=tuple(f for f in before.features if f.id in touched and f.id in on),
@@ -82,40 +77,50 @@ def effect(change: Change, on: frozenset[str], before: Agreement) -> Effect:
         before=old,
         after=new,
         transfers=features.transfers(
-            [s for s in after.sub_processors if s.id in change.engages or (new and s.id == new.id)], after
+            [s for s in then.sub_processors if s.id in change.engages or (new and s.id == new.id)], then
         ),
+        then=then,
     )
 
 
 def notices(file: CustomerFile) -> list[Notice]:
     """Every published change as this customer sees it, newest first. Clause: Sch. 2 1.1"""
-    state, agreement, opened_on = _objections(file), file.agreement, file.context.opened_on
-    found = []
-    for p in sorted(file.changes.values(), key=lambda p: (p.at, p.id), reverse=True):
-        counts_at = p.counts_at(agreement, opened_on)
-        before = file.version(agreement.version, counts_at - timedelta(microseconds=1))
-        objection = state.objections.get(p.id)
-        found.append(
-            Notice(
-                published=p,
-                standing=objections.standing(p, state, file.context),
-                effect=effect(p.change, file.context.features_on, before),
-                objection=objection,
-                objection_ends=p.objection_ends(agreement, opened_on),
-                counts_at=counts_at,
-                told_at=max(p.at, file.context.opened_at or p.at),
-                resolution_ends=objections.resolution_ends(objection, agreement) if objection else None,
-                steps=objections.steps_open(p, state, file.context),
-            )
-        )
-    return found
+    return _notices(file.changes.values(), file)
+
+
+def _notices(changes: Iterable[Published], file: CustomerFile) -> list[Notice]:
+    state = _objections(file)
+    return [_notice(p, state, file) for p in sorted(changes, key=lambda p: (p.at, p.id), reverse=True)]
+
+
+def _notice(p: Published, state: objections.State, file: CustomerFile) -> Notice:
+    agreement, opened_on = file.agreement, file.context.opened_on
+    counts_at = p.counts_at(agreement, opened_on)
+    before = file.version(agreement.version, counts_at - timedelta(microseconds=1))
+    objection = state.objections.get(p.id)
+    return Notice(
+        published=p,
+        standing=objections.standing(p, state, file.context),
+        effect=effect(p.change, file.context.features_on, before),
+        objection=objection,
+        objection_ends=p.objection_ends(agreement, opened_on),
+        counts_at=counts_at,
+        told_at=max(p.at, file.context.opened_at or p.at),
+        held_back=p.id in file.context.held_back,
+        resolution_ends=objections.resolution_ends(objection, agreement) if objection else None,
+        steps=objections.steps_open(p, state, file.context),
+    )
 
 
 def ahead(file: CustomerFile) -> list[Notice]:
     """The changes that whoever decides has to know of: those to come, and those that are held back for this
     customer; what counts first coming first. Clause: Sch. 2 1.1"""
-    found = (n for n in notices(file) if n.published.changes_list_of(file.agreement))
-    return sorted((n for n in found if n.counts_at > file.now or n.held_back), key=lambda n: n.counts_at)
+    agreement, opened_on, held = file.agreement, file.context.opened_on, file.context.held_back
+    coming = sub_processors.coming(agreement, file.changes, file.now, opened_on)
+    kept = (p for p in file.changes.values() if p.id in held and p.changes_list_of(agreement))
+    # What counts already is no news, however much of it there is: only what is ahead is worked out.
+    found = {p.id: p for p in (*coming, *kept)}
+    return sorted(_notices(found.values(), file) if found else [], key=lambda n: n.counts_at)
 
 
 def _objections(file: CustomerFile) -> objections.State:
@@ -137,8 +142,7 @@ def touched(
     ids = change.features_of(agreement)
     recorded = f"SELECT DISTINCT gone FROM ({as_counted('$1', 'TRUE')}) AS f"  # noqa: S608  # of constants
     gone = file.ledger.rows(recorded, [utc(file.now)])
-    every = [c.id for c in agreement.data_categories]
-    over = [text for (text,) in gone if text and data_return.covers(text.split(","), every, agreement)]
+    over = [text for (text,) in gone if data_return.covers_all(text.split(","), agreement)]
     sql = (
         f"FROM ({as_counted('$3', 'TRUE')}) AS f "
         "WHERE (CAST($1 AS BOOLEAN) AND NOT gone = ANY(CAST($4 AS VARCHAR[]))) "

@@ -273,8 +273,7 @@ class Overview:
 
     def _all_gone(self, key: Key) -> bool:
         """Whether all data of a group is recorded as deleted since the end of the agreement."""
-        agreement, recorded = self.file.agreements[key[0]], key[4].split(",") if key[4] else []
-        return data_return.covers(recorded, [c.id for c in agreement.data_categories], agreement)
+        return data_return.covers_all(key[4].split(","), self.file.agreements[key[0]])
 
 
 def _exposed(own: OwnList, all_gone: bool) -> _Exposure:

@@ -7,51 +7,49 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from dpa_core.application import CustomerFile
 from dpa_core.views.notices import Notice
 from pages.parts import show, words
 from pages.parts.words import md
 
 
-def of_feature(ahead: Sequence[Notice], feature: str, file: CustomerFile) -> list[words.Markdown]:
+def of_feature(ahead: Sequence[Notice], feature: str) -> list[words.Markdown]:
     """What is announced for the sub-processors of one feature."""
-    return [sentence(n, file) for n in ahead if n.concerns(feature)]
+    return [sentence(n) for n in ahead if n.concerns(feature)]
 
 
-def of_features(ahead: Sequence[Notice], features: Iterable[str], file: CustomerFile) -> list[words.Markdown]:
+def of_features(ahead: Sequence[Notice], features: Iterable[str]) -> list[words.Markdown]:
     """What is announced for the sub-processors of several features, each change once."""
     wanted = tuple(features)
-    return [sentence(n, file) for n in ahead if any(n.concerns(f) for f in wanted)]
+    return [sentence(n) for n in ahead if any(n.concerns(f) for f in wanted)]
 
 
-def of_sub_processor(ahead: Sequence[Notice], id: str, file: CustomerFile) -> list[words.Markdown]:
+def of_sub_processor(ahead: Sequence[Notice], id: str) -> list[words.Markdown]:
     """What is announced for one sub-processor: as it stands, or as it is to come."""
 
     def about(n: Notice) -> bool:
         entries = (n.effect.before, n.effect.after)
         return id in {s.id for s in entries if s} or id in n.published.change.engages
 
-    return [sentence(n, file) for n in ahead if about(n)]
+    return [sentence(n) for n in ahead if about(n)]
 
 
-def sentence(notice: Notice, file: CustomerFile) -> words.Markdown:
+def sentence(notice: Notice) -> words.Markdown:
     """`From 23 Dec 2026 DeepGram is replaced by Talvox (EU/EEA); you may object until 22 Dec 2026.`"""
     if notice.held_back:
         day = words.day(notice.counts_at)
         return md(
             ":material/front_hand: Disputed: {}. From {} on it counts for others, not for you.",
-            _what(notice, file),
+            _what(notice),
             day,
         )
     until = md("")
     if notice.standing == "may_object":
         until = md("; you may object until {}", words.deadline(notice.objection_ends))
-    return md(":material/schedule: From {} {}{}.", words.day(notice.counts_at), _what(notice, file), until)
+    return md(":material/schedule: From {} {}{}.", words.day(notice.counts_at), _what(notice), until)
 
 
-def _what(notice: Notice, file: CustomerFile) -> words.Markdown:
-    before, after = notice.effect.before, notice.effect.after
-    then = file.version(file.agreement.version, notice.counts_at)
+def _what(notice: Notice) -> words.Markdown:
+    before, after, then = notice.effect.before, notice.effect.after, notice.effect.then
     if feature := notice.published.change.feature:
         engaged = words.listed([s.name for s in then.sub_processors if feature.id in s.features])
         return md("there is a new feature {}, off at first, which engages {}", feature.name, engaged)

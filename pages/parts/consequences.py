@@ -73,7 +73,7 @@ def _added(added: Sequence[SubProcessor], agreement: Agreement) -> None:
 def coming(result: features.Consequences, file: CustomerFile) -> None:
     """What is announced for the sub-processors of the features switched on. Clause: Sch. 2 1.1"""
     ids = [f.id for f in result.switched_on]
-    if sentences := announced.of_features(notices.ahead(file), ids, file):
+    if sentences := announced.of_features(notices.ahead(file), ids):
         words.bullets(":material/campaign: **Announced for these features**", sentences)
 
 

@@ -165,7 +165,7 @@ def test_what_is_announced_for_a_sub_processor_names_the_further_kinds(
 ) -> None:
     announced(application, people, draft, clock)
     file = application.open(people.anna, "nordfrakt")
-    (told,) = of_sub_processor(notices(file), "openai", file)
+    (told,) = of_sub_processor(notices(file), "openai")
     assert sentence in as_read(told)
 
 

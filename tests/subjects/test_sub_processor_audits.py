@@ -70,7 +70,7 @@ def test_no_number_a_year_is_counted():
         (RequestSubProcessorAudit("openai", " ", "All"), "ground"),
         (RequestSubProcessorAudit("openai", "x" * 9_000, "All"), "ground"),
         (RequestSubProcessorAudit("openai", "Art. 28", ""), "scope"),
-        (UndertakeAudit(1, "neither"), "how"),  # type: ignore[arg-type]
+        (UndertakeAudit(1, "neither"), "how"),  # type: ignore[arg-type]  # wrong on purpose
         (UndertakeAudit(1, "conduct", date(2026, 11, 23)), "expected"),
         (UndertakeAudit(1, "conduct", None, "x" * 9_000), "reason"),
         (DeclineAudit(1, " ", True), "reason"),
